@@ -5,7 +5,7 @@ use portcullis::eval::Request;
 use portcullis::{BoxFuture, User};
 use thiserror::Error;
 
-/// Whose rules apply to data access.
+/// The rights with which data is accessed.
 #[derive(Clone, Debug)]
 pub enum Rights {
     /// No rules and no validation.
@@ -22,10 +22,10 @@ impl Rights {
     }
 }
 
-/// What a call can access outside of the engine. The host implements it on top of its stores.
+/// Everything outside the engine that a call can access. The host implements it on top of its stores.
 ///
-/// Futures are polled by the thread that runs the call, inside the caller's tokio runtime. A call that is dropped, or whose time is
-/// over, drops them.
+/// The thread that runs the call polls the futures, inside the caller's tokio runtime. They are dropped when the call
+/// is dropped or reaches its time limit.
 pub trait Backend: Send + Sync {
     /// The user with this id, for `run_as_user_id`: `None` if there is none or it is disabled.
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>>;
@@ -39,15 +39,15 @@ pub trait Backend: Send + Sync {
     /// Commits a transaction.
     fn commit(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Aborts a transaction. It may have ended already, and the call that began it may be gone; then nobody waits for
-    /// the result.
+    /// Aborts a transaction. It may have ended already. If the call that began it is gone, nobody waits for the result.
     fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Whether all other writers of this data source wait while a transaction is open on it. A function that runs under other rights than its
-    /// caller cannot take part in the caller's transactions, so it is then refused to write, where the two would wait for each other.
+    /// Whether an open transaction blocks all other writers of this data source. If so, a function that runs with other
+    /// rights than its caller may not write while its caller has a transaction open: it cannot take part in that
+    /// transaction, and the two would deadlock.
     fn is_exclusive(&self, service: &str) -> bool;
 
-    /// Whether there is a data source of this name, for `context.services.get`.
+    /// Whether a data source of this name exists, for `context.services.get`.
     fn has_data_source(&self, name: &str) -> bool;
 }
 
@@ -89,13 +89,13 @@ pub struct DataAction {
     pub service: String,
     /// The database; empty for [`ActionName::GetDatabaseNames`].
     pub database: String,
-    /// The collection, where the action has one.
+    /// The collection, if the action concerns one.
     pub collection: Option<String>,
-    /// Which action.
+    /// The action.
     pub name: ActionName,
     /// Its arguments; see [`ActionName`].
     pub arguments: Document,
-    /// The transaction that it is part of.
+    /// The transaction that it is part of, if any.
     pub transaction: Option<u64>,
     /// `%%request` for the rules of a user: the request of the call.
     pub request: Option<Request>,
@@ -104,12 +104,13 @@ pub struct DataAction {
     pub by_rule: bool,
 }
 
-/// The actions of a MongoDB client in a function, each with its arguments and what [`Backend::data`] answers. Absent arguments are absent
-/// keys; `filter` is always there, `{}` where a function names none.
+/// The actions of a MongoDB client in a function, each with its arguments and the result that [`Backend::data`]
+/// returns. Omitted arguments are absent, except for `filter`, which is then `{}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ActionName {
-    /// `filter, projection, sort, limit, skip` → array of documents. `limit` is always there, at most [`MAX_DOCUMENTS`].
+    /// `filter, projection, sort, limit, skip` → array of documents. `limit` is always present, and at most
+    /// [`MAX_DOCUMENTS`].
     Find,
     /// `filter, projection` → document or null
     FindOne,
@@ -123,11 +124,12 @@ pub enum ActionName {
     InsertOne,
     /// `documents, ordered` → `{insertedIds: [...]}`
     InsertMany,
-    /// `filter, update` (a document, or an array: a pipeline)`, upsert, arrayFilters` → `{matchedCount, modifiedCount, upsertedId?}`
+    /// `filter, update, upsert, arrayFilters` → `{matchedCount, modifiedCount, upsertedId?}`; `update` is a document,
+    /// or an array: a pipeline
     UpdateOne,
-    /// As [`UpdateOne`](Self::UpdateOne).
+    /// Like [`UpdateOne`](Self::UpdateOne)
     UpdateMany,
-    /// `filter, replacement, upsert` → as [`UpdateOne`](Self::UpdateOne)
+    /// `filter, replacement, upsert` → like [`UpdateOne`](Self::UpdateOne)
     ReplaceOne,
     /// `filter` → `{deletedCount}`
     DeleteOne,
@@ -142,19 +144,19 @@ pub enum ActionName {
     /// `operations, ordered` → null; each operation is `{insertOne: {document}}`, `{updateOne | updateMany: {filter, update, upsert,
     /// arrayFilters}}`, `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany: {filter}}`
     BulkWrite,
-    /// Nothing → array of names; asked for as system only.
+    /// No arguments → array of names; performed as the system only
     GetCollectionNames,
-    /// Nothing → array of names; asked for as system only.
+    /// No arguments → array of names; performed as the system only
     GetDatabaseNames,
 }
 
-/// The most documents that a query of a function returns.
+/// The most documents that a query in a function returns.
 ///
 /// Source: the limits of App Services.
 pub const MAX_DOCUMENTS: i64 = 50_000;
 
 impl ActionName {
-    /// Every action with its name in JavaScript.
+    /// Every action with its JavaScript name.
     pub const ALL: [(Self, &'static str); 18] = [
         (Self::Find, "find"),
         (Self::FindOne, "findOne"),
@@ -176,7 +178,7 @@ impl ActionName {
         (Self::GetDatabaseNames, "getDBNames"),
     ];
 
-    /// Its name in JavaScript.
+    /// The JavaScript name.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, name)| name)
@@ -188,7 +190,7 @@ impl ActionName {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(action, _)| *action)
     }
 
-    /// Whether it may change documents.
+    /// Whether the action may change documents.
     #[must_use]
     pub const fn writes(self) -> bool {
         !matches!(

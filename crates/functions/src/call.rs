@@ -4,12 +4,12 @@ use bson::Bson;
 use portcullis::User;
 use portcullis::eval::Request;
 
-/// One call of a function from outside of the engine.
+/// A call of a function from outside the engine.
 #[derive(Clone)]
 pub struct Call {
     /// The function's name.
     pub function: String,
-    /// What it is called with.
+    /// The arguments.
     pub arguments: Vec<Bson>,
     /// The kind of caller, which determines whether private functions can be called and whose rules apply.
     pub entry: Entry,
@@ -17,25 +17,26 @@ pub struct Call {
     pub user: User,
     /// `context.request`. Without one, a `can_evaluate` that reads the request denies the call.
     pub request: Option<Request>,
-    /// The HTTP request of an endpoint or a webhook. It supplies the first two arguments; `arguments` follow.
+    /// The HTTP request of an endpoint or a webhook. The function's first two arguments are derived from it;
+    /// `arguments` follow.
     pub http: Option<HttpRequest>,
 }
 
 impl Call {
-    /// A call without request and without HTTP.
+    /// A call without a request.
     #[must_use]
     pub fn new(function: impl Into<String>, arguments: Vec<Bson>, entry: Entry, user: User) -> Self {
         Self { function: function.into(), arguments, entry, user, request: None, http: None }
     }
 
-    /// Supplies `context.request`.
+    /// Sets `context.request`.
     #[must_use]
     pub fn with_request(mut self, request: Request) -> Self {
         self.request = Some(request);
         self
     }
 
-    /// Supplies the HTTP request.
+    /// Sets the HTTP request.
     #[must_use]
     pub fn with_http(mut self, http: HttpRequest) -> Self {
         self.http = Some(http);
@@ -43,7 +44,7 @@ impl Call {
     }
 }
 
-/// Without arguments, which may be secrets: a password reset has the new password.
+/// Omits the arguments, which may be secrets: those of a password reset include the new password.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { function, entry, arguments, .. } = self;
@@ -55,47 +56,49 @@ impl fmt::Debug for Call {
     }
 }
 
-/// What calls a function. Source: section "Under whose rules" of the documentation of App Services; `docs/functions.md` has the table.
+/// The kind of caller. Source: section "Under whose rules" of the documentation of App Services; `docs/functions.md`
+/// has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Entry {
-    /// A client: private functions are not found, and the caller's rules apply.
+    /// A client. Private functions are not found, and the caller's rules apply.
     Client,
-    /// An HTTPS endpoint or the Data API: the caller's rules, or those of `run_as_*`; without a caller one of these is needed.
+    /// An HTTPS endpoint or the Data API: the caller's rules, or those of `run_as_*`. Without a caller, `run_as_*` is
+    /// required.
     Endpoint,
-    /// An incoming webhook of an older application: without `run_as_*` the system.
+    /// An incoming webhook of an older application: as the system, unless there is a `run_as_*` setting.
     Webhook,
-    /// A trigger: the system, whatever the function says.
+    /// A trigger: as the system, regardless of the function's settings.
     Trigger,
-    /// The user creation function: the system.
+    /// The user creation function: as the system.
     UserCreation,
-    /// A custom login, a confirmation or a reset of a password, where nobody is logged in: the system.
+    /// A custom login, or the confirmation or reset of a password, where nobody is logged in: as the system.
     Login,
-    /// `%function`: the function's setting, else the rule's user.
+    /// `%function` in a rule: according to the function's settings, or else as the user for whom the rule is evaluated.
     Rule,
-    /// The operator, with `portcullis run`: the given user, which may be the system.
+    /// The operator, with `portcullis run`: as a given user, which may be the system.
     Command,
 }
 
 /// The HTTP request of an endpoint or a webhook.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// The parameters of the query, decoded, without the secret. The first value of each counts.
+    /// The decoded query parameters, without the secret. If a name repeats, the first value counts.
     pub query: Vec<(String, String)>,
-    /// The headers in the order of arrival. Names may be in any case: functions see `Content-Type`.
+    /// The headers in the order of arrival. The case of their names does not matter: functions see `Content-Type`.
     pub headers: Vec<(String, String)>,
     /// The body as received; if `None` or empty, `body` is `undefined`.
     pub body: Option<Vec<u8>>,
 }
 
-/// Without values, which may be secrets.
+/// Omits all values, which may be secrets.
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpRequest").field("body", &self.body.as_ref().map(Vec::len)).finish_non_exhaustive()
     }
 }
 
-/// The HTTP response of a function. What it did not set explicitly is `None` or empty.
+/// The HTTP response of a function. Anything that it did not set is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// `setStatusCode`
@@ -114,27 +117,28 @@ impl HttpResponse {
     }
 }
 
-/// What a function returned.
+/// The result of a successful call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Returned {
-    /// The value, with promises and cursors in it resolved. A missing value is [`Bson::Undefined`].
+    /// The returned value, with promises and cursors in it resolved. A function that returns nothing yields
+    /// [`Bson::Undefined`].
     pub value: Bson,
-    /// The lines of its console: the first 25 of a trigger, the last 25 of others.
+    /// Its console output: for triggers the first 25 lines, otherwise the last 25.
     pub console: Vec<ConsoleLine>,
-    /// The response, where [`Call::http`] was given.
+    /// The response, if the call had [`Call::http`].
     pub response: Option<HttpResponse>,
 }
 
-/// A line of the console.
+/// A line of console output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsoleLine {
-    /// How it was written.
+    /// The method that wrote it.
     pub level: ConsoleLevel,
-    /// Its first 512 bytes.
+    /// Its text, truncated to 512 bytes.
     pub text: String,
 }
 
-/// How a line was written to the console.
+/// The level of a line of console output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConsoleLevel {

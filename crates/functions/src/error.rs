@@ -2,25 +2,25 @@ use thiserror::Error;
 
 use crate::ConsoleLine;
 
-/// Why a call has no result. The message is for clients; the fields are for the log.
+/// Why a call failed. The message may be shown to clients; the fields are for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// There is no function of this name.
+    /// The function does not exist.
     #[error("function not found: '{0}'")]
     NotFound(String),
-    /// It is private and was called by a client, who gets the same error as for one that does not exist.
+    /// The function is private and was called by a client, which gets the same error as if it did not exist.
     #[error("function not found: '{0}'")]
     Private(String),
-    /// `can_evaluate` does not hold, or fails.
+    /// `can_evaluate` does not hold, or could not be evaluated.
     #[error("rule not matched for function \"{0}\"")]
     RuleNotMatched(String),
-    /// There is no user under whose rules the function may run.
+    /// The settings of the function designate no user that it may run as.
     #[error("function \"{function}\" cannot run as configured")]
     RunAsRefused {
         /// The function.
         function: String,
-        /// Why, for the log.
+        /// The reason, for the log.
         reason: String,
     },
     /// The function cannot run: its source is missing or was rejected.
@@ -28,22 +28,22 @@ pub enum CallError {
     NotRunnable {
         /// The function.
         function: String,
-        /// Why, for the log.
+        /// The reason, for the log.
         reason: String,
     },
-    /// The function threw, or its result is not a value.
+    /// The function threw, or its result cannot be converted to BSON.
     #[error("{}", .0.message)]
     Failed(Box<Failure>),
-    /// The time is over.
+    /// The call reached its time limit.
     #[error("execution time limit exceeded")]
     TimedOut {
-        /// Its console output until then; empty if the engine had to be abandoned.
+        /// Its console output until then; empty if its thread had to be abandoned.
         console: Vec<ConsoleLine>,
     },
-    /// More calls are waiting than the application allows: HTTP status 429.
+    /// Too many calls are waiting already: HTTP status 429.
     #[error("too many requests")]
     Busy,
-    /// Arguments, headers and body are larger than the limit together.
+    /// Arguments, headers and body exceed the size limit together.
     #[error("the arguments of function \"{0}\" are too large")]
     ArgumentsTooLarge(String),
     /// The engine could not be started, or ended without a result.
@@ -65,7 +65,7 @@ impl CallError {
         }
     }
 
-    /// The HTTP status that belongs to it.
+    /// The corresponding HTTP status.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -76,7 +76,7 @@ impl CallError {
         }
     }
 
-    /// What the function wrote to its console before it failed.
+    /// The console output until the failure.
     #[must_use]
     pub fn console(&self) -> &[ConsoleLine] {
         match self {
@@ -87,18 +87,18 @@ impl CallError {
     }
 }
 
-/// How a function failed.
+/// Details of the failure of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// `ReferenceError: 'unknown' is not defined`, or what else was thrown.
+    /// The message of the thrown value: `ReferenceError: 'unknown' is not defined`.
     pub message: String,
-    /// Where, in the author's file.
+    /// The position in the author's source, if known.
     pub position: Option<Position>,
-    /// What it wrote to the console until then.
+    /// The console output until the failure.
     pub console: Vec<ConsoleLine>,
 }
 
-/// A place in the author's file.
+/// A position in the author's source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The file, relative to the application directory.

@@ -1,30 +1,30 @@
 //! Converts new integers to int32 where a schema requires it.
 //!
-//! The engine has one type of number, so a new integer is an int64. Where the schema of the collection says `int`, it becomes an int32 if it
-//! fits: a user's write would fail the validation otherwise.
+//! JavaScript has a single number type, so new integers are int64. If the schema of the collection says `int`, they
+//! become int32 if they fit; otherwise a user's write would fail validation.
 
 use bson::{Bson, Document};
 use portcullis::App;
 use portcullis::app::ConfigPart;
 use portcullis::json::Node;
 
-/// The most levels of a schema that are followed.
+/// The greatest depth to which a schema is followed.
 const MAX_DEPTH: usize = 100;
 
-/// Operators whose arguments are values of the fields themselves.
+/// Update operators whose operands have the type of the field itself.
 const SETTING: [&str; 6] = ["$set", "$setOnInsert", "$inc", "$mul", "$min", "$max"];
 
-/// Operators whose arguments are elements of the fields.
+/// Update operators whose operands have the type of the array field's elements.
 const ADDING: [&str; 2] = ["$push", "$addToSet"];
 
-/// Converts those integers in the arguments of a write to int32 for which the collection's schema requires it.
+/// Converts integers in the arguments of a write to int32 where the collection's schema requires that.
 pub(crate) fn narrow(app: &App, service: &str, namespace: &str, arguments: &mut Document) {
     let collection = app.collection(namespace, Some(service)).ok().flatten();
     let Some(schema) = collection.and_then(|collection| schema(&collection.schema)) else { return };
     narrow_arguments(schema, arguments);
 }
 
-/// The schema itself, where it is the file, or under the key of older ones.
+/// The JSON schema: the file itself, or the member `schema` in older applications.
 fn schema(part: &ConfigPart) -> Option<&Node> {
     let node = &part.present()?.node;
     node.get("properties").map(|_| node).or_else(|| node.get("schema"))
@@ -77,7 +77,7 @@ fn narrow_update(schema: &Node, update: &mut Document) {
     }
 }
 
-/// One part of a path: a field, or a place in an array.
+/// The schema of one segment of a path: of a field, or of the elements of an array.
 fn step<'n>(schema: &'n Node, part: &str) -> Option<&'n Node> {
     let is_place = part.starts_with('$') || part.chars().all(|character| character.is_ascii_digit());
     property(schema, part).or_else(|| if is_place { schema.get("items") } else { None })
@@ -115,7 +115,7 @@ fn narrow_value(schema: &Node, value: &mut Bson, depth: usize) {
     }
 }
 
-/// Whether the schema lets an int32 in, and no int64.
+/// Whether the schema permits int32 but not int64.
 fn wants_int(schema: &Node) -> bool {
     let Some(kind) = schema.get("bsonType") else { return false };
     let kinds: Vec<&str> = match (kind.as_str(), kind.as_array()) {

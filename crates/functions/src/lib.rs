@@ -1,5 +1,5 @@
-//! Runs the JavaScript functions of an application: each call in an engine context of its own, under the rules of the user that the
-//! function runs as.
+//! Runs the JavaScript functions of an application: each call in an engine context of its own, under the rules of the
+//! user that the function runs as.
 //!
 //! A [`Library`] reads and checks the functions, a [`Runtime`] runs them, and a [`Backend`] gives them access to the
 //! host's stores.

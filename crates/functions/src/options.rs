@@ -5,7 +5,7 @@ use bson::DateTime;
 
 use crate::HttpAnswers;
 
-/// The limits of calls, and what they may access. The defaults are those that App Services documents, if any.
+/// Limits of calls, and what they may access. The defaults are those that App Services documents, if any.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -29,9 +29,9 @@ pub struct Options {
     pub private_addresses: bool,
     /// The most bytes of a response to `context.http`.
     pub response: usize,
-    /// The time that functions see; `None`: the present.
+    /// The time that functions see; `None` for the current time.
     pub now: Option<DateTime>,
-    /// What the HTTP client is answered in place of the network, for tests of functions.
+    /// Canned responses for the HTTP client instead of the network, for tests of functions.
     pub http_answers: Option<Arc<HttpAnswers>>,
 }
 

@@ -6,13 +6,13 @@ use std::thread;
 use crate::engine::{Job, Source, THREAD_STACK, work};
 use crate::{CallError, Options};
 
-/// The threads that wait for calls, each with a context prepared.
+/// The threads that wait for calls, each with a prepared context.
 pub(crate) struct Pool {
     idle: Mutex<Vec<Idle>>,
     options: Options,
 }
 
-/// A thread that waits.
+/// A waiting thread.
 struct Idle {
     sender: Sender<Job>,
     is_warm: Arc<AtomicBool>,
@@ -27,7 +27,7 @@ impl Pool {
         pool
     }
 
-    /// Hands a call to a thread that waits, or to a new one.
+    /// Hands a call to a waiting thread, or to a new one.
     pub(crate) fn dispatch(self: &Arc<Self>, job: Job) {
         let mut job = job;
         while let Some(idle) = self.take() {
@@ -39,7 +39,7 @@ impl Pool {
         self.spawn(Some(job));
     }
 
-    /// A thread that waits, the best prepared one.
+    /// Takes a waiting thread, preferably one that has finished preparing.
     fn take(&self) -> Option<Idle> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let warm = idle.iter().rposition(|idle| idle.is_warm.load(Ordering::Relaxed));
@@ -53,15 +53,15 @@ impl Pool {
         let waiter = Waiter { pool: Arc::downgrade(self), ready: first, place: None };
         let options = self.options.clone();
         let builder = thread::Builder::new().name("portcullis-function".into()).stack_size(THREAD_STACK);
-        // Without a thread, the job is dropped together with its reply channel, so the caller gets an error.
+        // If no thread can be created, the job is dropped together with its reply channel, so the caller gets an error.
         drop(builder.spawn(move || work(&options, waiter)));
     }
 }
 
-/// The side of the thread.
+/// A thread's own end of its place in the pool.
 struct Waiter {
     pool: Weak<Pool>,
-    /// A call that came before it was waited for.
+    /// A call that arrived while the context was still being prepared.
     ready: Option<Job>,
     place: Option<(Receiver<Job>, Arc<AtomicBool>)>,
 }
@@ -72,7 +72,7 @@ impl Source for Waiter {
         if self.ready.is_some() {
             return true;
         }
-        // There are no more callers, or enough idle threads.
+        // The pool has been dropped, or there are enough idle threads.
         let Some(pool) = self.pool.upgrade() else { return false };
         let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= pool.options.prepared {

@@ -1,19 +1,19 @@
 use bson::Bson;
 
-/// As whom something runs, as a script of `run_as_user_id_script_source` answers.
+/// The user that a script of `run_as_user_id_script_source` chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunAsAnswer {
-    /// `{runAsSystem: true}`: without rules.
+    /// `{runAsSystem: true}`: the system, without rules.
     System,
-    /// The id of a user, which may be one that does not exist: whoever answers so refuses.
+    /// The ID of a user. It may belong to no user, by which a script can deny the call.
     User(String),
 }
 
 impl RunAsAnswer {
-    /// Reads what a script returned.
+    /// Interprets the result of a script.
     ///
     /// # Errors
-    /// It is neither; the text says what was expected.
+    /// The result is neither; the text says what was expected.
     pub fn read(answer: &Bson) -> Result<Self, &'static str> {
         match answer {
             Bson::String(id) if !id.is_empty() => Ok(Self::User(id.clone())),

@@ -21,12 +21,13 @@ use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned
 pub struct Runtime {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
-    /// The limits on concurrent calls: from outside, and nested calls by rules that call functions.
+    /// Limits on concurrent calls, by nesting level: first calls from outside, then calls made by rules during those,
+    /// and so on.
     gates: Vec<Arc<Semaphore>>,
     waiting: AtomicUsize,
 }
 
-/// The deepest nesting of calls by rules whose functions read under rules that call functions.
+/// How deeply calls may nest if rules call functions that read data under rules that call functions.
 const MAX_NESTING: usize = 4;
 
 /// How long after its time limit a call that does not stop is abandoned.
@@ -36,14 +37,14 @@ tokio::task_local! {
     static NESTING: usize;
 }
 
-/// What a call waits for: calls that begin in there are inside of it. Each level has threads of its own, so none waits for one that
-/// waits for it.
+/// Runs a future that belongs to a call at this nesting level, so that calls started in it count as nested. Each level
+/// has its own limit on concurrent calls, so that no call can wait for one that waits for it.
 pub(crate) async fn inside_call<T>(nesting: usize, future: impl Future<Output = T>) -> T {
     NESTING.scope(nesting.saturating_add(1), future).await
 }
 
 impl Runtime {
-    /// A runtime for an application with its secrets. Contexts are prepared at once, on threads of their own.
+    /// A runtime for an application and its secrets. It starts preparing contexts at once, on threads of its own.
     #[must_use]
     pub fn new(app: Arc<App>, secrets: Secrets, library: Library, backend: Arc<dyn Backend>, options: Options) -> Self {
         let http = HttpClient::new(&options);
@@ -60,7 +61,7 @@ impl Runtime {
         &self.shared.library
     }
 
-    /// Calls a function. Needs a tokio runtime with time and I/O. A call that is dropped is stopped.
+    /// Calls a function. Requires a tokio runtime with time and I/O. Dropping the future stops the call.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -120,7 +121,7 @@ impl Runtime {
             },
             reply,
         });
-        // A loop inside a single built-in operation cannot be interrupted; its thread is abandoned.
+        // A loop inside a single built-in function of the engine cannot be interrupted, so its thread is abandoned.
         let left = cancel.0.deadline.saturating_duration_since(Instant::now()).saturating_add(GRACE);
         match timeout(left, answer).await {
             Ok(Ok(ended)) => ended.outcome,
@@ -129,7 +130,7 @@ impl Runtime {
         }
     }
 
-    /// A place in the queue.
+    /// A place in the queue of waiting calls.
     fn place(&self) -> Result<Place<'_>, CallError> {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.shared.options.waiting {
@@ -138,7 +139,7 @@ impl Runtime {
         Ok(place)
     }
 
-    /// Whose rules apply to a call, and whether the function's script must be run first.
+    /// The rights of a call, and whether the function's script must be run first to determine them.
     async fn rights(&self, function: &Function, call: &Call) -> Result<(Rights, bool), CallError> {
         let refused = |reason: String| CallError::RunAsRefused { function: call.function.clone(), reason };
         let is_system = call.user.kind == UserType::System;
@@ -152,7 +153,7 @@ impl Runtime {
         match &function.run_as {
             RunAs::System => Ok((Rights::System, false)),
             RunAs::User(id) => Ok((self.shared.user_rights(id).await.map_err(refused)?, false)),
-            // Nobody is known yet: the script runs as the caller, or for nobody.
+            // The user is not known yet: the script itself runs as the caller, or without a user.
             RunAs::Script(_) => Ok((caller(), true)),
             RunAs::Caller => match call.entry {
                 Entry::UserCreation | Entry::Login | Entry::Trigger => Ok((Rights::System, false)),
@@ -180,7 +181,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Stops the call when nobody waits for it any more.
+/// Stops the call when its caller stops waiting.
 struct Cancel(Stop);
 
 impl Drop for Cancel {
@@ -194,7 +195,7 @@ fn too_deep() -> CallError {
     CallError::Failed(Box::new(Failure { message, position: None, console: Vec::new() }))
 }
 
-/// The size of arguments, headers and body together.
+/// The size of arguments, headers and body together, in bytes.
 fn size(call: &Call) -> usize {
     let arguments = call.arguments.iter().map(bytes).fold(0, usize::saturating_add);
     let http = call.http.as_ref().map_or(0, |http| {
@@ -204,7 +205,7 @@ fn size(call: &Call) -> usize {
     arguments.saturating_add(http)
 }
 
-/// About as many bytes as a value has in BSON.
+/// The approximate size of a value in BSON.
 fn bytes(value: &Bson) -> usize {
     let inner = match value {
         Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len(),

@@ -1,4 +1,4 @@
-//! What all calls of a runtime share.
+//! State shared by all calls of a runtime.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::http::HttpClient;
 use crate::library::{Condition, Entry};
 use crate::{Backend, Library, Options, Rights};
 
-/// The application, and what it can access.
+/// The application, and everything that its functions can access.
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) secrets: Secrets,
@@ -56,7 +56,7 @@ impl Shared {
         self.app.with_secrets(self.app.with_configuration(context), &self.secrets)
     }
 
-    /// The rights of the user with this id, or why there are none.
+    /// The rights of the user with this ID, or why there are none.
     pub(crate) async fn user_rights(&self, id: &str) -> Result<Rights, String> {
         match self.backend.user(id).await {
             Ok(Some(user)) if user.kind == UserType::System => Err("the system is no user with an id".into()),
@@ -74,7 +74,7 @@ impl Shared {
         }
     }
 
-    /// The result of `context.services.get` for a name.
+    /// The kind of service that `context.services.get` returns for a name.
     pub(crate) fn service_kind(&self, name: &str) -> Option<&'static str> {
         if self.backend.has_data_source(name) {
             return Some("data");

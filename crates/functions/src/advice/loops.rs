@@ -7,15 +7,15 @@ use portcullis::trigger::{DatabaseTrigger, Source, TriggerDefinition, TriggerEve
 use super::writes::{Write, writes};
 use super::{Advice, Script};
 
-/// A trigger that listens to a database, with the writes of its function and of those that it executes.
+/// A database trigger, with the writes of its function and of all functions that it executes.
 struct Node {
     name: String,
     trigger: DatabaseTrigger,
     writes: Vec<(String, Write)>,
 }
 
-/// Triggers that are told of what their own functions write, by themselves or by one another. One with a `match` is taken to know what it
-/// listens to.
+/// Reports triggers that are fired by their own functions' writes, directly or through other triggers. A `match` on a
+/// trigger is assumed to be there to prevent that.
 pub(super) fn loops(app: &App, scripts: &BTreeMap<&str, Script>, found: &mut Vec<Advice>) {
     let definitions = app.triggers.iter().filter_map(|trigger| trigger.definition().ok());
     let nodes: Vec<Node> = definitions
@@ -30,7 +30,7 @@ pub(super) fn loops(app: &App, scripts: &BTreeMap<&str, Script>, found: &mut Vec
         })
         .collect();
     for (start, node) in nodes.iter().enumerate() {
-        // The first write by which the trigger comes back to itself.
+        // The first write that leads back to the trigger.
         let back = node.writes.iter().find_map(|(file, write)| {
             let told =
                 nodes.iter().enumerate().filter(|(_, other)| is_told(&other.trigger, write)).map(|(index, _)| index);
@@ -81,14 +81,14 @@ fn is_told(trigger: &DatabaseTrigger, write: &Write) -> bool {
     let same = |database: &str| write.database.as_deref().is_none_or(|written| written == database);
     let place = match &trigger.source {
         Source::Collection { database, collection } => *collection == write.collection && same(database),
-        // Without the name of the database nothing is known.
+        // If the write's database is unknown, assume that it does not.
         Source::Database(database) => write.database.as_deref() == Some(database),
         Source::Deployment => true,
     };
     place && write.operations.iter().any(|operation| trigger.operations.contains(operation))
 }
 
-/// The writes of a function and of all that it executes by literal names, each with its file.
+/// The writes of a function and of all functions that it executes by literal names, each with its file.
 fn reached(scripts: &BTreeMap<&str, Script>, function: &str) -> Vec<(String, Write)> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut todo = vec![function];

@@ -1,5 +1,5 @@
-//! What functions are probably not meant to do, as far as their sources show: names that lead nowhere, promises that are tested,
-//! triggers that set themselves off. It reads words, not syntax: what it does not recognise it does not report.
+//! Reports probable mistakes that the sources of functions show: names that do not exist, promises that are tested like
+//! values, triggers that fire themselves. It looks at tokens, not at syntax trees, and reports only what it recognizes.
 
 mod loops;
 mod names;
@@ -14,27 +14,27 @@ use portcullis::text::Severity;
 use crate::Library;
 use crate::library::{Token, tokens};
 
-/// Something that a function is probably not meant to do.
+/// A probable mistake in a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// How serious it is.
     pub severity: Severity,
-    /// The stable name of its kind.
+    /// The stable identifier of the kind of mistake.
     pub code: &'static str,
     /// The file, relative to the application directory.
     pub file: String,
     /// The line, from 1.
     pub line: u32,
-    /// What it is.
+    /// The description.
     pub message: String,
-    /// The way out.
+    /// The suggested fix.
     pub help: String,
 }
 
-/// How many calls of one source are looked at: some look at the rest of the source, too.
+/// The most calls in one source that are examined: for some of them, the rest of the source is searched.
 const MAX_CALLS: usize = 1000;
 
-/// A source in words.
+/// The tokens of a source.
 pub(crate) struct Script {
     pub(crate) file: String,
     pub(crate) tokens: Vec<(Token, u32)>,
@@ -60,7 +60,7 @@ impl Script {
         }
     }
 
-    /// Where the parenthesis closes that opens here.
+    /// The index of the parenthesis that closes the one at `open`.
     pub(crate) fn closing(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for (offset, (token, _)) in self.tokens.iter().enumerate().skip(open) {
@@ -76,7 +76,7 @@ impl Script {
         None
     }
 
-    /// The calls of `context.<member>.<method>("name"`, each with the name, where it begins and where its parenthesis opens.
+    /// The calls of the form `context.<member>.<method>("name"`.
     pub(crate) fn context_calls(&self, member: &str, method: &str) -> Vec<ContextCall<'_>> {
         let mut calls = Vec::new();
         for index in 0..self.tokens.len() {
@@ -89,7 +89,7 @@ impl Script {
                 continue;
             };
             let Some(Token::Text(name)) = self.at(name_at + 1).filter(|_| self.is_sign(name_at, '(')) else { continue };
-            // `"a" + b` is another name.
+            // In `"a" + b` the literal is not the whole name.
             if (self.is_sign(name_at + 2, ')') || self.is_sign(name_at + 2, ',')) && calls.len() < MAX_CALLS {
                 calls.push(ContextCall { name, begin: index, open: name_at });
             }
@@ -97,21 +97,22 @@ impl Script {
         calls
     }
 
-    /// The place after `.name` or `?.name`, if that stands here.
+    /// The index after `.name` or `?.name`, if that is what the tokens at `index` are.
     fn member(&self, index: usize, name: &str) -> Option<usize> {
         let dot = if self.is_sign(index, '?') { index + 1 } else { index };
         (self.is_sign(dot, '.') && self.word(dot + 1) == Some(name)).then_some(dot + 2)
     }
 }
 
-/// A call with a literal name.
+/// A call whose first argument is a literal name. `begin` and `open` are the token indices of its first token and of
+/// its opening parenthesis.
 pub(crate) struct ContextCall<'s> {
     pub(crate) name: &'s str,
     pub(crate) begin: usize,
     pub(crate) open: usize,
 }
 
-/// All that is found, in the order of files and lines.
+/// All advice about an application, sorted by file and line.
 pub(crate) fn advise(app: &App, library: &Library) -> Vec<Advice> {
     let scripts: BTreeMap<&str, Script> = library
         .sources()

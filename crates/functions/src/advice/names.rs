@@ -4,7 +4,7 @@ use portcullis::text::{OneLine, Severity, closest};
 use super::{Advice, Script};
 use crate::Library;
 
-/// Values, functions and services that a source names and that are not there.
+/// Reports values, functions and services that a source names but that do not exist.
 pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut Vec<Advice>) {
     let is_readable = |folder: &str| {
         !app.findings

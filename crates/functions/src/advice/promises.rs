@@ -5,7 +5,7 @@ use portcullis::text::{OneLine, Severity};
 use super::{Advice, Script};
 use crate::library::Token;
 
-/// Whether a function answers with a promise, because it is `async`.
+/// Whether a function is `async` and so returns a promise.
 pub(super) fn is_async(script: &Script) -> bool {
     let assigned = |index: &usize| {
         script.word(*index) == Some("exports")
@@ -13,17 +13,17 @@ pub(super) fn is_async(script: &Script) -> bool {
             && !script.is_sign(index + 2, '=')
             && !index.checked_sub(1).is_some_and(|before| script.is_sign(before, '.'))
     };
-    // The last assignment counts.
+    // The last assignment wins.
     let Some(at) = (0..script.tokens.len()).rfind(assigned) else { return false };
     match script.word(at + 2) {
         Some("async") => true,
-        // `exports = isOwner`, declared elsewhere in the file.
+        // `exports = isOwner`, which is declared elsewhere in the file.
         Some(name) if !matches!(name, "function" | "class" | "new" | "await") => is_async_name(script, name),
         _ => false,
     }
 }
 
-/// `async function name`, `name = async …`
+/// Whether the source contains `async function name` or `name = async …`.
 fn is_async_name(script: &Script, name: &str) -> bool {
     (0..script.tokens.len()).any(|index| {
         script.word(index) == Some("async")
@@ -34,7 +34,8 @@ fn is_async_name(script: &Script, name: &str) -> bool {
     })
 }
 
-/// Promises of `functions.execute` that are tested as if they were what they resolve to: each of them is true.
+/// Reports promises of `functions.execute` that are tested like the values to which they resolve: a promise is always
+/// truthy.
 pub(super) fn tested(script: &Script, unfinished: &BTreeSet<&str>, found: &mut Vec<Advice>) {
     for call in script.context_calls("functions", "execute") {
         if !unfinished.contains(call.name) {
@@ -80,7 +81,7 @@ fn is_tested(script: &Script, begin: usize, end: usize) -> bool {
     closes && (opens || joins)
 }
 
-/// Whether it is put into a variable that is tested and never awaited.
+/// Whether the expression is assigned to a variable that is tested and never awaited.
 fn is_tested_later(script: &Script, begin: usize, end: usize) -> bool {
     let (Some(name_at), Some(assign_at)) = (begin.checked_sub(2), begin.checked_sub(1)) else { return false };
     let Some(name) = script.word(name_at).filter(|_| script.is_sign(assign_at, '=')) else { return false };
@@ -96,7 +97,7 @@ fn is_tested_later(script: &Script, begin: usize, end: usize) -> bool {
         if before.is_some_and(|at| script.is_sign(at, '.')) || script.is_sign(index + 1, ':') {
             continue;
         }
-        // Somebody else sees to it, or it is another variable of that name.
+        // Something else awaits it, or this is another variable of the same name.
         let is_resolved =
             before.and_then(|at| script.word(at)).is_some_and(|word| matches!(word, "await" | "const" | "let" | "var"))
                 || (script.is_sign(index + 1, '.') && script.word(index + 2) == Some("then"))

@@ -3,21 +3,21 @@ use std::collections::HashMap;
 use super::Script;
 use crate::library::Token;
 
-/// A write of a source to a collection whose name stands in it.
+/// A write in a source to a collection with a literal name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Write {
-    /// The database; `None` where it is no literal.
+    /// The database; `None` if its name is not a literal.
     pub(super) database: Option<String>,
     pub(super) collection: String,
-    /// What change events name it.
+    /// The `operationType`s of its change events.
     pub(super) operations: Vec<&'static str>,
     pub(super) line: u32,
 }
 
-/// A collection that a variable stands for.
+/// The database and the collection that a variable refers to.
 type Handle = (Option<String>, String);
 
-/// What a method does; nothing where it writes nothing.
+/// The `operationType`s that a method of a collection causes; empty for a read.
 fn operations(method: &str) -> &'static [&'static str] {
     match method {
         "insertOne" | "insertMany" => &["insert"],
@@ -31,7 +31,8 @@ fn operations(method: &str) -> &'static [&'static str] {
     }
 }
 
-/// The writes of a source, as far as they are recognised: `.db("a").collection("b").updateOne(`, or the same in steps.
+/// The writes of a source, as far as they are recognized: `.db("a").collection("b").updateOne(`, or the same through
+/// variables.
 pub(super) fn writes(script: &Script) -> Vec<Write> {
     let mut databases: HashMap<&str, String> = HashMap::new();
     let mut collections: HashMap<&str, Handle> = HashMap::new();
@@ -61,7 +62,7 @@ pub(super) fn writes(script: &Script) -> Vec<Write> {
     found
 }
 
-/// `.method("name")` at a dot: the name, and where the parenthesis closes.
+/// For `.method("name")` at a dot: the name, and the index of the closing parenthesis.
 fn asked<'s>(script: &'s Script, index: usize, method: &str) -> Option<(&'s str, usize)> {
     if !script.is_sign(index, '.') || script.word(index + 1) != Some(method) || !script.is_sign(index + 2, '(') {
         return None;
@@ -72,7 +73,7 @@ fn asked<'s>(script: &'s Script, index: usize, method: &str) -> Option<(&'s str,
     }
 }
 
-/// `.method(`: the method, and where it stands.
+/// For `.method(` at a dot: the method and its index.
 fn called(script: &Script, index: usize) -> Option<(&str, usize)> {
     let method = script.word(index + 1).filter(|_| script.is_sign(index, '.') && script.is_sign(index + 2, '('))?;
     Some((method, index + 1))
@@ -90,7 +91,7 @@ fn write(script: &Script, (database, collection): &Handle, (method, at): (&str, 
     Some(Write { database: database.clone(), collection: collection.clone(), operations, line: script.line(at) })
 }
 
-/// The database of `.collection(` at this dot.
+/// The database of the `.collection(` at this dot.
 fn database(script: &Script, dot: usize, databases: &HashMap<&str, String>) -> Option<String> {
     if let Some(begin) = dot.checked_sub(5)
         && let Some((name, end)) = asked(script, begin, "db")
@@ -101,7 +102,7 @@ fn database(script: &Script, dot: usize, databases: &HashMap<&str, String>) -> O
     databases.get(script.word(dot.checked_sub(1)?)?).cloned()
 }
 
-/// The variable that the expression around this place is assigned to.
+/// The variable to which the expression around this index is assigned.
 fn variable(script: &Script, place: usize) -> Option<&str> {
     for index in (place.saturating_sub(32)..place).rev() {
         match script.at(index) {

@@ -10,14 +10,14 @@ use super::{CryptoError, random};
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// To cipher text, or back.
+/// Whether to encrypt or decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Encrypt,
     Decrypt,
 }
 
-/// A nonce of 12 bytes, the cipher text and a tag of 16.
+/// Returns a nonce of 12 bytes, the ciphertext and a tag of 16 bytes, concatenated.
 ///
 /// Source: the documented example of `utils.crypto.encrypt`, decrypted.
 pub(crate) fn aes_gcm_encrypt(key: &[u8], text: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -31,7 +31,8 @@ pub(crate) fn aes_gcm_decrypt(key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Cryp
     gcm(Direction::Decrypt, key, nonce, sealed, &[])
 }
 
-/// The algorithms of `createCipheriv`. In and out of GCM, the tag stands behind the cipher text.
+/// The algorithms of `createCipheriv` and `createDecipheriv`. In GCM, the tag follows the ciphertext in the output and
+/// in the input.
 pub(crate) fn run_cipher(
     name: &str,
     direction: Direction,

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::CryptoError;
 
-/// A hash by its name, with or without a hyphen.
+/// A hash by the name of its algorithm, with or without a hyphen.
 pub(crate) fn hash(name: &str, input: &[u8]) -> Result<Vec<u8>, CryptoError> {
     Ok(match plain(name).as_str() {
         "md5" => Md5::digest(input).to_vec(),

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::rsa_signature::{Hash, Scheme, private_key, public_key, sign_with, verify_with};
 use super::{CryptoError, hmac};
 
-/// An algorithm of tokens.
+/// A signing algorithm of tokens.
 #[derive(Clone, Copy)]
 enum Algorithm {
     Hmac(&'static str),
@@ -36,7 +36,7 @@ fn algorithm(name: &str) -> Result<Algorithm, CryptoError> {
     })
 }
 
-/// A token with this payload, a JSON text.
+/// Signs a token with this payload. `payload` and `headers` are JSON.
 pub(crate) fn encode(name: &str, payload: &str, key: &str, headers: &str) -> Result<String, CryptoError> {
     let algorithm = algorithm(name)?;
     let mut header = Map::new();
@@ -51,7 +51,8 @@ pub(crate) fn encode(name: &str, payload: &str, key: &str, headers: &str) -> Res
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// Header and payload of a token whose signature and times hold. Without accepted algorithms, those of the kind of the key are.
+/// Verifies the signature and times of a token; returns its header and payload. If `accepted` is empty, all algorithms
+/// for this kind of key are accepted.
 pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> Result<(String, String), CryptoError> {
     let malformed = || CryptoError::new("the token is malformed");
     let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
@@ -63,7 +64,7 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
     let head: Value = serde_json::from_str(&header).map_err(|_| malformed())?;
     let name = head.get("alg").and_then(Value::as_str).ok_or_else(malformed)?;
     let algorithm = algorithm(name)?;
-    // Otherwise a public key could be used as an HMAC secret.
+    // Otherwise an attacker could use a public key as an HMAC secret.
     let is_pem = key.contains("-----BEGIN");
     if matches!(algorithm, Algorithm::Hmac(_)) == is_pem {
         return Err(CryptoError::new("the key does not belong to the signing method of the token"));

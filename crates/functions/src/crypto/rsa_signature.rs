@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::CryptoError;
 
-/// The keys of RSA may not be larger, or a signature takes minutes.
+/// The largest RSA key, in bits: with larger ones, a signature takes minutes.
 const MAX_BITS: usize = 8192;
 
-/// How a digest is signed.
+/// The padding scheme of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     Pss,
@@ -33,7 +33,7 @@ impl Hash {
     }
 }
 
-/// `utils.crypto.sign("rsa", …)`: SHA-256 of the message.
+/// `utils.crypto.sign("rsa", …)`: signs the SHA-256 hash of the message.
 pub(crate) fn sign(message: &[u8], key: &str, scheme: &str) -> Result<Vec<u8>, CryptoError> {
     sign_with(&private_key(key)?, scheme_of(scheme)?, Hash::Sha256, message)
 }

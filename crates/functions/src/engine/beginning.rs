@@ -1,4 +1,4 @@
-/// The beginning of a text, at most this many bytes.
+/// The longest prefix of a text with at most `max` bytes that ends at a character boundary.
 pub(super) fn beginning(text: &str, max: usize) -> &str {
     let mut end = max.min(text.len());
     while !text.is_char_boundary(end) {

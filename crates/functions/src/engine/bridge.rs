@@ -8,7 +8,7 @@ pub(super) struct Bridge<'js> {
     pub(super) object_prototype: Object<'js>,
 }
 
-/// The same, kept for when the engine calls the host.
+/// A [`Bridge`] in persistent handles, for calls from the engine into the host.
 pub(super) struct KeptBridge {
     api: Persistent<Object<'static>>,
     object_prototype: Persistent<Object<'static>>,
@@ -30,7 +30,7 @@ impl<'js> Bridge<'js> {
         self.api.get(name)
     }
 
-    /// A text of the engine. Half of a surrogate pair becomes U+FFFD.
+    /// A JavaScript string as Rust text. Unpaired surrogates become U+FFFD.
     pub(super) fn text(&self, value: &Value<'js>) -> Result<String> {
         let Some(text) = value.as_string() else { return Err(self.type_error("a string is needed")) };
         match text.to_string() {

@@ -5,20 +5,20 @@ use rquickjs::{Ctx, Function, Result};
 /// App Services does was inferred from functions that declare `exports`, or the same names in several files.
 pub(super) const PREFIX: &str = "(function (context, require, exports) { return function () {";
 
-/// The source of a function, as a function of what it sees.
+/// Compiles the source of a function into a function of `context`, `require` and `exports`.
 pub(super) fn function<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<Function<'js>> {
     evaluate(ctx, file, format!("{PREFIX}{source}\n;return exports; }}; }})"))
 }
 
-/// A file of a package, as a function of what Node gives to it.
+/// Compiles a file of a package into a function of the variables that Node provides to modules.
 pub(super) fn module<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<Function<'js>> {
-    // A script may begin with `#!`.
+    // A script may begin with a `#!` line.
     let source = if source.starts_with("#!") { source.split_once('\n').map_or("", |(_, rest)| rest) } else { source };
     let head = "(function (exports, require, module, __filename, __dirname, global, process, internal) {";
     evaluate(ctx, file, format!("{head}{source}\n}})"))
 }
 
-/// The prelude.
+/// Evaluates a source whose value is a function.
 pub(super) fn evaluate<'js>(ctx: &Ctx<'js>, file: &str, source: String) -> Result<Function<'js>> {
     let mut options = EvalOptions::default();
     options.strict = false;

@@ -3,16 +3,16 @@ use std::collections::VecDeque;
 use super::beginning::beginning;
 use crate::{ConsoleLevel, ConsoleLine};
 
-/// How many lines are kept, and how many bytes of each.
+/// The most lines that are kept, and the most bytes of each.
 ///
 /// Source: the documentation of App Services.
 const MAX_LINES: usize = 25;
 const MAX_BYTES: usize = 512;
 
-/// The lines that a call wrote.
+/// The console output of a call.
 pub(crate) struct Console {
     lines: VecDeque<ConsoleLine>,
-    /// The first lines count, or the last.
+    /// Whether the first lines are kept rather than the last.
     keeps_first: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Values from outside become values of the engine.
+//! Converts BSON values into JavaScript values.
 
 use bson::{Bson, Document};
 use rquickjs::object::Property;
@@ -6,20 +6,20 @@ use rquickjs::{Array, Function, IntoJs, Object, Result, TypedArray, Value};
 
 use super::bridge::Bridge;
 
-/// The largest whole number that a JavaScript number holds exactly.
+/// The largest integer that a JavaScript number represents exactly: 2⁵³ − 1.
 pub(super) const MAX_SAFE: i64 = 9_007_199_254_740_991;
 
-/// How many milliseconds before or after 1970 a `Date` can be.
+/// The range of a `Date`, in milliseconds before or after 1970.
 const MAX_DATE: u64 = 8_640_000_000_000_000;
 
-/// What makes values of the engine.
+/// Converts BSON values into JavaScript values.
 pub(super) struct Decoder<'b, 'js> {
     bridge: &'b Bridge<'js>,
     make: Function<'js>,
     remember: Function<'js>,
 }
 
-/// The numbers of an object whose type the engine does not keep.
+/// The fields or elements of an object whose BSON number type a JavaScript number does not preserve.
 #[derive(Default)]
 struct Numbers<'js> {
     ints: Option<Object<'js>>,
@@ -37,7 +37,7 @@ impl<'b, 'js> Decoder<'b, 'js> {
             Bson::Double(number) => number.into_js(ctx),
             Bson::Int32(number) => number.into_js(ctx),
             Bson::Int64(number) if number.unsigned_abs() <= MAX_SAFE.unsigned_abs() => {
-                // Whole numbers up to this size are doubles without a loss.
+                // Integers of this size convert to doubles without loss.
                 #[expect(clippy::cast_precision_loss, reason = "checked above")]
                 let number = *number as f64;
                 number.into_js(ctx)
@@ -126,7 +126,7 @@ impl<'b, 'js> Decoder<'b, 'js> {
     }
 }
 
-/// Whether a double would be taken for an integer.
+/// Whether encoding would turn a double into an integer.
 pub(super) fn is_whole(number: f64) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "this one is exact")]
     let max = MAX_SAFE as f64;

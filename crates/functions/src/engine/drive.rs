@@ -15,14 +15,14 @@ use super::visit;
 use crate::http::canonical;
 use crate::{CallError, Failure, HttpRequest, Returned};
 
-/// What happened in one turn of the loop.
+/// The result of one iteration of the loop.
 #[derive(PartialEq, Eq)]
 enum Turn {
-    /// An operation ended, and the engine has been told.
+    /// An operation ended, and its result was delivered to the engine.
     Delivered,
     /// No operation is pending.
     Idle,
-    /// The time is over.
+    /// The time limit is reached.
     Over,
 }
 
@@ -33,7 +33,7 @@ enum Event {
     Over,
 }
 
-/// Runs jobs and operations until a promise is settled, nothing is left that could settle it, or the time limit is
+/// Runs jobs and operations until a promise is settled, nothing remains that could settle it, or the time limit is
 /// reached.
 pub(super) fn until<'js>(state: &CallState, bridge: &Bridge<'js>, promise: &Promise<'js>) -> Result<()> {
     loop {
@@ -84,7 +84,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
     }
 }
 
-/// Waits for the next operation to end. The engine is idle meanwhile.
+/// Waits for the next operation to end. The engine does not run meanwhile.
 fn next(state: &CallState, with_timers: bool) -> Event {
     if let Some((number, bytes, outcome)) = state.ended.borrow_mut().pop_front() {
         return Event::Ended(number, bytes, outcome);
@@ -134,12 +134,12 @@ pub(super) fn run<'js>(state: &CallState, bridge: &Bridge<'js>) -> Ended {
     Ended { outcome: answer, is_promised, thrown }
 }
 
-/// An error with what was thrown, where a function under other rights may catch it.
+/// An error, and what was thrown if a caller with other rights may catch it.
 type Refusal = (CallError, Option<Box<Thrown>>);
 
 fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Returned, Refusal> {
     let result = result(state, bridge);
-    // Operations that were started and not awaited are also completed, within the limits.
+    // Operations that were started but not awaited are also completed, within the limits.
     let rest = rest(state, bridge);
     let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| refusal(state, bridge, failed))?;
     let rejections = state.rejections.borrow();
@@ -173,7 +173,7 @@ fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) ->
     (thrown(bridge, &value, state.console()), passed)
 }
 
-/// Why there is no result.
+/// Why a call has no result: an error of the engine, a thrown value, or a message.
 enum Failed<'js> {
     Engine(Error),
     Thrown(Value<'js>),
@@ -199,7 +199,7 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
     until(state, bridge, &promise)?;
     match promise.result::<Value<'js>>() {
         Some(Ok(value)) => {
-            // A caller under other rights is told of what cannot pass; others are shown what can.
+            // A caller with other rights gets an error for values that cannot be passed; other callers get the rest.
             let undefined = if input.level > 0 { Undefined::Pass } else { Undefined::Keep };
             let encoder = Encoder::new(bridge, undefined, state.memory() / 2)?;
             if let Some(number) = value.as_number() {
@@ -215,7 +215,7 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
     }
 }
 
-/// A number that is returned as it came in keeps its type.
+/// A number that is equal to an argument keeps the argument's BSON type.
 fn same_number(arguments: &[bson::Bson], number: f64) -> bson::Bson {
     let same = arguments.iter().find(|argument| match argument {
         bson::Bson::Int32(kept) => f64::from(*kept).to_bits() == number.to_bits(),
@@ -266,7 +266,7 @@ fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>>
     Ok(record(ctx, [("query", query), ("headers", headers), ("body", body.into_js(ctx)?)])?.into_value())
 }
 
-/// What the prelude knows of the response.
+/// The response as the function set it in the prelude.
 fn response<'js>(bridge: &Bridge<'js>) -> Result<Set> {
     let parts: Option<Object<'js>> = bridge.function("response")?.call(())?;
     let Some(parts) = parts else { return Ok(Set { status: None, headers: Vec::new(), body: None }) };

@@ -1,4 +1,4 @@
-//! Values of the engine become values for outside.
+//! Converts JavaScript values into BSON values.
 
 use std::cell::Cell;
 
@@ -11,41 +11,42 @@ use super::bridge::Bridge;
 use super::decode::is_whole;
 use super::host_text::Bytes;
 
-/// What `undefined` inside a document becomes.
+/// How `undefined` inside a document is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Undefined {
-    /// [`Bson::Undefined`]: in results.
+    /// As [`Bson::Undefined`]: in results.
     Keep,
-    /// An error: in filters, where leaving out a condition would match more. For the same reason, so is every object
-    /// that is neither plain nor a BSON value: most have no fields of their own, and `{}` matches everything.
+    /// As an error: in filters, where omitting a condition would match more documents. For the same reason, so are all
+    /// objects that are neither plain nor BSON values: most have no fields of their own, and `{}` matches everything.
     Refuse,
-    /// Null: in documents that are written, as drivers do.
+    /// As null: in written documents, like MongoDB's drivers.
     Null,
-    /// [`Bson::Undefined`], but functions and objects that are neither plain nor a value of BSON are errors: between functions under
-    /// different rights, where a check that is left out could grant.
+    /// As [`Bson::Undefined`], but functions, and objects that are neither plain nor BSON values, are errors: between
+    /// functions with different rights, where silently dropping a check could grant access.
     Pass,
 }
 
 /// The memory charged for an array element.
 const ELEMENT: usize = size_of::<Bson>();
 
-/// What a field costs beside its name: its value, the name's owner, and its place in the index of the document.
+/// The memory charged for a field in addition to the bytes of its name: its value, the name's `String`, and its entry
+/// in the document's index.
 const FIELD: usize = ELEMENT + size_of::<String>() + 4 * size_of::<usize>();
 
 /// The deepest nesting of values, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
 
-/// What makes values for outside.
+/// Converts JavaScript values into BSON values, within a memory limit.
 pub(super) struct Encoder<'b, 'js> {
     bridge: &'b Bridge<'js>,
     undefined: Undefined,
     unwrap: Function<'js>,
     recall: Function<'js>,
-    /// How many bytes are left.
+    /// The number of bytes that may still be used.
     room: Cell<usize>,
 }
 
-/// What an object remembers of its numbers.
+/// The BSON types of an object's numbers, recorded when it was decoded.
 struct Numbers<'js> {
     ints: Option<Object<'js>>,
     doubles: Option<Object<'js>>,
@@ -69,7 +70,7 @@ impl<'js> Numbers<'js> {
     }
 }
 
-/// What a number of the engine is where nothing else is known: int64 if it is whole.
+/// A number whose BSON type is unknown: int64 if it is whole, otherwise double.
 pub(super) fn new_number(number: f64) -> Bson {
     if is_whole(number) {
         #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
@@ -84,7 +85,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(Self { bridge, undefined, unwrap, recall, room: Cell::new(room) })
     }
 
-    /// How many bytes are left.
+    /// The number of bytes that may still be used.
     pub(super) const fn room(&self) -> usize {
         self.room.get()
     }
@@ -99,7 +100,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         }
     }
 
-    /// A value, whose own place is paid for. `place` is what messages call it.
+    /// Encodes a value. The caller has already charged its own slot. `place` names it in error messages.
     pub(super) fn value(&self, value: &Value<'js>, place: &str, depth: usize) -> Result<Bson> {
         if let Some(number) = value.as_number() {
             return Ok(new_number(number));
@@ -130,7 +131,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         }
         match value.as_object() {
             Some(object) if value.as_function().is_none() => self.object(object, place, depth),
-            // Nothing, a function or a symbol.
+            // `undefined`, a function or a symbol.
             _ => match self.undefined {
                 Undefined::Keep => Ok(Bson::Undefined),
                 Undefined::Pass if value.is_undefined() => Ok(Bson::Undefined),
@@ -152,8 +153,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
         self.document(object, place, depth).map(Bson::Document)
     }
 
-    /// Whether an object has the prototype of plain ones, or none. A proxy may throw when it is asked, which only the engine can pass on:
-    /// `get_prototype` takes what it answers for an object.
+    /// Whether an object has the prototype of plain objects, or none. A proxy is examined in the prelude, because its
+    /// handler may throw, and `get_prototype` would take the exception for an object.
     fn is_plain(&self, object: &Object<'js>) -> Result<bool> {
         if object.is_proxy() {
             return self.bridge.function("isPlain")?.call((object.clone(),));
@@ -161,7 +162,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(object.get_prototype().is_none_or(|prototype| prototype == self.bridge.object_prototype))
     }
 
-    /// What an object is not that is neither plain nor a value of BSON. Only results may have them.
+    /// Rejects objects that are neither plain nor BSON values, as far as the encoding requires. Results may contain any
+    /// of them.
     fn refuse_stranger(&self, object: &Object<'js>, place: &str) -> Result<()> {
         if self.undefined == Undefined::Keep {
             return Ok(());
@@ -194,7 +196,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         self.bridge.type_error(&message)
     }
 
-    /// What of an error its fields do not have.
+    /// Adds `name` and `message` of an error, which are not enumerable fields.
     fn error(&self, object: &Object<'js>, document: &mut Document) -> Result<()> {
         for key in ["name", "message"] {
             let value: Value<'js> = object.get(key)?;
@@ -207,7 +209,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(())
     }
 
-    /// The name of a field, whose place is paid for with it.
+    /// The name of a field, charged by its length.
     fn name(&self, key: &Value<'js>) -> Result<String> {
         let key = self.bridge.text(key)?;
         if key.contains('\0') {
@@ -217,14 +219,14 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(key)
     }
 
-    /// A field by itself.
+    /// A single field, which belongs to no document yet.
     pub(super) fn field(&self, key: &Value<'js>, value: &Value<'js>) -> Result<(String, Bson)> {
         let key = self.name(key)?;
         let value = self.value(value, &key, 1)?;
         Ok((key, value))
     }
 
-    /// A plain object, or one that is taken for one.
+    /// A plain object, or any object that is treated as one.
     pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
         let mut document = Document::new();
         if self.undefined == Undefined::Pass && object.is_error() {
@@ -286,7 +288,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         Ok(Some(Numbers { ints: kept.get(0)?, doubles: kept.get(1)? }))
     }
 
-    /// What `unwrap` of the prelude tells about an object.
+    /// A BSON value, from the parts into which the prelude's `unwrap` splits its object.
     fn special(&self, parts: &Array<'js>, place: &str, depth: usize) -> Result<Bson> {
         let kind: String = parts.get(0)?;
         let broken = || self.bridge.type_error(&format!("a value of the type {kind} is broken"));
@@ -364,7 +366,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 }
 
-/// Whether an error says that the engine has no memory left.
+/// Whether an error means that the engine is out of memory.
 pub(super) const fn is_allocation(error: &Error) -> bool {
     matches!(error, Error::Allocation)
 }

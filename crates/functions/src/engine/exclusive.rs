@@ -1,23 +1,23 @@
-//! The transactions of an engine for which all other writers of their data source wait.
+//! Counts the open transactions of an engine that block all other writers of their data source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many of them are open, or about to be.
+/// The number of such transactions that are open or being opened.
 #[derive(Default)]
 pub(super) struct Exclusive(Arc<AtomicUsize>);
 
-/// One of them, for as long as it is open.
+/// One such transaction; counted until dropped.
 pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Exclusive {
-    /// Counts one until the result is dropped.
+    /// Counts a transaction until the result is dropped.
     pub(super) fn open(&self) -> Open {
         self.0.fetch_add(1, Ordering::Relaxed);
         Open(Arc::clone(&self.0))
     }
 
-    /// Whether one is open.
+    /// Whether any such transaction is open.
     pub(super) fn is_open(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }

@@ -1,4 +1,4 @@
-//! Describes what was thrown, as shown to clients, and where.
+//! Converts a thrown value into the message that clients see, and its position.
 
 use rquickjs::{Ctx, Value};
 
@@ -8,25 +8,25 @@ use super::compile::PREFIX;
 use super::encode::{Encoder, Undefined};
 use crate::{CallError, ConsoleLine, Failure, Position};
 
-/// How long a message may be.
+/// The most bytes of a message.
 const MAX_MESSAGE: usize = 8 * 1024;
 
-/// How much of a stack is read.
+/// The most bytes of a stack trace that are examined.
 const MAX_STACK: usize = 16 * 1024;
 
-/// The error of a call that threw this.
+/// The error of a call that threw this value.
 pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>, console: Vec<ConsoleLine>) -> CallError {
     let (message, position) = describe(bridge, value);
     CallError::Failed(Box::new(Failure { message, position, console }))
 }
 
-/// What was thrown, in words, and where.
+/// The message of a thrown value, and its position.
 pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> (String, Option<Position>) {
     let position = position(bridge, value);
     let message = match message(bridge, value) {
         Ok(message) => message,
         Err(_) => {
-            // The thrown value itself throws when it is inspected.
+            // The value itself throws when it is inspected.
             let _ = bridge.ctx.catch();
             "Error: the error cannot be shown".to_owned()
         }
@@ -59,9 +59,10 @@ fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<St
     Ok(thrown.into_relaxed_extjson().to_string())
 }
 
-/// Translates the engine's messages into those that clients know.
+/// Translates the engine's messages into those of App Services, which clients may know.
 ///
-/// Source: `ReferenceError: 'unknown' is not defined` and `TypeError: Cannot access member 'db' of undefined` were seen.
+/// Source: `ReferenceError: 'unknown' is not defined` and `TypeError: Cannot access member 'db' of undefined` were
+/// observed.
 fn as_documented(name: &str, message: String) -> String {
     let quoted = |word: &str| !word.is_empty() && !word.contains(['\'', ' ']);
     match name {
@@ -78,7 +79,7 @@ fn as_documented(name: &str, message: String) -> String {
     }
 }
 
-/// The innermost place in a file of the application.
+/// The innermost stack frame in a file of the application.
 fn position<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Position> {
     let object = value.as_object()?;
     let stack: Option<Value<'js>> = object.get("stack").ok();
@@ -90,7 +91,7 @@ fn position<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Position> {
     beginning(&stack, MAX_STACK).lines().find_map(place)
 }
 
-/// `    at name (functions/x.js:3:7)`, or `    at functions/x.js:3:7`
+/// Parses a line of a stack trace: `    at name (functions/x.js:3:7)` or `    at functions/x.js:3:7`.
 fn place(line: &str) -> Option<Position> {
     let line = line.trim().strip_prefix("at ")?.trim_end_matches(')');
     let place = line.rsplit_once(" (").map_or(line, |(_, place)| place);
@@ -102,7 +103,7 @@ fn place(line: &str) -> Option<Position> {
     Some(Position { file: file.to_owned(), line: row, column })
 }
 
-/// Takes what the engine has thrown.
+/// Takes the exception that is pending in the engine.
 pub(super) fn caught<'js>(ctx: &Ctx<'js>, error: &rquickjs::Error) -> Option<Value<'js>> {
     error.is_exception().then(|| ctx.catch())
 }

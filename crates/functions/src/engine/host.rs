@@ -1,4 +1,4 @@
-//! Functions of the host that know the call: its user, its values, its other functions.
+//! Host functions that depend on the call: its user, its values, and the application's other functions.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use super::visit::{Visit, visit};
 use crate::library::{Entry, Resolution, RunAs, own_source, unavailable};
 use crate::{ConsoleLevel, Rights, RunAsAnswer};
 
-/// Adds them.
+/// Adds these functions to the object `host`.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     add_context(ctx, host, slot)?;
     add_values(ctx, host, slot)?;
@@ -40,7 +40,7 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
     function!(ctx, host, slot, "user", |state, bridge| {
         let user = &state.input.user;
         let made = Decoder::new(&bridge)?.document(&user_document(user))?;
-        // An endpoint that does not fetch custom data shows its function an empty document.
+        // If an endpoint does not fetch custom data, its function sees an empty document.
         let is_shown = user.custom_data != CustomData::NotLoaded || state.input.shows_absent_data;
         let ctx = &bridge.ctx;
         record(ctx, [("user", made.into_value()), ("isShown", is_shown.into_js(ctx)?)])
@@ -139,7 +139,7 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
         rights_by(&state, &bridge, &name, &answer)
     });
     function!(ctx, host, slot, "wait", |state, bridge, value: Value<'js>| {
-        // The promise's own result is read: its `then` may have been replaced.
+        // Reads the promise's own result: its `then` may have been replaced.
         let Some(promise) = value.as_promise() else { return Ok(value) };
         drive::until(&state, &bridge, promise)?;
         match promise.result::<Value<'js>>() {
@@ -175,7 +175,8 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
     Ok(())
 }
 
-/// The script that determines the user of a function. A function without one has none, whatever the code claims.
+/// The script that determines the user of a function. An error if its settings contain none, whatever the calling code
+/// claims.
 fn script<'e>(bridge: &Bridge<'_>, entry: &'e Entry) -> Result<&'e str> {
     match &entry.run_as {
         RunAs::Script(script) => Ok(script),
@@ -187,7 +188,7 @@ fn script<'e>(bridge: &Bridge<'_>, entry: &'e Entry) -> Result<&'e str> {
 fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) -> Result<Option<u32>> {
     let ctx = &bridge.ctx;
     let shared = &state.shared;
-    // Webhooks and the script of the Data API are code, but no functions.
+    // The library also contains webhooks and the script of the Data API, which are not functions.
     let entry = if shared.library.contains(name) { shared.library.entry(name) } else { None };
     let Some(entry) = entry else {
         return Err(Exception::throw_message(ctx, &format!("function not found: '{name}'")));
@@ -206,14 +207,14 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
     }
 }
 
-/// The rights of the user with this id. The engine is idle meanwhile.
+/// The rights of the user with this id. The engine does not run meanwhile.
 fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &str) -> Result<u32> {
     let refused = || Exception::throw_message(&bridge.ctx, &format!("function \"{name}\" cannot run as configured"));
     let found = state.stand_still(state.shared.user_rights(id));
     Ok(state.add_rights(found.and_then(std::result::Result::ok).ok_or_else(refused)?))
 }
 
-/// The rights that the result of a function's script stands for.
+/// The rights that the result of a function's script designates.
 fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &Value<'js>) -> Result<u32> {
     let Some(entry) = state.shared.library.entry(name) else {
         return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
@@ -230,7 +231,7 @@ fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &
     }
 }
 
-/// `context.user`. Custom data that was not looked up is left to the prelude.
+/// `context.user`. The prelude handles custom data that was not fetched.
 fn user_document(user: &User) -> Document {
     if user.kind == UserType::System {
         return doc! { "type": "system", "data": {}, "custom_data": {}, "identities": [] };
@@ -248,7 +249,7 @@ fn user_document(user: &User) -> Document {
     }
 }
 
-/// As JSON does, `EJSON.stringify` leaves out what is undefined.
+/// Like JSON, `EJSON.stringify` omits undefined fields, and writes undefined array elements as null.
 fn without_undefined(value: Bson) -> Bson {
     match value {
         Bson::Document(document) => {
@@ -274,7 +275,7 @@ fn pretty(value: &serde_json::Value, indent: usize) -> String {
     }
 }
 
-/// The arguments of the entry, as an array of the engine.
+/// The arguments of the call, as a JavaScript array.
 pub(super) fn arguments<'js>(bridge: &Bridge<'js>, arguments: &[Bson]) -> Result<Array<'js>> {
     Decoder::new(bridge)?.array(arguments)
 }

@@ -16,7 +16,7 @@ use crate::integers::narrow;
 use crate::runtime::{Shared, inside_call};
 use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
 
-/// Adds them.
+/// Adds these functions to the object `host`.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     add_data(ctx, host, slot)?;
     add_transactions(ctx, host, slot)?;
@@ -25,7 +25,7 @@ pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> R
 
 fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     let at = Rc::clone(slot);
-    // More than the engine's conversions take as single arguments.
+    // The arguments are more than the engine's conversions support individually.
     let data = move |ctx: Ctx<'js>, parts: rquickjs::function::Rest<Value<'js>>| {
         let state = at.state(&ctx)?;
         let bridge = state.bridge(&ctx)?;
@@ -41,7 +41,7 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
         let given: Object<'js> = part(5).get()?;
         let (mut arguments, bytes) = arguments(&state, &bridge, &given)?;
         if !rights.is_system() {
-            // It skips validation, which only the system may.
+            // The option skips validation, which only the system may do.
             arguments.remove("bypassDocumentValidation");
         }
         if name == ActionName::Find {
@@ -79,12 +79,12 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
     host.set("data", Function::new(ctx.clone(), data)?)
 }
 
-/// A find yields no more than [`MAX_DOCUMENTS`].
+/// Limits a `find` to [`MAX_DOCUMENTS`].
 fn bound(arguments: &mut Document) {
     let limit = match arguments.get("limit") {
         Some(Bson::Int64(limit)) => Some(*limit),
         Some(Bson::Int32(limit)) => Some(i64::from(*limit)),
-        // The host rejects anything but a whole number.
+        // The host accepts only whole numbers and reports the error.
         Some(Bson::Double(_)) => return,
         Some(Bson::Null) | None => None,
         Some(_) => return,
@@ -97,8 +97,8 @@ fn bound(arguments: &mut Document) {
     arguments.insert("limit", limit);
 }
 
-/// The arguments of an action, and their size in bytes. `undefined` in conditions is an error: leaving it out would
-/// match more than intended. In written documents it becomes null, as in MongoDB's drivers.
+/// The arguments of an action, and their size in bytes. `undefined` in conditions is an error: omitting it would match
+/// more documents than intended. In written documents it becomes null, as in MongoDB's drivers.
 fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) -> Result<(Document, usize)> {
     let room = state.memory() / 4;
     let strict = Encoder::new(bridge, Undefined::Refuse, room)?;
@@ -120,8 +120,8 @@ fn arguments<'js>(state: &CallState, bridge: &Bridge<'js>, given: &Object<'js>) 
     Ok((arguments, used))
 }
 
-/// What says which documents are meant, or how they are answered. Dates, ids and boxed strings are objects of the engine as well, so that a
-/// filter is a document is seen here.
+/// An argument that selects documents or shapes the answer. Dates, ids and boxed strings are objects in JavaScript,
+/// too, so it is checked here that a filter is encoded as a document.
 fn condition<'js>(strict: &Encoder<'_, 'js>, bridge: &Bridge<'js>, key: &str, value: &Value<'js>) -> Result<Bson> {
     match strict.value(value, key, 0)? {
         encoded if key != "filter" || matches!(encoded, Bson::Document(_)) => Ok(encoded),
@@ -129,7 +129,7 @@ fn condition<'js>(strict: &Encoder<'_, 'js>, bridge: &Bridge<'js>, key: &str, va
     }
 }
 
-/// The operations of `bulkWrite`: each an object with one key, and an object of arguments under it.
+/// The operations of `bulkWrite`: each is an object with a single key, whose value is an object of arguments.
 fn operations<'js>(
     strict: &Encoder<'_, 'js>,
     written: &Encoder<'_, 'js>,
@@ -227,8 +227,8 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         sender.allow(&request).map_err(|error| failed(error.to_string()))?;
         let turns = Arc::clone(&state.requests);
         state.begin(&ctx, bson_size(&document), async move {
-            // A response is held until it is in the engine, so the number of requests in flight is limited by the
-            // available memory.
+            // A response stays in the host's memory until it is delivered to the engine, so the available memory limits
+            // the number of requests in flight.
             let _turn = turns.acquire_owned().await;
             match sender.shared.http.send(request, |next| sender.allow(next)).await {
                 Ok(response) => Outcome::Value(Bson::Document(response)),
@@ -243,7 +243,7 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
     host.set("http", Function::new(ctx.clone(), http)?)
 }
 
-/// The sender of a request: a service, under its rules for a user, or `context.http`, which has no rules.
+/// The sender of a request: a service, subject to its rules for a user, or `context.http`, which has no rules.
 struct Sender {
     shared: Arc<Shared>,
     service: Option<String>,
@@ -251,7 +251,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// Whether the rules allow a request. Checked before each one is sent, including redirects.
+    /// Whether the rules allow a request. Checked before each request is sent, including redirects.
     fn allow(&self, request: &OutgoingRequest) -> std::result::Result<(), HttpError> {
         let Some(service) = &self.service else { return Ok(()) };
         if self.shared.may_send(service, request.action(), request.arguments(), &self.user) {

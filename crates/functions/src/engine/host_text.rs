@@ -1,4 +1,4 @@
-//! Functions of the host that compute: bytes, texts, numbers, hashes, tokens.
+//! Host functions that only compute: bytes, strings, numbers, hashes, tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -9,7 +9,7 @@ use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Result, TypedAr
 use super::bridge::record;
 use crate::crypto::{self, CryptoError, Direction};
 
-/// Bytes from the engine, which the prelude passes as base64: reading them in place would be unsafe.
+/// Bytes from the engine. The prelude passes them as base64, since reading them in place would require `unsafe`.
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl<'js> FromJs<'js> for Bytes {
@@ -33,7 +33,7 @@ fn failed(ctx: &Ctx<'_>, error: &CryptoError) -> rquickjs::Error {
     Exception::throw_message(ctx, &error.to_string())
 }
 
-/// Adds them. `now` is the time where it stands still.
+/// Adds these functions to the object `host`. `now` is the time if it is fixed.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     add_texts(ctx, host)?;
     host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
@@ -41,7 +41,7 @@ pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>
     add_tokens(ctx, host, now)
 }
 
-/// The hexadecimal digits of a new id. The first eight are its time in seconds, of 32 bits.
+/// The hexadecimal digits of a new `ObjectId`. The first eight are its time in seconds, modulo 2³².
 fn new_object_id(now: Option<DateTime>) -> String {
     let id = ObjectId::new().to_hex();
     match (now, id.get(8..)) {
@@ -69,7 +69,7 @@ fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     host.set("fromBase64", Function::new(ctx.clone(), from_base64)?)?;
     let to_utf8 = |bytes: Bytes| String::from_utf8_lossy(bytes.as_ref()).into_owned();
     host.set("toUtf8", Function::new(ctx.clone(), to_utf8)?)?;
-    // The prelude hands over well-formed texts only.
+    // The prelude passes well-formed strings only.
     let from_utf8 = |ctx: Ctx<'js>, text: String| bytes(&ctx, text);
     host.set("fromUtf8", Function::new(ctx.clone(), from_utf8)?)?;
     let decimal = |ctx: Ctx<'js>, text: String| match text.parse::<Decimal128>() {
@@ -78,7 +78,7 @@ fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     };
     host.set("decimal", Function::new(ctx.clone(), decimal)?)?;
     let sorted = |text: String| {
-        // `u` says how patterns are read; those of MongoDB always are so.
+        // `u` makes a pattern Unicode-aware, as MongoDB's patterns always are.
         let mut letters: Vec<char> = text.chars().filter(|letter| *letter != 'u').collect();
         letters.sort_unstable();
         letters.into_iter().collect::<String>()
@@ -174,7 +174,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Base64 as Node reads it: also without padding, and in the alphabet of URLs.
+/// Base64 as Node decodes it: padding is optional, and the URL-safe alphabet is accepted.
 fn lenient(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()

@@ -1,4 +1,5 @@
-//! One call in the engine: a context prepared ahead, the functions of the host, and the loop that drives both.
+//! Runs one call in the engine: a context prepared in advance, the functions of the host, and the loop that drives
+//! both.
 
 mod beginning;
 mod bridge;

@@ -14,14 +14,14 @@ use super::{compile, drive, host, host_data, host_text};
 use crate::runtime::Shared;
 use crate::{CallError, Options};
 
-/// A call that is passed to a thread.
+/// A call that is dispatched to a thread.
 pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
     pub(crate) input: CallInput,
     pub(crate) reply: oneshot::Sender<Ended>,
 }
 
-/// Where the functions of the host find the call that runs.
+/// Gives host functions access to the running call.
 #[derive(Default)]
 pub(super) struct Slot {
     state: RefCell<Option<Rc<CallState>>>,
@@ -34,28 +34,28 @@ impl Slot {
     }
 }
 
-/// The part of its thread's stack that the engine may use.
+/// The part of its thread's stack that the engine may use, in bytes.
 const ENGINE_STACK: usize = 4 * 1024 * 1024;
 
-/// The stack of a thread.
+/// The size of a thread's stack, in bytes.
 pub(crate) const THREAD_STACK: usize = 16 * 1024 * 1024;
 
 /// Where a thread gets its calls from.
 pub(crate) trait Source {
-    /// A call that is there already, or else a place among those that wait; `false` ends the thread.
+    /// Registers the thread as waiting, unless it already has a call. `false` ends the thread.
     fn stand_by(&mut self) -> bool;
 
-    /// Whether a call is there.
+    /// Whether a call has arrived.
     fn has_call(&mut self) -> bool;
 
-    /// Everything that can be prepared is.
+    /// Reports that everything that can be prepared in advance has been.
     fn is_warm(&mut self);
 
     /// Waits for a call; `None` ends the thread.
     fn next(&mut self) -> Option<Job>;
 }
 
-/// Runs one call after the other.
+/// The loop of a thread: runs calls one after the other.
 pub(crate) fn work(options: &Options, mut source: impl Source) {
     loop {
         let job = match prepared(options, &mut source) {
@@ -63,7 +63,7 @@ pub(crate) fn work(options: &Options, mut source: impl Source) {
             Ok(false) => return,
             Err(error) => (if source.stand_by() { source.next() } else { None }, error),
         };
-        // The engine could not be started: the next caller gets the error.
+        // The engine could not be started: the next caller receives the error.
         let (Some(job), error) = job else { return };
         let _ = job.reply.send(Ended::early(CallError::Engine(error.to_string())));
     }
@@ -118,7 +118,7 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
     })
 }
 
-/// The end of a call, including by a panic: nothing in the engine may outlive it.
+/// Cleans up when a call ends, even by a panic: nothing in the engine may outlive it.
 struct Running<'s> {
     state: Rc<CallState>,
     slot: &'s Slot,
@@ -144,10 +144,11 @@ fn abort_transactions(state: &CallState) {
 
 const PRELUDE: &str = include_str!("../js/prelude.js");
 
-/// Lets the time stand still, for tests of functions.
+/// Fixes the time, for tests of functions.
 const CLOCK: &str = include_str!("../js/clock.js");
 
-/// What many calls do not need. It is compiled when it is asked for, or where a context waits anyway.
+/// Parts of the prelude that many calls do not need. They are compiled on demand, or while a context is waiting for a
+/// call.
 const PARTS: [(&str, &str); 3] = [
     ("bson", include_str!("../js/bson.js")),
     ("client", include_str!("../js/client.js")),
@@ -180,7 +181,7 @@ fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bri
     match made {
         Ok(api) => Ok(Bridge::new(ctx.clone(), api, prototype)),
         Err(error) => {
-            // A help for those who change the prelude.
+            // For developers who change the prelude.
             let thrown: Value<'js> = ctx.catch();
             let message = thrown.as_exception().map(ToString::to_string).unwrap_or_default();
             Err(if message.is_empty() { error } else { Error::new_from_js_message("prelude", "functions", message) })

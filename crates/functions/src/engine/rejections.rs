@@ -1,10 +1,10 @@
 use rquickjs::{Ctx, Persistent, Value};
 
-/// The rejected promises without a handler.
+/// Rejected promises that have no handler.
 #[derive(Default)]
 pub(super) struct Rejections {
     promises: Vec<(Persistent<Value<'static>>, Persistent<Value<'static>>)>,
-    /// Whether there were more than are kept.
+    /// Whether some were dropped because of the limit.
     overflown: bool,
 }
 
@@ -12,7 +12,7 @@ pub(super) struct Rejections {
 const MAX: usize = 10_000;
 
 impl Rejections {
-    /// What the engine tells about a promise.
+    /// Records what the engine reports about a promise.
     pub(super) fn track<'js>(&mut self, ctx: &Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_handled: bool) {
         if !is_handled {
             if self.promises.len() < MAX {
@@ -22,7 +22,7 @@ impl Rejections {
             }
             return;
         }
-        // It is mostly one of the last.
+        // Handlers are usually added to promises that were rejected recently.
         let at =
             self.promises.iter().rposition(|(kept, _)| kept.clone().restore(ctx).is_ok_and(|kept| kept == promise));
         if let Some(at) = at {
@@ -30,7 +30,7 @@ impl Rejections {
         }
     }
 
-    /// The reason of the first one, if there is any.
+    /// The reason of the first rejection, if there is any.
     pub(super) fn first<'js>(&self, ctx: &Ctx<'js>) -> Option<Value<'js>> {
         let (_, reason) = self.promises.first()?;
         reason.clone().restore(ctx).ok()

@@ -33,51 +33,51 @@ pub(crate) struct CallInput {
     pub(crate) user: User,
     pub(crate) request: Option<Request>,
     pub(crate) http: Option<HttpRequest>,
-    /// Whether custom data that nobody looked up is shown as an empty document: by endpoints.
+    /// Whether custom data that was not fetched is shown as an empty document, as endpoints do.
     pub(crate) shows_absent_data: bool,
     pub(crate) keeps_first_lines: bool,
-    /// Whether a rule called it.
+    /// Whether a rule called the function.
     pub(crate) by_rule: bool,
-    /// The nesting level of function calls by rules.
+    /// The number of enclosing calls made by rules.
     pub(crate) nesting: usize,
-    /// How many functions stand around it that executed one another.
+    /// The number of enclosing `functions.execute` calls.
     pub(crate) depth: u32,
-    /// How many engines stand around this one, of callers under other rights.
+    /// The number of enclosing engines, which belong to callers with other rights.
     pub(crate) level: usize,
-    /// Whether an engine around this one has a transaction open for which all other writers wait. Its caller stands still, so that it stays
-    /// open.
+    /// Whether an enclosing engine has an open transaction that blocks all other writers. Its caller is suspended, so
+    /// the transaction stays open for the whole call.
     pub(crate) is_excluded: bool,
-    /// How many operations the call has begun, in all of its engines.
+    /// The number of operations that the call has started, in all of its engines.
     pub(crate) begun: Arc<AtomicUsize>,
     pub(crate) pool: Arc<Pool>,
-    /// Held until all threads of the call are free again, also where nobody waits for it any more.
+    /// Held until all threads of the call are free again, even if the caller has stopped waiting.
     pub(crate) permit: Arc<OwnedSemaphorePermit>,
     pub(crate) handle: Handle,
     pub(crate) stop: Stop,
 }
 
-/// What a call returned, or why it did not.
+/// What a call returned, or why it failed.
 pub(crate) type Answer = std::result::Result<crate::Returned, CallError>;
 
 /// How a call ended.
 pub(crate) struct Ended {
     pub(crate) outcome: Answer,
-    /// Whether the function gave a promise.
+    /// Whether the function returned a promise.
     pub(super) is_promised: bool,
-    /// What it threw, where another function is to catch it.
+    /// What it threw, if a calling function may catch it.
     pub(super) thrown: Option<Box<Thrown>>,
 }
 
 impl Ended {
-    /// The end of a call that did not begin.
+    /// The outcome of a call that did not start.
     pub(super) const fn early(error: CallError) -> Self {
         Self { outcome: Err(error), is_promised: false, thrown: None }
     }
 }
 
-/// What a function threw.
+/// A thrown value.
 pub(super) enum Thrown {
-    /// An error, with the name of the built-in class that it is of.
+    /// An error, with the name of its built-in class.
     Error {
         class: String,
         name: String,
@@ -88,7 +88,7 @@ pub(super) enum Thrown {
     Value(Bson),
 }
 
-/// What an operation of the host ended with.
+/// The result of a host operation.
 pub(super) enum Outcome {
     Value(Bson),
     Begun(u64, Option<Open>),
@@ -96,32 +96,32 @@ pub(super) enum Outcome {
     Failed(BackendError),
 }
 
-/// An operation that runs, with its number and how many bytes it holds.
+/// A running operation. It yields its number, the bytes that it holds, and its outcome.
 pub(super) type Operation = BoxFuture<'static, (u32, usize, Outcome)>;
 
-/// The most HTTP requests of one call in flight; the others wait.
+/// The most concurrent HTTP requests of one call; further ones wait.
 const MAX_REQUESTS: usize = 40;
 
-/// One call, as the functions of the host see it.
+/// The state of one call that host functions work with.
 pub(super) struct CallState {
     pub(super) shared: Arc<Shared>,
     pub(super) input: CallInput,
     pub(super) rights: RefCell<Vec<Rights>>,
     pub(super) console: RefCell<Console>,
     pub(super) operations: RefCell<FuturesUnordered<Operation>>,
-    /// Operations that ended while the engine stood still.
+    /// Operations that ended while the engine was suspended.
     pub(super) ended: RefCell<VecDeque<(u32, usize, Outcome)>>,
     pub(super) timers: RefCell<BTreeMap<(Instant, u32), ()>>,
     pub(super) rejections: RefCell<Rejections>,
     pub(super) bridge: RefCell<Option<KeptBridge>>,
-    /// The transactions that have begun and not ended.
+    /// The open transactions, by number.
     pub(super) transactions: RefCell<HashMap<u64, Option<Open>>>,
-    /// Those for which all other writers wait.
+    /// Counts those that block all other writers.
     pub(super) exclusive: Exclusive,
-    /// The turns of requests by HTTP.
+    /// Limits concurrent HTTP requests.
     pub(super) requests: Arc<Semaphore>,
     next: Cell<u32>,
-    /// How many bytes operations hold.
+    /// The number of bytes that operations hold.
     held: Cell<usize>,
 }
 
@@ -148,7 +148,7 @@ impl CallState {
         }
     }
 
-    /// How many bytes this engine may hold, and the host for it: half of those of the one around it.
+    /// The most bytes that this engine, and the host on its behalf, may hold: half of those of the enclosing engine.
     pub(super) fn memory(&self) -> usize {
         self.shared.options.memory >> self.input.level
     }
@@ -160,17 +160,17 @@ impl CallState {
         }
     }
 
-    /// The rights of a number.
+    /// The rights with a given number.
     pub(super) fn rights(&self, ctx: &Ctx<'_>, number: u32) -> Result<Rights> {
         let rights = self.rights.borrow();
         let found = usize::try_from(number).ok().and_then(|number| rights.get(number));
         found.cloned().ok_or_else(|| Exception::throw_internal(ctx, "the rights are unknown"))
     }
 
-    /// The number of rights.
+    /// Registers rights; returns their number.
     pub(super) fn add_rights(&self, rights: Rights) -> u32 {
         let mut known = self.rights.borrow_mut();
-        // All system rights share one number; others need at most one per call.
+        // All system rights share one number; other rights are added at most once per call.
         if rights.is_system()
             && let Some(at) = known.iter().position(Rights::is_system)
         {
@@ -180,7 +180,7 @@ impl CallState {
         u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Refuses what would wait for a transaction that cannot end before it.
+    /// Rejects an operation that would wait for a transaction of a caller, which is itself waiting for this call.
     pub(super) fn refuse_excluded(&self, ctx: &Ctx<'_>, service: &str) -> Result<()> {
         if self.input.is_excluded && self.shared.backend.is_exclusive(service) {
             let message = "the caller has a transaction open, which keeps all other writers waiting: it must end before a function under \
@@ -190,10 +190,10 @@ impl CallState {
         Ok(())
     }
 
-    /// Counts an operation of the call.
+    /// Counts an operation of the call towards its limit.
     pub(super) fn count(&self, ctx: &Ctx<'_>) -> Result<()> {
         let limit = self.shared.options.operations;
-        // A caller stands still while another engine of the call runs, so one engine counts at a time.
+        // A caller is suspended while another engine of the call runs, so only one engine counts at a time.
         if self.input.begun.load(Ordering::Relaxed) >= limit {
             let message = format!("a call may begin at most {limit} asynchronous operations");
             return Err(Exception::throw_range(ctx, &message));
@@ -222,7 +222,7 @@ impl CallState {
             return Err(Exception::throw_internal(ctx, "out of memory"));
         }
         self.held.set(held);
-        // A panic of the host ends only the operation: the engine would not survive it.
+        // A panic of the host must end only the operation: the engine could not be unwound safely.
         let outcome = AssertUnwindSafe(outcome).catch_unwind();
         self.operations.borrow_mut().push(Box::pin(async move {
             let internal = |_| Outcome::Failed(BackendError::new("internal error"));
@@ -231,8 +231,8 @@ impl CallState {
         Ok(number)
     }
 
-    /// Waits for something while the engine stands still; `None` where the time is over. Operations go on, since what is waited for may
-    /// need what they hold.
+    /// Waits for a future while the engine is suspended; `None` if the time limit is reached first. Running operations
+    /// continue, since the future may need resources that they hold.
     pub(super) fn stand_still<T>(&self, wanted: impl Future<Output = T>) -> Option<T> {
         let mut operations = self.operations.borrow_mut();
         self.input.handle.block_on(async {
@@ -250,7 +250,7 @@ impl CallState {
         })
     }
 
-    /// An operation ended.
+    /// Releases the bytes of an operation that has ended.
     pub(super) fn release(&self, bytes: usize) {
         self.held.set(self.held.get().saturating_sub(bytes));
     }
@@ -273,7 +273,7 @@ impl CallState {
     }
 }
 
-/// What the function set of its response, as the prelude hands it over.
+/// The response as the function set it, in the form in which the prelude passes it.
 pub(super) struct Set {
     pub(super) status: Option<u16>,
     pub(super) headers: Vec<(String, String)>,

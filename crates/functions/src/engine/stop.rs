@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// When a call is ended by force.
+/// When a call must stop: at a deadline, or when it is cancelled.
 #[derive(Clone)]
 pub(crate) struct Stop {
     pub(crate) deadline: Instant,
@@ -17,7 +17,7 @@ impl Stop {
         Self { deadline, cancelled: Arc::default(), notify: Arc::default() }
     }
 
-    /// Ends the call, since nobody waits for it any more.
+    /// Cancels the call, since nobody is waiting for it.
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.notify.notify_one();
@@ -27,7 +27,7 @@ impl Stop {
         self.cancelled.load(Ordering::Relaxed) || Instant::now() >= self.deadline
     }
 
-    /// Waits for the end.
+    /// Waits until the call must stop.
     pub(super) async fn wait(&self) {
         if self.cancelled.load(Ordering::Relaxed) {
             return;

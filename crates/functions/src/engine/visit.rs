@@ -1,5 +1,5 @@
-//! A callee that runs under other rights than its caller: in an engine of its own, on a thread of its own. Values pass as results do, so
-//! nothing that the caller's code did to its engine changes what the callee computes.
+//! Calls a function that runs with other rights than its caller, in a separate engine on a separate thread. Values are
+//! passed like results, so nothing that the caller's code did to its own engine affects the callee.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use super::state::{CallInput, CallState, Ended, Thrown};
 use super::stop::Stop;
 use crate::{CallError, Rights};
 
-/// How many engines one call may have inside of one another. Each has half the memory of the one around it, so that all together have
-/// less than twice the memory of a call.
+/// The deepest nesting of engines within one call. Each has half the memory of the enclosing one, so all of them
+/// together have less than twice the memory of a call.
 const MAX_ENGINES: usize = 5;
 
-/// The function, and who calls it.
+/// The function to call, and its caller.
 pub(super) struct Visit {
     /// The rights of the caller.
     pub(super) caller: u32,
-    /// The rights of the callee, or `None` where its script says them.
+    /// The rights of the callee; `None` if its script determines them.
     pub(super) callee: Option<u32>,
     pub(super) name: String,
-    /// How many functions stand around it.
+    /// The number of enclosing `functions.execute` calls.
     pub(super) depth: u32,
 }
 
-/// Stops the callee when its caller does not wait for it any more.
+/// Stops the callee when its caller stops waiting.
 struct Cancel(Stop);
 
 impl Drop for Cancel {
@@ -40,7 +40,8 @@ impl Drop for Cancel {
     }
 }
 
-/// Calls a function under other rights, and gives back what it returned: a promise if it gave one, which is settled already.
+/// Calls a function with other rights; returns its result. If that was a promise, returns a promise that is already
+/// settled.
 pub(super) fn visit<'js>(
     state: &CallState,
     bridge: &Bridge<'js>,
@@ -67,7 +68,7 @@ pub(super) fn visit<'js>(
     outcome(state, bridge, &name, ended)
 }
 
-/// The callee's call, on a thread of its own.
+/// Runs the callee on a thread of its own.
 fn run(
     state: &CallState,
     visit: Visit,
@@ -108,7 +109,7 @@ fn run(
     }
 }
 
-/// What the callee returned or threw, as a value of the caller's engine.
+/// Converts what the callee returned or threw into a value of the caller's engine.
 fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ended) -> Result<Value<'js>> {
     let ctx = &bridge.ctx;
     let Ended { outcome, is_promised, thrown } = ended;
@@ -145,18 +146,19 @@ fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ende
     if is_promised { promise(bridge, false, made) } else { Err(ctx.throw(made)) }
 }
 
-/// A promise that is settled.
+/// A settled promise.
 fn promise<'js>(bridge: &Bridge<'js>, is_good: bool, value: Value<'js>) -> Result<Value<'js>> {
     bridge.function("promise")?.call((is_good.into_js(&bridge.ctx)?, value))
 }
 
-/// What a callee threw, for its caller.
+/// What a callee threw, in the form in which it is passed to the caller; `None` if it cannot be.
 pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Thrown> {
     let reason = match read(bridge, value) {
         Ok(thrown) => return Some(thrown),
         Err(error) => caught(&bridge.ctx, &error)?,
     };
-    // It throws when it is looked at, or cannot pass: an error that says so is thrown in its place. One of the engine itself is no reason.
+    // Reading the value throws, or it cannot be passed: that error is thrown instead, unless it is internal to the
+    // engine.
     match read(bridge, &reason) {
         Ok(thrown @ Thrown::Error { .. }) if !thrown.is_internal() => Some(thrown),
         Ok(_) => None,
@@ -165,7 +167,7 @@ pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Th
 }
 
 impl Thrown {
-    /// Whether the engine says that it has no memory left, or was interrupted.
+    /// Whether the engine ran out of memory or was interrupted.
     fn is_internal(&self) -> bool {
         matches!(self, Self::Error { name, .. } if name == "InternalError")
     }
@@ -194,8 +196,8 @@ fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Thrown> {
     })
 }
 
-/// The fields of an error beside those that every error has, and its `code`, which may be of its class. Those that cannot pass are left out:
-/// they must not hide what the error says.
+/// The own fields of an error, except those that every error has, and its `code`, which may be inherited. Fields that
+/// cannot be passed are omitted, so that they do not hide the error.
 fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object<'js>) -> Result<Document> {
     let mut fields = Document::new();
     for property in object.props::<Value<'js>, Value<'js>>() {
@@ -206,7 +208,7 @@ fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object
             }
             Err(error) => {
                 let Some(reason) = caught(&bridge.ctx, &error) else { return Err(error) };
-                // The time is over.
+                // The time limit is reached.
                 if reason.is_uncatchable_error() {
                     return Err(bridge.ctx.throw(reason));
                 }
@@ -220,6 +222,6 @@ fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object
     Ok(fields)
 }
 
-/// How many bytes pass of what was thrown, and of each text of an error.
+/// The most bytes of a thrown value that are passed, and of each string of an error.
 const MAX_THROWN: usize = 1024 * 1024;
 const MAX_THROWN_TEXT: usize = 16 * 1024;

@@ -19,7 +19,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation()
         || address.is_multicast()
         || a == 0
-        // Shared by carriers, benchmarks, IETF, the relay of 6to4, reserved.
+        // Carrier-grade NAT, benchmarks, IETF assignments, the 6to4 relay and reserved addresses.
         || (a == 100 && (64..128).contains(&b))
         || (a == 198 && (b == 18 || b == 19))
         || (a == 192 && b == 0 && c == 0)
@@ -38,14 +38,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return false;
     }
     if first == 0x64 && second == 0xff9b {
-        // The prefix that all share; those of a network's own (64:ff9b:1::/48) lead wherever it says.
+        // Only the well-known prefix: addresses in a network's own (64:ff9b:1::/48) lead wherever that network decides.
         let [_, _, middle @ .., _, _] = segments;
         return middle == [0; 4] && is_public_v4(inner(high, low));
     }
     if let [0x2002, high, low, ..] = segments {
         return is_public_v4(inner(high, low));
     }
-    // Only what is assigned for the internet; not documentation (2001:db8::/32, 3fff::/20), Teredo and benchmarks (2001::/23).
+    // Only global unicast addresses; not documentation (2001:db8::/32, 3fff::/20), nor Teredo and benchmarks
+    // (2001::/23).
     let is_mapped = address.to_ipv4_mapped().is_some();
     let global = (first & 0xe000) == 0x2000
         && !(first == 0x2001 && (second == 0xdb8 || second < 0x200))
@@ -73,7 +74,7 @@ impl Resolve for PublicResolver {
     }
 }
 
-/// Why an address is not called.
+/// The error for an address that is not public.
 pub(super) const PRIVATE: &str = "the address is not a public one";
 
 #[cfg(test)]

@@ -7,19 +7,19 @@ use reqwest::StatusCode;
 use super::client::canonical;
 use super::request::{HttpError, OutgoingRequest};
 
-/// Answers to the HTTP client of functions in place of the network, for tests of functions. What no answer is for fails.
+/// Canned responses for the HTTP client of functions, for tests of functions. Requests that match none of them fail.
 #[derive(Debug, Default)]
 pub struct HttpAnswers {
     answers: Vec<HttpAnswer>,
     asked: Mutex<Vec<String>>,
 }
 
-/// One answer.
+/// One canned response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpAnswer {
-    /// The method in capital letters; `None`: any.
+    /// The method in capital letters; `None` matches any.
     pub method: Option<String>,
-    /// The whole URL that is asked for.
+    /// The complete URL of the request.
     pub url: String,
     /// The status code.
     pub status: u16,
@@ -30,7 +30,7 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswers {
-    /// These answers. The first that fits is given, as often as it is asked for.
+    /// Uses these responses. The first one that matches a request is returned, every time.
     #[must_use]
     pub const fn new(answers: Vec<HttpAnswer>) -> Self {
         Self { answers, asked: Mutex::new(Vec::new()) }

@@ -18,7 +18,7 @@ use super::digest;
 use super::request::{HttpError, OutgoingRequest};
 use crate::Options;
 
-/// The client behind `context.http`, made when it is first used.
+/// The HTTP client of functions, created when it is first used.
 pub(crate) struct HttpClient {
     client: OnceLock<Result<Client, HttpError>>,
     private_addresses: bool,
@@ -65,7 +65,7 @@ impl HttpClient {
                 return Err(HttpError::new("it redirects to an address that is not one of http or https"));
             }
             if request.url.origin() != next.origin() {
-                // Credentials are only for the origin that they were given for.
+                // Credentials must not be sent to other origins than the one that they were given for.
                 request.credentials = None;
                 request.headers.retain(|(name, _)| {
                     !["authorization", "cookie", "proxy-authorization"].contains(&name.to_ascii_lowercase().as_str())
@@ -88,7 +88,7 @@ impl HttpClient {
         Err(HttpError::new("too many redirects"))
     }
 
-    /// Sends one request, and once more if there is a challenge.
+    /// Sends one request, and sends it again with credentials if the server responds with a digest challenge.
     async fn one(&self, client: &Client, request: &OutgoingRequest) -> Result<Response, HttpError> {
         self.check(&request.url)?;
         let response = self.once(client, request, None).await?;
@@ -141,7 +141,7 @@ impl HttpClient {
         builder.send().await.map_err(|error| HttpError::new(reason(&error.without_url())))
     }
 
-    /// IP addresses in URLs do not pass through the resolver.
+    /// Checks IP addresses in URLs, which are not resolved and so bypass the resolver's check.
     fn check(&self, url: &Url) -> Result<(), HttpError> {
         if self.private_addresses {
             return Ok(());
@@ -192,7 +192,7 @@ impl HttpClient {
     }
 }
 
-/// `{name: {value: …, path: …}}`
+/// Adds a `Set-Cookie` header as `{name: {value: …, path: …}}`.
 fn add_cookie(cookies: &mut Document, header: &str) {
     let mut parts = header.split(';').map(str::trim);
     let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
@@ -204,7 +204,7 @@ fn add_cookie(cookies: &mut Document, header: &str) {
     cookies.insert(name, cookie);
 }
 
-/// `content-type` as `Content-Type`.
+/// The canonical case of a header name: `Content-Type`.
 pub(crate) fn canonical(name: &str) -> String {
     let mut start = true;
     let upper = |character: char| {
@@ -228,7 +228,7 @@ fn build(private_addresses: bool) -> Result<Client, HttpError> {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let mut builder = Client::builder()
         .tls_backend_preconfigured(config)
-        // A proxy would resolve names by itself.
+        // A proxy would resolve names itself, bypassing the check.
         .no_proxy()
         .redirect(Policy::none())
         .referer(false)

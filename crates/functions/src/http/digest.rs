@@ -2,7 +2,7 @@
 
 use crate::crypto::{hash, random};
 
-/// The header `Authorization` that answers a challenge; `None` if the challenge is none that is understood.
+/// The `Authorization` header that answers a challenge; `None` if the challenge is not supported.
 pub(super) fn answer(challenge: &str, name: &str, password: &str, method: &str, uri: &str) -> Option<String> {
     let challenge = challenge.strip_prefix("Digest ").or_else(|| challenge.strip_prefix("digest "))?;
     let fields = fields(challenge);

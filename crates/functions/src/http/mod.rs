@@ -1,4 +1,5 @@
-//! `context.http`: requests to other servers, with limits, and never to private addresses unless they are allowed.
+//! `context.http`: HTTP requests to other servers, with limits, and never to private addresses unless those are
+//! permitted.
 
 mod address;
 mod answers;

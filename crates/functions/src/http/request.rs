@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::client::canonical;
 
-/// Why there is no response.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub(crate) struct HttpError(pub(crate) String);
@@ -15,14 +15,14 @@ impl HttpError {
     }
 }
 
-/// What a function asks the HTTP client for.
+/// A request of a function.
 #[derive(Clone)]
 pub(crate) struct OutgoingRequest {
     pub(super) method: &'static str,
     pub(super) url: Url,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Vec<u8>>,
-    /// The body as rules see it: before it was encoded.
+    /// The body as rules see it, before it is encoded.
     pub(super) shown_body: Option<Bson>,
     pub(super) credentials: Option<(String, String)>,
     pub(super) digest: bool,
@@ -52,7 +52,7 @@ const KEYS: [&str; 17] = [
 ];
 
 impl OutgoingRequest {
-    /// Reads the argument of a method of `context.http`.
+    /// Parses the argument of a method of `context.http`.
     pub(crate) fn read(argument: &Document) -> Result<Self, HttpError> {
         if let Some(key) = argument.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(HttpError::new(format!("a request has no option `{key}`")));
@@ -100,7 +100,7 @@ impl OutgoingRequest {
                 }
                 body_bytes(body)?
             }
-            // `form: {…}`, or `form: true` with the fields in the body.
+            // `form: {…}`, or `form: true` with the fields in `body`.
             (Some(Bson::Document(form)), _) | (Some(Bson::Boolean(true)), Some(Bson::Document(form))) => {
                 add_type("application/x-www-form-urlencoded");
                 Some(encoded(form)?.into_bytes())
@@ -113,12 +113,12 @@ impl OutgoingRequest {
         Ok(Self { method, url, headers, body, shown_body, credentials, digest, redirects })
     }
 
-    /// The action of service rules.
+    /// The action that rules of the service refer to.
     pub(crate) const fn action(&self) -> &'static str {
         self.method
     }
 
-    /// `%%args` of service rules: what is sent, not how the function has put it.
+    /// `%%args` in rules of the service: the request as it is sent, however the function specified it.
     pub(crate) fn arguments(&self) -> Document {
         let url = &self.url;
         let host = match (url.host_str().unwrap_or_default(), url.port()) {
@@ -151,7 +151,7 @@ impl OutgoingRequest {
     }
 }
 
-/// One more value of a name.
+/// Adds a value to a name, which may already have some.
 fn add(fields: &mut Document, name: &str, value: &str) {
     match fields.get_mut(name) {
         Some(Bson::Array(values)) => values.push(value.into()),
@@ -161,7 +161,7 @@ fn add(fields: &mut Document, name: &str, value: &str) {
     }
 }
 
-/// The body that a request means: the fields of a form, or what `encodeBodyAsJSON` has encoded.
+/// The body before encoding: the fields of a form, or the value that `encodeBodyAsJSON` encoded.
 fn shown_body(argument: &Document) -> Option<Bson> {
     let body = match (argument.get("form"), argument.get("body")) {
         (Some(form @ Bson::Document(_)), _) => Some(form.clone()),
@@ -242,7 +242,7 @@ fn add_query(url: &mut Url, query: Option<&Bson>) -> Result<(), HttpError> {
 
 fn headers(value: Option<&Bson>) -> Result<Vec<(String, String)>, HttpError> {
     let fields = fields(value, "headers")?;
-    // What frames the message is the client's.
+    // Headers that control the framing of the message are left to the client.
     let reserved = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
     let named = fields.into_iter().filter(|(name, _)| !reserved.contains(&name.to_ascii_lowercase().as_str()));
     Ok(named.flat_map(|(name, values)| values.into_iter().map(move |value| (name.to_owned(), value))).collect())
@@ -268,7 +268,7 @@ fn body_bytes(body: Option<&Bson>) -> Result<Option<Vec<u8>>, HttpError> {
 }
 
 fn encoded(form: &Document) -> Result<String, HttpError> {
-    // A URL has the only encoder of forms that is at hand.
+    // The form encoder at hand is that of URL queries.
     let mut url = Url::parse("http://form/").map_err(|_| HttpError::new("the form cannot be encoded"))?;
     add_query(&mut url, Some(&Bson::Document(form.clone())))?;
     Ok(url.query().unwrap_or_default().to_owned())

@@ -9,7 +9,7 @@ use super::packages::Packages;
 use super::requires::{Found, search};
 use super::{Problem, syntax};
 
-/// A function, ready to run or refused.
+/// A function that is ready to run, or has been rejected.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -22,23 +22,23 @@ pub(crate) struct Entry {
     pub(crate) refused: Option<String>,
 }
 
-/// `can_evaluate`
+/// The condition in `can_evaluate`.
 #[derive(Debug)]
 pub(crate) enum Condition {
-    /// There is none.
+    /// No condition.
     Always,
-    /// It must hold.
+    /// The condition must hold.
     If(Predicate),
 }
 
-/// Under whose rules a function runs by its own settings.
+/// The user that a function runs as, according to its settings.
 #[derive(Clone, Debug)]
 pub(crate) enum RunAs {
-    /// Nothing is said.
+    /// No setting.
     Caller,
     System,
     User(String),
-    /// The source of a function that says it.
+    /// The source of a function that determines the user.
     Script(Arc<str>),
 }
 
@@ -60,7 +60,7 @@ impl Entry {
         Self { name, file, source, private, condition, run_as, refused }
     }
 
-    /// Code that is no function of the application, and runs as whoever calls it.
+    /// Code that is not one of the application's functions; it runs as its caller.
     pub(super) fn script(name: &str, file: String, source: Arc<str>) -> Self {
         let (name, condition, run_as) = (name.to_owned(), Condition::Always, RunAs::Caller);
         Self { name, file, source, private: true, condition, run_as, refused: None }
@@ -70,7 +70,7 @@ impl Entry {
         Self { refused: Some(reason), ..Self::new(function, file, "".into()) }
     }
 
-    /// What keeps the function from running.
+    /// The problems that prevent the function from running.
     pub(super) fn check(&self, packages: &Packages) -> Vec<Problem> {
         let problem = |file: &str, line: Option<u32>, message: String| Problem {
             function: self.name.clone(),

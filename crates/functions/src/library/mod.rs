@@ -22,20 +22,20 @@ pub(crate) use node_modules::{Resolution, own_source, unavailable};
 pub(crate) use packages::Packages;
 pub(crate) use tokens::{Token, tokens};
 
-/// A problem of a function that its files show.
+/// A problem found in the files of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The function that cannot run because of it; empty if it concerns no single function.
+    /// The function that cannot run because of it; empty if it does not concern a single function.
     pub function: String,
     /// The file, relative to the application directory.
     pub file: String,
     /// The line, from 1; `None` for the file as a whole.
     pub line: Option<u32>,
-    /// What it is.
+    /// The description.
     pub message: String,
 }
 
-/// The functions of an application, read and checked when it is loaded.
+/// The functions of an application, read and checked when they are loaded.
 #[derive(Debug, Default)]
 pub struct Library {
     entries: BTreeMap<String, Arc<Entry>>,
@@ -50,8 +50,8 @@ const MAX_SOURCE: u64 = 4 * 1024 * 1024;
 const MAX_SOURCES: u64 = 64 * 1024 * 1024;
 
 impl Library {
-    /// Reads the sources and packages of an application. Errors become [`problems`](Self::problems), and the functions
-    /// that have them cannot be called.
+    /// Reads the sources and packages of an application. Errors become [`problems`](Self::problems); functions with
+    /// problems cannot be called.
     #[must_use]
     pub fn load(app: &App) -> Self {
         let mut library = Self::default();
@@ -86,19 +86,20 @@ impl Library {
         &self.problems
     }
 
-    /// What functions are probably not meant to do: names that lead nowhere, promises that are tested, triggers that set themselves off.
+    /// Probable mistakes in functions: names that do not exist, promises that are tested like values, triggers that
+    /// fire themselves.
     #[must_use]
     pub fn advice(&self, app: &App) -> Vec<Advice> {
         advise(app, self)
     }
 
-    /// The name, file and source of every function that has one, and of webhooks.
+    /// The name, file and source of every function that has a source, and of every webhook.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         let entries = self.entries.values().filter(|entry| !entry.source.is_empty());
         entries.map(|entry| (entry.name.as_str(), entry.file.as_str(), &*entry.source))
     }
 
-    /// Why a function cannot run, if it cannot.
+    /// Why a function cannot run; `None` if it can.
     #[must_use]
     pub fn refusal(&self, name: &str) -> Option<&str> {
         self.entries.get(name)?.refused.as_deref()
@@ -122,7 +123,7 @@ impl Library {
         DATA_API_SCRIPT
     }
 
-    /// Whether there is a function of this name; it may be one that cannot run.
+    /// Whether a function of this name exists, even if it cannot run.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name) && !is_internal(name)
@@ -132,7 +133,7 @@ impl Library {
         self.entries.get(name)
     }
 
-    /// The script of the Data API, which has no file of its own.
+    /// Adds the script of the Data API, which has no file of its own.
     fn add_data_api_script(&mut self, app: &App) {
         const KEY: &str = "run_as_user_id_script_source";
         let Some(config) = app.data_api.present() else { return };
@@ -144,7 +145,7 @@ impl Library {
         let mut problems = entry.check(&self.packages);
         entry.refused = problems.first().map(|first| first.message.clone());
         for problem in &mut problems {
-            // It is no function that somebody could look for, and its lines are not those of the file.
+            // The script is not a function that users could look up, and its lines are not those of the file.
             problem.function = String::new();
             problem.line = None;
             problem.message = format!("{KEY}: {}", problem.message);
@@ -153,7 +154,7 @@ impl Library {
         self.entries.insert(DATA_API_SCRIPT.to_owned(), Arc::new(entry));
     }
 
-    /// Services that are neither databases nor HTTP clients do not run here.
+    /// Reports services that are neither data sources nor HTTP clients: they are not supported.
     fn refuse_services(&mut self, app: &App) {
         let mut seen: Vec<(&str, &str)> = Vec::new();
         for rule in &app.service_rules {
@@ -171,17 +172,17 @@ impl Library {
     }
 }
 
-/// What the names of webhooks begin with. The names of functions have no colon.
+/// The prefix of the names of webhooks. Names of functions cannot contain a colon.
 const WEBHOOK: &str = "webhook:";
 
 const DATA_API_SCRIPT: &str = "data-api:run_as";
 
-/// Whether a name is of what is no function of the application.
+/// Whether a name belongs to code that is not one of the application's functions.
 fn is_internal(name: &str) -> bool {
     name.contains(':')
 }
 
-/// The code of an incoming webhook, which is no function that has a name.
+/// The code of an incoming webhook, as a function under its internal name.
 fn webhook(endpoint: &Endpoint) -> Option<Function> {
     let service = endpoint.service.as_deref()?;
     Some(Function {

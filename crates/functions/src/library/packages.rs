@@ -11,28 +11,28 @@ use super::node_modules::{Resolution, of_node};
 /// The files of packages: those below `functions/node_modules`, or in `functions/node_modules.tar.gz`.
 #[derive(Debug, Default)]
 pub(crate) struct Packages {
-    /// By their path, which begins with `node_modules/`.
+    /// The sources by path, which starts with `node_modules/`.
     files: HashMap<String, String>,
     /// Packages with native code, such as `node_modules/bcrypt`.
     native: Vec<String>,
 }
 
-/// How large a dependency archive may be: 15 MB.
+/// The largest dependency archive: 15 MB.
 ///
 /// Source: the limits of App Services.
 const MAX_ARCHIVE: u64 = 15_000_000;
 
-/// How many bytes of packages are kept.
+/// The most bytes of packages that are kept in memory.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
 
-/// How many files are looked at.
+/// The most files that are read.
 const MAX_FILES: usize = 50_000;
 
-/// How deep directories may nest.
+/// The deepest nesting of directories.
 const MAX_FOLDERS: usize = 32;
 
 impl Packages {
-    /// Reads the packages beside the functions.
+    /// Reads the packages in the directory of the functions.
     pub(super) fn load(functions: &Path, problems: &mut Vec<Problem>) -> Self {
         let mut packages = Self::default();
         let mut room = Room { bytes: MAX_BYTES, files: MAX_FILES };
@@ -66,7 +66,7 @@ impl Packages {
         if file.metadata().map_err(text)?.len() > MAX_ARCHIVE {
             return Err(format!("it is larger than {MAX_ARCHIVE} bytes"));
         }
-        // What it unpacks to is bounded, too: names and padding are read as well.
+        // Limits the unpacked size as well, which includes names and padding.
         let mut archive = tar::Archive::new(GzDecoder::new(file).take(MAX_BYTES.saturating_mul(2)));
         for entry in archive.entries().map_err(text)? {
             let mut entry = entry.map_err(text)?;
@@ -99,7 +99,7 @@ impl Packages {
             let entry = entry.map_err(text)?;
             let Ok(file_name) = entry.file_name().into_string() else { continue };
             let inner = format!("{name}/{file_name}");
-            // Links may lead anywhere, so none is followed.
+            // Symbolic links may lead anywhere, so none is followed.
             let kind = entry.file_type().map_err(text)?;
             if kind.is_dir() && !file_name.starts_with('.') {
                 self.read_directory(&entry.path(), &inner, depth + 1, room)?;
@@ -112,7 +112,7 @@ impl Packages {
         Ok(())
     }
 
-    /// Whether a file is code or JSON. Native code is remembered.
+    /// Whether a file is JavaScript or JSON. Records packages that contain native code.
     fn is_wanted(&mut self, name: &str) -> bool {
         if name.ends_with(".node") || name.ends_with("/binding.gyp") {
             self.native.push(package_of(name).to_owned());
@@ -120,7 +120,7 @@ impl Packages {
         [".js", ".cjs", ".json"].iter().any(|end| name.ends_with(end))
     }
 
-    /// What a name stands for in a file: that of a function, or one of a package.
+    /// Resolves the name of a module that is required in a file of a function or a package.
     pub(crate) fn resolve(&self, file: &str, name: &str) -> Resolution {
         let in_package = file.starts_with("node_modules/");
         if name.starts_with("./") || name.starts_with("../") || name == "." || name == ".." {
@@ -138,7 +138,7 @@ impl Packages {
         if let Some(known) = of_node(name) {
             return known;
         }
-        // From the innermost directory outwards.
+        // From the innermost `node_modules` outwards.
         let mut directory = in_package.then_some(file);
         while let Some((outer, _)) = directory.and_then(|directory| directory.rsplit_once('/')) {
             if let Some(key) = self.package(&format!("{outer}/node_modules/{name}"), name) {
@@ -149,7 +149,7 @@ impl Packages {
         self.package(&format!("node_modules/{name}"), name).unwrap_or(Resolution::Missing)
     }
 
-    /// A package, or a file in one.
+    /// A package, or a file in it.
     fn package(&self, path: &str, name: &str) -> Option<Resolution> {
         if self.native.iter().any(|native| native == package_of(path)) {
             return Some(Resolution::Native);
@@ -157,7 +157,7 @@ impl Packages {
         self.exported(path, name).or_else(|| self.file(path)).map(Resolution::Package)
     }
 
-    /// What the key `exports` of a package says.
+    /// Resolves a name through the key `exports` of the package's `package.json`.
     fn exported(&self, path: &str, name: &str) -> Option<String> {
         let root = package_of(path);
         let manifest: serde_json::Value = serde_json::from_str(self.text(&format!("{root}/package.json"))?).ok()?;
@@ -174,7 +174,7 @@ impl Packages {
         self.file(&join(root, target)?)
     }
 
-    /// A file, with the endings that Node tries.
+    /// A file, also with the extensions and index files that Node tries.
     fn file(&self, path: &str) -> Option<String> {
         let path = path.trim_end_matches('/');
         let has = |path: String| self.files.contains_key(&path).then_some(path);
@@ -193,7 +193,7 @@ impl Packages {
     }
 }
 
-/// What is still read.
+/// How many bytes and files may still be read.
 struct Room {
     bytes: u64,
     files: usize,
@@ -209,7 +209,7 @@ impl Room {
     }
 }
 
-/// The first of the conditions that fit us.
+/// The target of the first condition that applies to this runtime.
 fn condition(target: &serde_json::Value, depth: usize) -> Option<&str> {
     if depth > 8 {
         return None;
@@ -222,7 +222,7 @@ fn condition(target: &serde_json::Value, depth: usize) -> Option<&str> {
     fitting.into_iter().find_map(|(_, target)| condition(target, depth + 1))
 }
 
-/// The directory of the package that a path lies in.
+/// The directory of the package that contains a path.
 fn package_of(path: &str) -> &str {
     let Some((start, marker)) = path.rmatch_indices("node_modules/").next() else { return path };
     let begin = start + marker.len();
@@ -232,7 +232,7 @@ fn package_of(path: &str) -> &str {
     path.get(..end).unwrap_or(path)
 }
 
-/// A relative path from a directory; `None` where it leads out of the packages.
+/// Resolves a relative path from a directory; `None` if it leads out of the packages.
 fn join(directory: &str, name: &str) -> Option<String> {
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
     for part in name.split('/') {

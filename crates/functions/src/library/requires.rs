@@ -1,4 +1,4 @@
-//! Which modules a source requires, and which of them do not exist.
+//! Finds the modules that a source requires, and reports those that do not exist.
 
 use std::collections::HashSet;
 
@@ -6,17 +6,17 @@ use super::node_modules::{Resolution, unavailable};
 use super::packages::Packages;
 use super::tokens::{Token, tokens};
 
-/// Something that keeps a source from running.
+/// A missing module, which prevents a source from running.
 pub(super) struct Found {
     pub(super) file: String,
     pub(super) line: u32,
     pub(super) message: String,
 }
 
-/// How many files of packages one function may reach.
+/// The most package files that one function may require, directly or indirectly.
 const MAX_REACHED: usize = 5000;
 
-/// All missing modules that the source of a function, or a package that it uses, requires.
+/// Finds all missing modules that a function's source requires, directly or through packages.
 pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found> {
     let mut found = Vec::new();
     let mut reached = HashSet::new();
@@ -59,7 +59,7 @@ pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found
     found
 }
 
-/// A file of a package, relative to the application directory.
+/// The path of a package's file, relative to the application directory.
 fn shown(file: &str) -> String {
     if file.starts_with("node_modules/") { format!("functions/{file}") } else { file.to_owned() }
 }
@@ -87,7 +87,7 @@ fn asked(source: &str) -> Vec<Asked> {
             ("import", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
                 asked.push(Asked::DynamicImport(*line, name.clone()));
             }
-            // `import x from "y"`, `import "y"`; not `import(x)`, `import.meta` and `{import: 1}`.
+            // `import x from "y"` and `import "y"`, but not `import(x)`, `import.meta` or `{import: 1}`.
             ("import", Some(next), ..) if !matches!(next, Token::Sign('(' | '.' | ':' | ',' | '}' | '=')) => {
                 let rest = tokens.iter().skip(index + 1).take(64);
                 let name = rest.clone().find_map(|(token, _)| match token {

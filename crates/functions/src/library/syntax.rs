@@ -3,13 +3,13 @@ use std::time::{Duration, Instant};
 use rquickjs::context::EvalOptions;
 use rquickjs::{CatchResultExt, CaughtError, Context, Runtime, Value};
 
-/// Why a source is not a script.
+/// Why a source is not a valid script.
 pub(super) struct SyntaxError {
     pub(super) line: Option<u32>,
     pub(super) message: String,
 }
 
-/// Checks that a source is a complete script, so that it cannot close the function that it is wrapped in.
+/// Checks that a source is a complete script by itself, so that it cannot close the function in which it is wrapped.
 pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
     let engine = |_| SyntaxError { line: None, message: "the engine cannot be started".into() };
     let runtime = Runtime::new().map_err(engine)?;
@@ -21,7 +21,7 @@ pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(file.to_owned());
-        // It is read to its end before the first statement runs, which ends it.
+        // The whole source is parsed before the first statement runs, which throws.
         let read = ctx.eval_with_options::<Value<'_>, _>(format!("throw null;{source}\n"), options).catch(&ctx);
         match read {
             Err(CaughtError::Exception(exception)) => {

@@ -1,22 +1,22 @@
-//! The tokens of a source, as far as needed to find the modules that it requires. This is not a parser; the engine has
-//! one.
+//! Splits a source into tokens, as far as needed to find the modules that it requires. This is not a parser; the engine
+//! has one.
 
 /// A word, a literal, or a sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     Word(String),
-    /// A literal string, or a template without expressions.
+    /// A string literal, or a template literal without expressions.
     Text(String),
-    /// A literal whose value is not read: one with escapes or expressions, or a regular expression.
+    /// A literal whose value is not decoded: one with escapes or expressions, or a regular expression.
     Unread,
     Sign(char),
 }
 
-/// After these a slash begins a regular expression.
+/// Words after which a slash begins a regular expression.
 const BEFORE_REGEX: [&str; 13] =
     ["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do", "instanceof", "await"];
 
-/// The tokens of a source, each with its line from 1. Comments are left out, and the text of a template with
+/// The tokens of a source, each with its line from 1. Comments are left out, as is the text of templates with
 /// expressions.
 pub(crate) fn tokens(source: &str) -> Vec<(Token, u32)> {
     Scanner { chars: source.chars().peekable(), line: 1, tokens: Vec::new(), templates: Vec::new() }.scan()
@@ -26,7 +26,7 @@ struct Scanner<'s> {
     chars: std::iter::Peekable<std::str::Chars<'s>>,
     line: u32,
     tokens: Vec<(Token, u32)>,
-    /// For each template that is open: how many braces are open in its expression.
+    /// For each open template literal, the number of open braces in the current expression.
     templates: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl Scanner<'_> {
         self.push(Token::Word(word));
     }
 
-    /// A string, or a template up to its end or to an expression in it.
+    /// Scans a string, or a template literal up to its end or the next expression.
     fn text(&mut self, quote: char) {
         let line = self.line;
         let mut text = Some(String::new());
@@ -104,7 +104,7 @@ impl Scanner<'_> {
         self.tokens.push((text.map_or(Token::Unread, Token::Text), line));
     }
 
-    /// The text of a template behind an expression, up to its end or to the next one.
+    /// Scans a template literal after an expression, up to its end or the next expression.
     fn template_rest(&mut self) {
         let from = self.tokens.len();
         self.text('`');

@@ -11,7 +11,7 @@ use super::shared::Shared;
 /// What the task that runs a trigger must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
-    /// Go on.
+    /// Continue.
     Run,
     /// Start nothing new, and let running functions finish.
     Drain,
