@@ -1,4 +1,4 @@
-//! The actions of clients on data sources: `find`, `insertOne` and so on, under the rules of the collection.
+//! Client actions on data sources: `find`, `insertOne` and so on, under the rules of the collection.
 
 use bson::Bson;
 use portcullis::json::{Kind, Member, Node};
@@ -7,7 +7,8 @@ use portcullis::text::Span;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Action, Asker, Target, missing};
 
-/// The options of an action besides the names of the database and the collection; `None` if there is no such action.
+/// The options of an action besides the names of the database and the collection; `None` if clients do not have this
+/// action.
 fn allowed(action: Action) -> Option<&'static [&'static str]> {
     Some(match action {
         Action::Aggregate => &["pipeline"],
@@ -26,8 +27,8 @@ fn allowed(action: Action) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Rejects unknown options: with a misspelt name, a write would affect all documents. For the same reason, null is not
-/// a valid filter of a write.
+/// Rejects unknown options: if the name of the filter were misspelt, a write would affect all documents. For the same
+/// reason, null is not a valid filter for a write.
 fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(), ClientError> {
     for member in options.as_object().into_iter().flatten() {
         let key = member.key.as_str();
@@ -43,7 +44,7 @@ fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(),
     Ok(())
 }
 
-/// The action that a client means: web clients request a deletion as a replacement with nothing.
+/// The action that is meant: web clients send a deletion as a replacement without a new document.
 fn meant(action: Action, options: &Node) -> Action {
     match action {
         Action::FindOneAndReplace if options.get("update").is_none() => Action::FindOneAndDelete,
@@ -51,7 +52,7 @@ fn meant(action: Action, options: &Node) -> Action {
     }
 }
 
-/// The options of a client under their common names.
+/// Renames a client's options to their common names.
 fn common(action: Action, options: &Node) -> Node {
     let name = |key: &str| match key {
         "query" => Some("filter"),
@@ -83,7 +84,7 @@ impl ClientApi {
         Err(ClientError::bad(ErrorCode::FunctionExecutionError, message))
     }
 
-    /// The collection that the options of an action name: by its names, or by the title of its schema.
+    /// The collection that the options of an action refer to: by its names, or by the title of its schema.
     pub(super) fn target(&self, service: &str, options: &Node) -> Result<Target, ClientError> {
         let text = |name: &str| options.get(name).and_then(Node::as_str).ok_or_else(|| missing(name));
         match options.get("schema_name") {

@@ -32,14 +32,14 @@ pub struct ImportedUser {
 }
 
 impl Administration {
-    /// Of the users in these stores.
+    /// Administers the users in these stores.
     #[must_use]
     pub fn new(stores: AccountStores) -> Self {
         let credentials = Arc::clone(&stores.credentials);
         Self { accounts: stores.accounts(), credentials, hashing: Hashing::default() }
     }
 
-    /// The same, telling the triggers of an application what happens to its users.
+    /// Like [`new`](Self::new), but records account events for the triggers of an application.
     #[must_use]
     pub fn telling(stores: AccountStores, app: &App) -> Self {
         let credentials = Arc::clone(&stores.credentials);
@@ -49,7 +49,7 @@ impl Administration {
     /// Sets the password of an address and confirms the address. Ends the user's sessions and disables the user's keys.
     ///
     /// # Errors
-    /// The address is unknown, or the password too short or too long.
+    /// The address is unknown, or the password is too short or too long.
     pub async fn set_password(&self, email: &str, password: &str) -> Result<PasswordSet, ClientError> {
         check_length(password)?;
         let login = self.known(email).await?;
@@ -70,20 +70,20 @@ impl Administration {
     /// The server keys.
     ///
     /// # Errors
-    /// The store cannot be asked.
+    /// The store fails.
     pub async fn server_keys(&self) -> Result<Vec<KeyView>, ClientError> {
         Ok(self.credentials.keys(None).await?.iter().map(view).collect())
     }
 
-    /// Creates a server key, which is a user of its own.
+    /// Creates a server key. Each has a user of its own.
     ///
     /// # Errors
-    /// The name is wrong or taken, or there are too many.
+    /// The name is invalid or taken, or there are too many keys.
     pub async fn create_server_key(&self, name: &str) -> Result<CreatedKey, ClientError> {
         make_key(&*self.credentials, None, Some(name), PER_APP).await
     }
 
-    /// Deletes the server key with this name or id, with its user and sessions.
+    /// Deletes the server key with this name or ID, together with its user and sessions.
     ///
     /// # Errors
     /// There is no such key.
@@ -93,7 +93,7 @@ impl Administration {
         Ok(view(&found))
     }
 
-    /// Disables or enables the server key with this name or id. Disabling a key ends the sessions that it opened.
+    /// Disables or enables the server key with this name or ID. Disabling a key ends its sessions.
     ///
     /// # Errors
     /// There is no such key.
@@ -118,12 +118,13 @@ impl Administration {
         Ok(keys.swap_remove(found))
     }
 
-    /// Adds users under their own ids, and their addresses of the provider `local-userpass` without passwords: nobody
-    /// else can then register these, and a mail can set the first password. Importing the same users again changes
-    /// nothing, except that it completes an interrupted import. Returns one result for each, in the same order.
+    /// Adds users under their existing IDs, and registers their addresses of the provider `local-userpass` without
+    /// passwords: nobody else can then register these addresses, and the users can set a first password by mail.
+    /// Importing the same users again changes nothing, except that it completes an interrupted import. Returns one
+    /// result for each user, in the same order.
     ///
     /// # Errors
-    /// The stores cannot be asked.
+    /// A store fails.
     pub async fn import(&self, accounts: &[Account]) -> Result<Vec<ImportedUser>, LoginError> {
         let outcomes = self.accounts.import(accounts).await?;
         let is_there = |outcome: &ImportOutcome| matches!(outcome, ImportOutcome::Added | ImportOutcome::Unchanged);
@@ -139,11 +140,11 @@ impl Administration {
         Ok(outcomes.into_iter().zip(addresses).map(|(outcome, address)| ImportedUser { outcome, address }).collect())
     }
 
-    /// Deletes a user with their passwords, keys and sessions. Returns whether there was such a user. The custom-data
-    /// document stays.
+    /// Deletes a user with their passwords, keys and sessions, but not the custom-data document. Returns whether the
+    /// user existed.
     ///
     /// # Errors
-    /// A store cannot be asked.
+    /// A store fails.
     pub async fn delete(&self, user_id: &str) -> Result<bool, LoginError> {
         super::delete(&self.accounts, &*self.credentials, user_id).await
     }
@@ -158,7 +159,7 @@ fn unknown_key() -> ClientError {
     ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found")
 }
 
-/// The address of an imported user, which counts as confirmed: otherwise the user could not have logged in.
+/// The login of an imported user. Its address counts as confirmed: otherwise the user could not have logged in before.
 fn login_of(account: &Account) -> Option<PasswordLogin> {
     let identity = account.identities.iter().find(|one| one.provider_type == ProviderType::EmailPassword)?;
     let email = identity.data.get_str("email").ok().filter(|email| !email.is_empty() && email.len() <= MAX_ADDRESS)?;

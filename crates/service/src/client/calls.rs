@@ -1,4 +1,4 @@
-//! Calls of clients to functions and to actions of data sources.
+//! Client calls of functions and of actions on data sources.
 
 use bson::Bson;
 use portcullis::User;
@@ -11,11 +11,11 @@ use crate::data::Asker;
 use crate::functions::told;
 
 impl ClientApi {
-    /// Executes a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, that came with a request.
-    /// Returns its result as BSON.
+    /// Executes a call, `{"name", "arguments", "service"}`, for a user whom [`bearer`](Self::bearer) returned. Returns
+    /// its result as BSON.
     ///
     /// # Errors
-    /// There is no such function or action, or it is not permitted or fails.
+    /// The function or action does not exist, is not permitted, or fails.
     pub async fn call(&self, user: User, request: Option<Request>, call: Option<&Node>) -> Result<Bson, ClientError> {
         let invalid = ClientError::invalid_call;
         let call = call.ok_or_else(invalid)?;
@@ -27,7 +27,7 @@ impl ClientApi {
         };
         let asker = Asker { user, request };
         match call.get("service").map(|node| &node.kind) {
-            // Boxed, since the future of an action would be as large.
+            // Boxed, since the future would otherwise be as large as that of an action.
             None | Some(Kind::Null) => Box::pin(self.call_function(asker, name, arguments)).await,
             Some(Kind::String(service)) => self.act(&asker, service, name, arguments.first()).await,
             Some(_) => Err(invalid()),
@@ -45,7 +45,7 @@ impl ClientApi {
     }
 }
 
-/// The values of extended JSON that a client sent.
+/// Parses the extended JSON of a client's arguments.
 pub(super) fn values(nodes: &[Node]) -> Result<Vec<Bson>, ClientError> {
     nodes.iter().map(json::to_bson).collect::<Result<_, _>>().map_err(|_| ClientError::invalid_call())
 }

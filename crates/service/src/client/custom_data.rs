@@ -17,7 +17,8 @@ pub struct StoredCustomData {
 }
 
 impl StoredCustomData {
-    /// The collection that a configuration names; `None` where custom data is disabled or the collection has no valid name.
+    /// The collection that a configuration names; `None` if custom data is disabled or the collection's name is
+    /// invalid.
     #[must_use]
     pub fn new(documents: Arc<dyn DocumentStore>, config: CustomDataConfig) -> Option<Self> {
         let source = config.source()?;

@@ -3,14 +3,14 @@ use portcullis::login::LoginError;
 use portcullis::store::{StoreError, UsersError};
 use thiserror::Error;
 
-/// The error that a client gets for a failed request. Texts and codes are those of the original service, by which
-/// clients distinguish errors.
+/// The error that a client receives for a failed request. Texts and codes are those of App Services, by which clients
+/// distinguish errors.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub struct ClientError {
     /// The kind of error.
     pub class: ErrorClass,
-    /// The code; some errors have none.
+    /// The error code, if the error has one.
     pub code: Option<ErrorCode>,
     /// The message for the client. It contains no secrets.
     pub message: String,
@@ -18,40 +18,40 @@ pub struct ClientError {
     pub private: Option<String>,
 }
 
-/// The kinds of errors, from which a server derives the status.
+/// The classes of errors, which determine the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorClass {
     /// The request is invalid or was not executed.
     BadRequest,
-    /// The token, or the login, is not accepted.
+    /// The token or the credentials are rejected.
     Unauthorized,
-    /// It is not for this client.
+    /// The client lacks permission.
     Forbidden,
-    /// There is no such thing.
+    /// The requested item does not exist.
     NotFound,
-    /// It does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed,
-    /// It is there already.
+    /// The item exists already.
     Conflict,
-    /// It was asked for too often.
+    /// The client has exceeded a rate limit.
     TooManyRequests,
-    /// The service cannot do it at present.
+    /// The service is temporarily unable to handle the request.
     Unavailable,
-    /// The service failed.
+    /// The service failed unexpectedly.
     Internal,
 }
 
 macro_rules! codes {
     ($($name:ident),+ $(,)?) => {
-        /// The codes of errors, by which clients distinguish them.
+        /// Error codes, by which clients distinguish errors.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         #[expect(missing_docs, reason = "the names are the contract")]
         pub enum ErrorCode { $($name),+ }
 
         impl ErrorCode {
-            /// The word for it.
+            /// The code as sent to clients.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),+ }
@@ -70,46 +70,46 @@ codes! {
 }
 
 impl ClientError {
-    /// A failure with a code.
+    /// An error with a code.
     pub fn new(class: ErrorClass, code: ErrorCode, message: impl Into<String>) -> Self {
         Self { class, code: Some(code), message: message.into(), private: None }
     }
 
-    /// A failure without a code.
+    /// An error without a code.
     pub fn plain(class: ErrorClass, message: impl Into<String>) -> Self {
         Self { class, code: None, message: message.into(), private: None }
     }
 
-    /// A request that is wrong.
+    /// The error for an invalid request.
     pub fn bad(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::new(ErrorClass::BadRequest, code, message)
     }
 
-    /// A call that names no function or action, or whose arguments cannot be read.
+    /// The error for a call that names no function or action, or whose arguments are malformed.
     #[must_use]
     pub fn invalid_call() -> Self {
         Self::bad(ErrorCode::BadRequest, "invalid function call request")
     }
 
-    /// A login that is refused; why, only the log says.
+    /// The error for a rejected login. The client is not told the reason.
     #[must_use]
     pub fn unauthorized(code: ErrorCode) -> Self {
         Self::new(ErrorClass::Unauthorized, code, "unauthorized")
     }
 
-    /// A session that is no longer good.
+    /// The error for a session that has ended or is invalid.
     #[must_use]
     pub fn session(message: &str) -> Self {
         Self::new(ErrorClass::Unauthorized, ErrorCode::InvalidSession, message)
     }
 
-    /// A request by another method than is taken.
+    /// The error for a request whose method the path does not support.
     #[must_use]
     pub fn wrong_method() -> Self {
         Self::plain(ErrorClass::MethodNotAllowed, "method not allowed")
     }
 
-    /// An internal error, without details for the client.
+    /// An internal error; the client receives no details.
     #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
     pub fn internal(private: impl ToString) -> Self {
         let mut error = Self::new(ErrorClass::Internal, ErrorCode::InternalServerError, "internal server error");
@@ -117,7 +117,7 @@ impl ClientError {
         error
     }
 
-    /// The error for a token that is not accepted.
+    /// The error for a rejected token.
     #[must_use]
     pub fn of_token(error: &LoginError, kind: TokenKind) -> Self {
         match error {
@@ -148,7 +148,7 @@ impl ClientError {
         }
     }
 
-    /// The error for a login that is not accepted.
+    /// The error for a rejected login.
     #[must_use]
     pub fn of_login(error: &LoginError) -> Self {
         let mut told = match error {
@@ -179,12 +179,12 @@ impl ClientError {
     }
 }
 
-/// Which of the tokens of a session.
+/// The two tokens of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// For requests.
+    /// Authenticates requests.
     Access,
-    /// For new access tokens.
+    /// Obtains new access tokens.
     Refresh,
 }
 

@@ -1,4 +1,5 @@
-//! Decisions about any user, for other rule engines and gateways that have a key of the application.
+//! Authorization decisions about any user, for other rule engines and gateways, which authenticate with an access key
+//! of the application.
 
 use std::time::{Duration, Instant};
 
@@ -18,29 +19,29 @@ use crate::data::{Asker, log_unreadable, told};
 /// The maximum age of a user's custom data.
 const AGE: Duration = Duration::from_secs(5);
 
-/// One question: may this user do this to this document?
+/// A question: may this user perform this action on this document?
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// The user's id.
+    /// The user's ID.
     pub user_id: &'a str,
     /// `read`, `search`, `insert`, `update` or `delete`.
     pub action: &'a str,
-    /// The parameters of the action: for `update`, either `update` with operators or `document`, the new document.
+    /// The parameters of the action. For `update`: either `update` with operators, or `document` with the new document.
     pub action_properties: Option<&'a Node>,
-    /// `database.collection`
+    /// The namespace: `database.collection`.
     pub namespace: &'a str,
     /// The `_id` of a stored document, as text.
     pub id: Option<&'a str>,
-    /// The document itself.
+    /// The document itself, if it is not to be read from the store.
     pub document: Option<GivenDocument<'a>>,
 }
 
-/// A document as extended JSON.
+/// A document in extended JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct GivenDocument<'a> {
-    /// The document.
+    /// The parsed document.
     pub node: &'a Node,
-    /// The text that was parsed, of which the document is a part.
+    /// The text that `node` was parsed from; it may contain more than the document.
     pub text: &'a [u8],
 }
 
@@ -56,18 +57,18 @@ impl GivenDocument<'_> {
     }
 }
 
-/// The answer.
+/// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evaluation {
-    /// Whether it is allowed.
+    /// Whether the action is allowed.
     pub is_allowed: bool,
     /// The role that decided.
     pub role: Option<String>,
-    /// Why it is denied: a name for machines, such as `no-role`, and a text.
+    /// Why it is denied: a code such as `no-role`, and a text.
     pub reason: Option<(&'static str, String)>,
 }
 
-/// Makes decisions, and caches the users and guards of earlier ones.
+/// Makes decisions; reuses the user and the guard of the previous one if they are the same.
 pub struct Evaluator<'a> {
     api: &'a ClientApi,
     known: Option<Known>,
@@ -76,7 +77,7 @@ pub struct Evaluator<'a> {
 struct Known {
     asker: Asker,
     namespace: Namespace,
-    /// The namespace as questions name it.
+    /// The namespace as written in questions.
     name: String,
     guard: Guard,
 }
@@ -88,7 +89,7 @@ impl Known {
 }
 
 impl ClientApi {
-    /// Makes the decisions of one request.
+    /// An evaluator for the questions of one request.
     #[must_use]
     pub const fn evaluator(&self) -> Evaluator<'_> {
         Evaluator { api: self, known: None }
@@ -102,11 +103,11 @@ impl ClientApi {
         }
     }
 
-    /// The `_id`s of the documents that a user may read, by `_id`: those after `skip` of them, at most `limit`. An `_id` that the user
-    /// may not read is left out.
+    /// The `_id`s of the documents that a user may read, sorted; skips the first `skip` documents and returns at most
+    /// `limit`. Documents whose `_id` the user may not read are left out.
     ///
     /// # Errors
-    /// The namespace is none, or a store cannot be asked.
+    /// The namespace is invalid, or a store fails.
     pub async fn readable(
         &self,
         user_id: &str,
@@ -143,7 +144,7 @@ impl ClientApi {
         found.iter().filter_map(|raw| id(raw).transpose()).collect()
     }
 
-    /// The stored document of an `_id` that is a string, or the digits of an `ObjectId`.
+    /// The stored document with this `_id`, which is either the string itself or the `ObjectId` with these digits.
     async fn stored(&self, place: &Namespace, id: &str) -> Result<Option<RawDocumentBuf>, ClientError> {
         let mut ids = vec![Bson::from(id)];
         ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
@@ -163,11 +164,11 @@ impl Evaluator<'_> {
     /// Makes one decision. An unknown or disabled user is denied everything.
     ///
     /// # Errors
-    /// The question is not one, or a store cannot be asked.
+    /// The question is malformed, or a store fails.
     pub async fn evaluate(&mut self, question: &Question<'_>) -> Result<Evaluation, ClientError> {
         if !self.known.as_ref().is_some_and(|known| known.is_of(question)) {
             let namespace = namespace_of(question.namespace)?;
-            // What is rarely waited for is boxed: the future of a question is moved several times.
+            // Futures that are rarely awaited are boxed, because the future of an evaluation is moved several times.
             let Some(user) = Box::pin(self.api.subject(question.user_id)).await? else {
                 return Ok(Evaluation::denied("no-user", "the user is unknown or disabled"));
             };
@@ -212,7 +213,7 @@ impl Evaluation {
     }
 }
 
-/// What the rules say, as far as their functions have answered.
+/// The decision of the rules, based on the results of functions that are known so far.
 fn decide(guard: &Guard, document: &RawDocument, question: &Question<'_>) -> Result<Evaluation, ClientError> {
     Ok(match question.action {
         "read" => Evaluation::of(&guard.read(document)),
@@ -232,11 +233,11 @@ fn decide(guard: &Guard, document: &RawDocument, question: &Question<'_>) -> Res
     })
 }
 
-/// What an update makes of a document.
+/// The outcome of an update.
 enum Changed {
-    /// This one.
+    /// This document.
     Document(Document),
-    /// What these operators make of it.
+    /// The result of these update operators.
     By(Document),
 }
 
@@ -253,8 +254,8 @@ impl Changed {
     }
 }
 
-/// The decision about an update with operators. An update that a guarded collection refuses, because its outcome would
-/// reveal hidden values, is denied here as well.
+/// The decision about an update with operators. An update that guarded collections would reject because its result
+/// would reveal hidden values is denied here as well.
 fn updated(guard: &Guard, document: &RawDocument, update: &Document) -> Result<Evaluation, ClientError> {
     let document = &DocumentRef::Raw(document).to_document().map_err(ClientError::internal)?;
     let compiled = Update::compile(update, &[]);

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::ClientError;
 
-/// Hashes passwords with argon2id, a few at a time: each takes 19 MiB.
+/// Hashes passwords with argon2id. Each hash takes 19 MiB, so only a few are computed at once.
 #[derive(Clone)]
 pub struct Hashing {
     slots: Arc<Semaphore>,
@@ -22,14 +22,14 @@ impl Default for Hashing {
     }
 }
 
-/// Whether a password is correct.
+/// The result of verifying a password.
 pub(super) struct Verified {
     pub(super) is_right: bool,
-    /// A new hash, if the stored one is weaker than the present parameters.
+    /// A new hash, if the stored one has weaker parameters than those in use.
     pub(super) stronger: Option<String>,
 }
 
-/// The hash of no password, against which the passwords of unknown addresses are verified.
+/// A dummy hash against which passwords are verified if the address is unknown.
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| hash_with(&Argon2::default(), "", b"of nobody at all").unwrap_or_default());
 
@@ -56,7 +56,7 @@ impl Hashing {
         hashed.map_err(ClientError::internal)
     }
 
-    /// Whether a password matches this hash. Without a hash, it takes as long and does not match.
+    /// Verifies a password against a hash. Without a hash, verification takes just as long and fails.
     pub(super) async fn verify(&self, password: &str, kept: Option<String>) -> Result<Verified, ClientError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(ClientError::internal)?;
@@ -85,7 +85,7 @@ fn hash_with(argon: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<String, 
 mod tests {
     use super::*;
 
-    /// Hashes of `password` that the reference implementation's own tests expect, with 64 MiB and with 256 KiB.
+    /// Hashes of `password` from the tests of the reference implementation, with 64 MiB and with 256 KiB.
     const STRONG: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     const WEAK: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
 

@@ -9,57 +9,57 @@ use super::error::TokenKind;
 use super::random::{hash, is_id, secret};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// A key as its user sees it.
+/// An API key as shown to its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyView {
-    /// Its id.
+    /// The ID of the key.
     pub id: String,
-    /// Its name.
+    /// The name of the key.
     pub name: String,
-    /// Whether it opens no session at present.
+    /// Whether the key cannot be used to log in at present.
     pub is_disabled: bool,
 }
 
-/// A key that was just created; it is never shown again.
+/// An API key that was just created: the only time that the key itself is shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CreatedKey {
-    /// Its id.
+    /// The ID of the key.
     pub id: String,
     /// The key itself.
     pub key: String,
-    /// Its name.
+    /// The name of the key.
     pub name: String,
 }
 
-/// The most keys of a user.
+/// The most API keys of a user.
 const PER_USER: usize = 20;
 
 /// The most server keys.
 pub(super) const PER_APP: usize = 100;
 
 impl ClientApi {
-    /// The keys of the user of a refresh token.
+    /// The API keys of the user of a refresh token.
     ///
     /// # Errors
-    /// The token is not accepted.
+    /// The token is rejected.
     pub async fn keys(&self, refresh_token: &str) -> Result<Vec<KeyView>, ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
         Ok(self.credentials.keys(Some(&bearer.user_id)).await?.iter().map(view).collect())
     }
 
-    /// One of them.
+    /// One of the keys of the user of a refresh token.
     ///
     /// # Errors
-    /// The token is not accepted, or there is no such key.
+    /// The token is rejected, or there is no such key.
     pub async fn key(&self, refresh_token: &str, id: &str) -> Result<KeyView, ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
         Ok(view(&self.own(&bearer, id).await?))
     }
 
-    /// Makes a key.
+    /// Creates a key for the user of a refresh token.
     ///
     /// # Errors
-    /// The token is not accepted, or the name is wrong or taken.
+    /// The token is rejected, the name is invalid or taken, or there are too many keys.
     pub async fn create_key(&self, refresh_token: &str, name: Option<&str>) -> Result<CreatedKey, ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
         let identities =
@@ -69,7 +69,8 @@ impl ClientApi {
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
         let made = self.make_key(Some(bearer.user_id.clone()), name, PER_USER).await?;
-        // A deletion of the user meanwhile has deleted earlier keys, but not this one.
+        // If the user was deleted in the meantime, that may have happened before the key existed, so the key must be
+        // removed here.
         match self.authenticator.accounts().stored(&bearer.user_id).await {
             Ok(_) => Ok(made),
             Err(error) => {
@@ -79,10 +80,10 @@ impl ClientApi {
         }
     }
 
-    /// Creates a server key, which is a user of its own.
+    /// Creates a server key. Each has a user of its own.
     ///
     /// # Errors
-    /// The name is wrong or taken.
+    /// The name is invalid or taken, or there are too many keys.
     pub async fn create_server_key(&self, name: &str) -> Result<CreatedKey, ClientError> {
         self.make_key(None, Some(name), PER_APP).await
     }
@@ -100,10 +101,10 @@ impl ClientApi {
         make_key(&*self.credentials, user_id, name, most).await
     }
 
-    /// Disables or enables a key. Disabling it ends the sessions that it opened.
+    /// Disables or enables a key. Disabling a key ends its sessions.
     ///
     /// # Errors
-    /// The token is not accepted, or there is no such key.
+    /// The token is rejected, or there is no such key.
     pub async fn set_key_disabled(&self, refresh_token: &str, id: &str, is_disabled: bool) -> Result<(), ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
         let key = self.own(&bearer, id).await?;
@@ -115,10 +116,10 @@ impl ClientApi {
         Ok(())
     }
 
-    /// Deletes a key, ends the sessions that it opened, and removes it from the profile.
+    /// Deletes a key, ends its sessions, and removes it from the user's profile.
     ///
     /// # Errors
-    /// The token is not accepted, there is no such key, or it opened this very session.
+    /// The token is rejected, there is no such key, or the current session was opened with it.
     pub async fn delete_key(&self, refresh_token: &str, id: &str) -> Result<(), ClientError> {
         let bearer = self.refresh_bearer(refresh_token).await?;
         let key = self.own(&bearer, id).await?;
@@ -129,7 +130,7 @@ impl ClientApi {
         remove_key(self.authenticator.accounts(), &*self.credentials, &key).await
     }
 
-    /// A key of the user; for other users' keys the error is the same as for one that does not exist.
+    /// A key of the user. For keys of other users, the error is the same as for one that does not exist.
     async fn own(&self, bearer: &RefreshToken, id: &str) -> Result<ApiKey, ClientError> {
         let unknown = || ClientError::new(ErrorClass::NotFound, ErrorCode::APIKeyNotFound, "API key not found");
         if !is_id(id) {
@@ -140,7 +141,7 @@ impl ClientApi {
     }
 }
 
-/// Makes a key of a user, or of a server, unless there are `most` already.
+/// Creates a key of a user, or a server key if `user_id` is `None`, unless there are `most` already.
 pub(super) async fn make_key(
     credentials: &dyn Credentials,
     user_id: Option<String>,
@@ -176,8 +177,8 @@ pub(super) async fn make_key(
     }
 }
 
-/// Removes a key, what it is in its user, and the sessions that it opened. The user of a server's key is deleted with it. A login
-/// that overlaps sees that the key is gone.
+/// Removes a key, its identity in its user, and the sessions that were opened with it. The user of a server key is
+/// deleted. A concurrent login checks afterwards that the key still exists.
 pub(super) async fn remove_key(
     accounts: &Accounts,
     credentials: &dyn Credentials,

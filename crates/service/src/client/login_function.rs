@@ -10,11 +10,11 @@ use super::logins::{Proof, Proven};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::functions::told;
 
-/// The longest id that such a function may return, in bytes.
+/// The longest ID that such a function may return, in bytes.
 const MAX_ID: usize = 1024;
 
 impl ClientApi {
-    /// Whom the function means.
+    /// The identity that the function returns for a payload.
     pub(super) async fn identify_by_function(&self, payload: Option<&Node>) -> Result<Proven, ClientError> {
         let function = self.providers.login_function.as_deref().unwrap_or_default();
         let payload = credentials(payload)?;
@@ -28,7 +28,7 @@ impl ClientApi {
     }
 }
 
-/// The client's payload, without the SDK's data about the device.
+/// The client's payload, without the data that SDKs add about the device.
 fn credentials(payload: Option<&Node>) -> Result<Document, ClientError> {
     let wrong = || ClientError::bad(ErrorCode::BadRequest, "the credentials must be a document");
     let Some(payload) = payload else { return Ok(Document::new()) };
@@ -37,7 +37,7 @@ fn credentials(payload: Option<&Node>) -> Result<Document, ClientError> {
     json::to_document(&Node { span: payload.span, kind: Kind::Object(kept) }).map_err(|_| wrong())
 }
 
-/// The identity that a function returned: a text, or `{"id": …, "name"?: …}`.
+/// The identity that a function returned: a string, or `{"id": …, "name"?: …}`.
 fn identity(value: Bson) -> Option<Identity> {
     let (id, name) = match value {
         Bson::String(id) => (id, None),
@@ -55,7 +55,7 @@ fn identity(value: Bson) -> Option<Identity> {
     is_id.then_some(Identity { provider_type: ProviderType::CustomFunction, id, data })
 }
 
-/// The error if the function throws: its message.
+/// The error if the function fails. If it throws, the client receives the message.
 fn refused(error: &CallError) -> ClientError {
     match error {
         CallError::Failed(failure) => {

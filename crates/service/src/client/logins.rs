@@ -12,13 +12,13 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 /// The response to a login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginReply {
-    /// For requests.
+    /// Authenticates requests.
     pub access_token: String,
-    /// For new access tokens. Clients that link do not read it.
+    /// Obtains new access tokens. Clients that link an identity do not read it.
     pub refresh_token: String,
-    /// The user.
+    /// The user's ID.
     pub user_id: String,
-    /// The device, which the client sends again.
+    /// The device's ID, which the client sends again at later logins.
     pub device_id: String,
 }
 
@@ -26,10 +26,10 @@ pub struct LoginReply {
 pub type LinkedUser = LoginReply;
 
 impl ClientApi {
-    /// Logs in by the payload that a client sends to a provider.
+    /// Logs in with the payload that a client sends to a provider.
     ///
     /// # Errors
-    /// The provider is not served, or refuses the credentials.
+    /// The provider is disabled, or the credentials are rejected.
     pub async fn log_in(&self, provider: &str, payload: Option<&Node>) -> Result<LoginReply, ClientError> {
         let device = device(payload);
         let device = device.as_deref();
@@ -50,14 +50,15 @@ impl ClientApi {
             Proof::Key { owner: Some(owner), .. } => self.authenticator.log_in_owner(owner, identity, device).await,
             _ => self.authenticator.log_in_as(identity, device).await,
         };
-        // The credentials may have been revoked meanwhile, which ended earlier sessions, but not this one.
+        // The credentials may have been revoked in the meantime, which ended earlier sessions but not this one.
         let standing = self.standing(&proven).await?;
         if standing != Standing::Holds {
             if let Ok(login) = login {
                 self.authenticator.log_out(&login.refresh_token).await.map_err(ClientError::internal)?;
             }
             if standing == Standing::Gone {
-                // Nobody can log in with it any more; if this login created a user for it, that user is removed.
+                // These credentials can never be used again. If this login created a user for them, that user is
+                // removed.
                 self.forget_identity(&proven.identity).await?;
             }
             return Err(ClientError::unauthorized(proven.refusal()));
@@ -65,7 +66,7 @@ impl ClientApi {
         login.map(reply).map_err(|error| ClientError::of_login(&error))
     }
 
-    /// Whether the password or the key is still the one that was presented.
+    /// Whether the password or the key is still the one that was verified.
     async fn standing(&self, proven: &Proven) -> Result<Standing, ClientError> {
         let id = &proven.identity.id;
         let holds = match &proven.proof {
@@ -83,8 +84,8 @@ impl ClientApi {
         })
     }
 
-    /// Whether the credentials are still valid. If they have been deleted, whatever the request has created with them
-    /// is removed, too.
+    /// Whether the credentials are still valid. If they have been deleted, whatever the request created with them is
+    /// removed, too.
     pub(super) async fn still_stands(&self, proven: &Proven) -> Result<bool, ClientError> {
         let standing = self.standing(proven).await?;
         if standing == Standing::Gone {
@@ -98,10 +99,10 @@ impl ClientApi {
         removed.map(drop).map_err(ClientError::internal)
     }
 
-    /// Links the credentials in a payload to the user of an access token, as a further way to log in.
+    /// Links the credentials in a payload to the user of an access token, as another way to log in.
     ///
     /// # Errors
-    /// The credentials are refused, or are another user's.
+    /// The credentials are rejected, or belong to another user.
     pub async fn link(
         &self,
         access_token: &str,
@@ -159,7 +160,7 @@ impl ClientApi {
         })
     }
 
-    /// Whom a password, a key or a function speaks of.
+    /// The identity that a password, a key or a function proves.
     async fn identify(&self, provider: &str, payload: Option<&Node>) -> Result<Proven, ClientError> {
         match self.kind(provider)? {
             ProviderType::EmailPassword => {
@@ -174,7 +175,7 @@ impl ClientApi {
     pub(super) async fn identify_by_password(&self, email: &str, password: &str) -> Result<Proven, ClientError> {
         let login = self.credentials.login(email).await?;
         let kept = login.as_ref().and_then(|login| login.hash.clone());
-        // An unknown address, and one that is too long, takes as long as a wrong password.
+        // Verification takes the same time for an unknown address, an overlong password and a wrong one.
         let (password, kept) = if is_length(password) { (password, kept) } else { ("", None) };
         let verified = self.hashing.verify(password, kept).await?;
         let Some(login) = login.filter(|_| verified.is_right) else {
@@ -210,33 +211,33 @@ impl ClientApi {
     }
 }
 
-/// Somebody who has shown who they are.
+/// An identity that has been proven.
 pub(super) struct Proven {
     pub(super) identity: Identity,
     pub(super) proof: Proof,
 }
 
-/// What has become of what was shown.
+/// Whether the proof of an identity is still valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Holds,
-    /// There is another password, or the key is disabled.
+    /// The password was changed, or the key disabled.
     Withdrawn,
-    /// There is no such login or key any more.
+    /// The login or the key was deleted.
     Gone,
 }
 
 pub(super) enum Proof {
-    /// The password of this hash.
+    /// The password with this hash.
     Password { hash: String },
-    /// A key of a user, or of a server.
+    /// A key of a user, or a server key if there is no owner.
     Key { owner: Option<String> },
-    /// The word of the application's function.
+    /// The decision of the application's login function.
     Function,
 }
 
 impl Proven {
-    /// The error when it is no longer valid.
+    /// The error code once the proof is invalid.
     const fn refusal(&self) -> ErrorCode {
         match self.proof {
             Proof::Password { .. } => ErrorCode::InvalidPassword,
@@ -254,20 +255,20 @@ fn reply(login: Login) -> LoginReply {
     }
 }
 
-/// A text of a payload. What is no text never reaches a store.
+/// A string in a payload. Other types are rejected before they can reach a store.
 pub(super) fn text<'p>(payload: Option<&'p Node>, name: &str) -> Result<&'p str, ClientError> {
     let value = payload.and_then(|payload| payload.get(name)).and_then(Node::as_str);
     value.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, format!("'{name}' is a required string")))
 }
 
-/// The id that the device got at an earlier login, if the client has one.
+/// The ID that the device received at an earlier login, if the client sent it.
 fn device(payload: Option<&Node>) -> Option<String> {
     let id = payload?.get("options")?.get("device")?.get("deviceId")?;
     id.as_str().or_else(|| id.get("$oid")?.as_str()).map(str::to_owned)
 }
 
-/// The error of a rejected link must not be `unauthorized` alone: web clients would take it for an invalid access
-/// token, refresh it and repeat the request endlessly.
+/// The message of a rejected link must not be just `unauthorized`: web clients would take the access token for invalid,
+/// refresh it and repeat the request endlessly.
 fn not_alone(mut error: ClientError) -> ClientError {
     if error.message == "unauthorized" {
         error.message.push_str(": the credentials are refused");

@@ -74,21 +74,21 @@ pub struct ClientApi {
     custom_data: Option<Arc<dyn CustomDataStore>>,
 }
 
-/// What an application needs to be open for its clients.
+/// What is needed to serve an application.
 pub(crate) struct ClientParts {
-    /// The application's id, which its clients name.
+    /// The client app ID.
     pub(crate) id: String,
     /// The application with its documents.
     pub(crate) data: Arc<Data>,
     /// Its functions.
     pub(crate) functions: Arc<Functions>,
-    /// Logs in and issues tokens.
+    /// Verifies logins and issues tokens.
     pub(crate) authenticator: Authenticator,
-    /// Passwords and keys.
+    /// The store of passwords and API keys.
     pub(crate) credentials: Arc<dyn Credentials>,
     /// The changes of the documents, if the store reports them.
     pub(crate) changes: Option<Arc<dyn Watch>>,
-    /// What clients are given for positions in streams of changes.
+    /// Converts positions in change streams into the opaque names that clients see.
     pub(crate) position_names: PositionNames,
     /// Sends mail to users.
     pub(crate) mailer: Arc<dyn Mailer>,
@@ -96,9 +96,9 @@ pub(crate) struct ClientParts {
     pub(crate) mail_texts: MailTexts,
     /// The maximum age of the user object that a request's rules see.
     pub(crate) freshness: Freshness,
-    /// The dependencies of its triggers.
+    /// The stores of its triggers.
     pub(crate) triggers: TriggerStores,
-    /// Where the custom data of its users are, if it has any.
+    /// The store of custom user data, if the application has any.
     pub(crate) custom_data: Option<Arc<dyn CustomDataStore>>,
 }
 
@@ -141,13 +141,13 @@ impl ClientApi {
         }
     }
 
-    /// Its functions.
+    /// The functions of the application.
     #[must_use]
     pub const fn functions(&self) -> &Arc<Functions> {
         &self.functions
     }
 
-    /// The application's id.
+    /// The client app ID.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -159,14 +159,14 @@ impl ClientApi {
         &self.data.app
     }
 
-    /// Which of its triggers run, and why others do not.
+    /// Which of the application's triggers run, and why others do not.
     #[must_use]
     pub fn trigger_plan(&self) -> TriggerPlan {
         TriggerPlan::within(&self.data.app, &self.triggers, &*self.functions)
     }
 
-    /// Runs the triggers of the application in the caller's runtime, provided that events about users are recorded:
-    /// [`Host::with_triggers`].
+    /// Runs the application's triggers on the caller's tokio runtime. Authentication triggers also require that account
+    /// events are recorded: [`Host::with_triggers`].
     #[must_use]
     pub fn run_triggers(&self, options: RunnerOptions) -> Runner {
         let functions: Arc<dyn TriggerFunctions> = Arc::<Functions>::clone(&self.functions);
@@ -174,10 +174,10 @@ impl ClientApi {
         Runner::start(RunnerParts { application, app, functions, stores }, options)
     }
 
-    /// A user with current custom data, looked up if the application has any and it has not been loaded yet.
+    /// A user with current custom data, which is looked up if the application has any and it has not been loaded yet.
     ///
     /// # Errors
-    /// The store cannot be asked, or several documents contradict each other.
+    /// The store fails, or several documents match the user and contradict each other.
     pub async fn with_custom_data(&self, user: User) -> Result<(User, Vec<Warning>), ServiceError> {
         match &self.custom_data {
             Some(store) if user.custom_data == CustomData::NotLoaded => {
@@ -188,18 +188,18 @@ impl ClientApi {
         }
     }
 
-    /// Its authentication providers.
+    /// The authentication providers.
     #[must_use]
     pub const fn providers(&self) -> &Providers {
         &self.providers
     }
 
-    /// Sends a cheap request to the stores, to check that they respond.
+    /// Sends a cheap request to each store, to check that it responds.
     ///
     /// # Errors
-    /// One of them does not.
+    /// A store does not respond.
     pub async fn check_stores(&self) -> Result<(), ClientError> {
-        // No key has this id.
+        // No key has an empty ID.
         self.credentials.key("").await?;
         let namespace = Namespace::parse("portcullis.readiness");
         if let Some(namespace) = namespace {
@@ -210,7 +210,7 @@ impl ClientApi {
         Ok(())
     }
 
-    /// What it lets in over HTTP beside its clients' requests.
+    /// The endpoints, webhooks and the Data API.
     #[must_use]
     pub const fn entries(&self) -> &Entries {
         &self.entries

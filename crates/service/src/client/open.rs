@@ -28,9 +28,9 @@ use crate::triggers::TriggerStores;
 /// Where the served applications store users, passwords, sessions and documents.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
-    /// In the directory of the state: `state.redb` and `documents.redb`.
+    /// In the state directory: `state.redb` and `documents.redb`.
     Directory,
-    /// All in one file.
+    /// In a single file.
     File(PathBuf),
     /// On a MongoDB server: documents in their databases, everything else in the database [`Places::database`].
     Server(ServerUri),
@@ -40,37 +40,37 @@ pub enum StorePlace {
 pub struct Served {
     /// The application.
     pub app: Arc<App>,
-    /// Those of its secrets that are known.
+    /// The known ones of its secrets.
     pub secrets: Secrets,
 }
 
-/// The stores of all applications that are served together.
+/// The stores shared by all applications that are served together.
 enum Stores {
     Embedded { accounts: Embedded, documents: EmbeddedDocuments },
     Server(crate::server::Server),
 }
 
-/// How long a start waits for a server to see to its collections, more or less.
+/// Approximately how long startup waits for a server to configure its collections.
 const IMAGES_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a session that was found is used without asking a server again. What ends it in this process takes effect at once; what
-/// another process ended is known within a second, of which the request itself may need the rest.
+/// How long a session read from a server is cached. Sessions that this process ends are rejected at once. Those that
+/// another process ends are rejected within a second, which leaves the rest of that second to the request itself.
 const SESSION_AGE: Duration = Duration::from_millis(500);
 
-/// How mail is sent, and its texts.
+/// How mail is sent, and what it says.
 #[derive(Clone)]
 pub struct MailSettings {
-    /// Sends it.
+    /// Sends the mail.
     pub mailer: Arc<dyn Mailer>,
-    /// What it says.
+    /// The texts of the mail.
     pub texts: MailTexts,
 }
 
 impl MailSettings {
-    /// Writes mails into a folder, in the default language.
+    /// Writes mail into a directory, in the default language.
     ///
     /// # Errors
-    /// None at present: the texts are those that come with the service.
+    /// Never in practice: the built-in texts are valid.
     pub fn to_folder(folder: PathBuf) -> Result<Self, MailTextsError> {
         let [language, ..] = LANGUAGES;
         Ok(Self { mailer: Arc::new(FolderMail::new(folder)), texts: MailTexts::load(language, None)? })
@@ -82,7 +82,7 @@ pub struct Host {
     places: Places,
     keys: SigningKeys,
     stores: Stores,
-    /// The sessions on a server by application: an application that is loaded again shares them with the one before.
+    /// The session caches by application, for a MongoDB server. An application that is reloaded keeps its cache.
     sessions: Mutex<HashMap<String, Arc<RecentSessions>>>,
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
@@ -92,7 +92,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the stores. What does not exist yet is made; the file of the signing key, if it was made now, is told too.
+    /// Opens the stores. Creates whatever does not exist yet; also returns the file of the signing key if it had to be
+    /// created.
     ///
     /// # Errors
     /// A store cannot be opened, or a key cannot be read.
@@ -117,35 +118,36 @@ impl Host {
         Ok((host, made))
     }
 
-    /// Records events about users for the triggers of the applications, which the owner of the host must run:
-    /// [`ClientApi::run_triggers`]. Without it they are not recorded, since nothing would ever remove them.
+    /// Records account events for the triggers of the applications. The caller must then run these triggers,
+    /// [`ClientApi::run_triggers`], because nothing else removes the events.
     #[must_use]
     pub fn with_triggers(self) -> Self {
         Self { runs_triggers: true, ..self }
     }
 
-    /// Logs the calls of functions.
+    /// Logs function calls.
     #[must_use]
     pub fn with_call_log(self, log: CallLog) -> Self {
         Self { call_log: Some(log), ..self }
     }
 
-    /// Lets third-party tokens take over imported users whom these claims name.
+    /// Lets the bearers of third-party tokens take over imported users whom these claims identify.
     #[must_use]
     pub fn with_takeover(self, takeover: Vec<ClaimUsersBy>) -> Self {
         Self { takeover, ..self }
     }
 
-    /// Lets the rules of requests see users and custom data that are at most so old; else, those of the access token.
+    /// Sets the maximum age of the user and the custom data that rules see. By default, they are those of the access
+    /// token.
     #[must_use]
     pub fn with_freshness(self, freshness: Freshness) -> Self {
         Self { freshness, ..self }
     }
 
-    /// Opens applications for their clients, all of them or none.
+    /// Opens applications for their clients: all of them, or none.
     ///
     /// # Errors
-    /// A configuration cannot be used, or two applications have the same id.
+    /// A configuration cannot be used, or two applications have the same ID.
     pub fn applications(&self, served: Vec<Served>) -> Result<Vec<ClientApi>, ServiceError> {
         let mut apis: Vec<ClientApi> = Vec::new();
         for served in served {
@@ -158,9 +160,10 @@ impl Host {
         Ok(apis)
     }
 
-    /// Enables pre-images for the applications' collections on a MongoDB server: without them, changes other than
-    /// insertions can only be reported to users from whom nothing is hidden. Returns for each collection whether this
-    /// is new. Files always have previous documents, and collections that have only default rules are left unchanged.
+    /// Enables pre-images for the applications' collections on a MongoDB server. Without them, changes other than
+    /// insertions can be reported only to users from whom nothing is hidden. Returns for each collection whether
+    /// pre-images were disabled before. The embedded store always has them; collections that have only default rules
+    /// are not changed.
     pub async fn keep_images(&self, apis: &[ClientApi]) -> Vec<(Namespace, Result<bool, StoreError>)> {
         let Stores::Server(server) = &self.stores else { return Vec::new() };
         let named = apis.iter().flat_map(|api| &api.app().collections);
@@ -240,7 +243,7 @@ impl Host {
         Ok(api.with_takeover(takeover.clone()))
     }
 
-    /// The sessions of an application, which are remembered for a moment.
+    /// A cache in front of the sessions of an application.
     fn recent_sessions(&self, id: &str, sessions: Arc<dyn Sessions>) -> Arc<dyn Sessions> {
         let mut known = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = known.entry(id.to_owned()).or_insert_with(|| Arc::new(RecentSessions::new(sessions)));
@@ -291,7 +294,7 @@ impl Stores {
         }
     }
 
-    /// What holds users and sessions where documents are too.
+    /// The database of users and sessions, which applications must not access, if it is on the server of the documents.
     fn reserved(&self, places: &Places) -> Reserved {
         match self {
             Self::Embedded { .. } => Reserved::default(),

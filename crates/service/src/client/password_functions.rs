@@ -16,9 +16,9 @@ use crate::functions::private;
 /// The decision of such a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decided {
-    /// At once.
+    /// Confirm or reset at once.
     Success,
-    /// The token decides.
+    /// Wait until the token is redeemed.
     Pending,
 }
 
@@ -41,7 +41,7 @@ impl ClientApi {
                 self.credentials.confirm_login(&login.id).await?;
                 Ok(())
             }
-            // Kept only now: nobody without the function's word makes an earlier token void.
+            // Stored only at this point: otherwise, a call that the function rejects would invalidate an earlier token.
             Ok(Decided::Pending) => Ok(self.credentials.put_token(&kept).await?),
             Err(private) => {
                 let message = format!("failed to confirm user \"{}\"", login.email);
@@ -50,11 +50,12 @@ impl ClientApi {
         }
     }
 
-    /// Calls the function that resets passwords, with what the client sends beside: it may set the password at once, or wait for
-    /// the token that it was given.
+    /// Calls the function that resets passwords, with the client's arguments. It may let the password be set at once,
+    /// or wait until its token is redeemed.
     ///
     /// # Errors
-    /// The address is unknown, the password too short or too long, there is no such function, or it refuses.
+    /// The address is unknown, the password is too short or too long, there is no such function, or it rejects the
+    /// request.
     pub async fn call_reset(&self, email: &str, password: &str, arguments: &[Node]) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         check_length(password)?;
@@ -64,7 +65,7 @@ impl ClientApi {
             ClientError { private, ..ClientError::plain(ErrorClass::BadRequest, message) }
         };
         let function = settings.reset_function.as_deref().ok_or_else(|| failed(None))?;
-        // Without a password there is nothing to be reset, and whoever asks need not be the user.
+        // Without a password there is nothing to reset, and the caller may not be the user.
         let Some(current) = login.hash.clone() else {
             return Err(failed(Some("the user has no password yet".to_owned())));
         };
@@ -80,7 +81,7 @@ impl ClientApi {
             Decided::Pending => Ok(self.credentials.put_token(&kept).await?),
             Decided::Success => {
                 let hash = self.hashing.hash(password).await?;
-                // Whoever has set it meanwhile has the last word.
+                // A password that was set in the meantime takes precedence.
                 if !self.credentials.replace_hash(&login.id, Some(&current), &hash).await? {
                     return Err(failed(Some("the password was changed meanwhile".to_owned())));
                 }
@@ -93,11 +94,11 @@ impl ClientApi {
         }
     }
 
-    /// What a function decides, or why it decides nothing.
+    /// The decision of a function, or why there is none.
     async fn decide(&self, function: &str, arguments: Vec<Bson>) -> Result<Decided, Option<String>> {
         let returned = self.functions.call_as_system(function, arguments, Entry::Login).await;
         let returned = returned.map_err(|error| match error {
-            // What it threw may repeat the password: the log of functions tells it, without.
+            // The thrown message may repeat the password; the call log contains it in redacted form.
             error @ CallError::Failed(_) => private(&error),
             error => Some(error.to_string()),
         })?;

@@ -8,10 +8,10 @@ use super::random::{hash, is_id, secret};
 use super::takeover::set_password;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// How long a token sent by mail is good, in milliseconds.
+/// The lifetime of a token that is sent by mail, in milliseconds.
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
 
-/// How long an address may be, in bytes.
+/// The longest address, in bytes.
 pub(super) const MAX_ADDRESS: usize = 320;
 
 impl ClientApi {
@@ -22,10 +22,10 @@ impl ClientApi {
         })
     }
 
-    /// Registers an address with a password. The user appears at the first login.
+    /// Registers an address with a password. The user is created at the first login.
     ///
     /// # Errors
-    /// The address is empty or taken, the password too short or too long.
+    /// The address is empty or taken, or the password is too short or too long.
     pub async fn register(&self, email: &str, password: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         check_address(email)?;
@@ -46,7 +46,7 @@ impl ClientApi {
             Confirmation::Function(function) => {
                 let confirmed = self.confirm_by_function(&login, function).await;
                 if confirmed.is_err() {
-                    // The address is free again: who failed has no account.
+                    // Frees the address: a failed registration leaves no account.
                     self.credentials.remove_login(&login.id).await?;
                 }
                 confirmed
@@ -54,7 +54,7 @@ impl ClientApi {
         }
     }
 
-    /// Confirms the address of a token that was sent to it.
+    /// Confirms an address with a token that was sent to it.
     ///
     /// # Errors
     /// The token is malformed, unknown, used or expired.
@@ -65,10 +65,10 @@ impl ClientApi {
         Ok(())
     }
 
-    /// Sends the mail of a confirmation again.
+    /// Sends the confirmation mail again.
     ///
     /// # Errors
-    /// The address is unknown or confirmed already.
+    /// The address is unknown or already confirmed.
     pub async fn send_confirmation(&self, email: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         let login = self.known(email).await?;
@@ -84,7 +84,7 @@ impl ClientApi {
     /// Calls the confirmation function again.
     ///
     /// # Errors
-    /// The address is unknown or confirmed already, there is no such function, or it does not confirm.
+    /// The address is unknown or already confirmed, or there is no such function, or it does not confirm the address.
     pub async fn call_confirmation(&self, email: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         if matches!(settings.confirmation, Confirmation::Automatic) {
@@ -101,10 +101,10 @@ impl ClientApi {
         }
     }
 
-    /// Sends a mail by which a user sets a new password.
+    /// Sends a mail with which a user can set a new password.
     ///
     /// # Errors
-    /// The address is unknown, or a function is to do it.
+    /// The address is unknown, or passwords are reset by a function.
     pub async fn send_reset(&self, email: &str) -> Result<(), ClientError> {
         let settings = self.password_settings()?;
         if settings.reset_function.is_some() {
@@ -115,16 +115,16 @@ impl ClientApi {
         self.send_token(&login, TokenPurpose::Reset, settings.reset_url.as_deref()).await
     }
 
-    /// Sets the password of a token that was sent by mail.
+    /// Sets a password with a token that was sent by mail.
     ///
     /// # Errors
-    /// The token is malformed, unknown, used or expired, or the password too short or too long.
+    /// The token is malformed, unknown, used or expired, or the password is too short or too long.
     pub async fn reset(&self, token: &str, token_id: &str, password: &str) -> Result<(), ClientError> {
         self.password_settings()?;
         check_length(password)?;
         let login = self.redeem(TokenPurpose::Reset, token, token_id).await?;
         let hash = self.hashing.hash(password).await?;
-        // Who has the mail has the address.
+        // Receiving the mail proves ownership of the address.
         let (accounts, credentials) = (self.authenticator.accounts(), &*self.credentials);
         set_password(accounts, credentials, &login, &hash, "a mail").await?;
         Ok(())
@@ -135,7 +135,7 @@ impl ClientApi {
         login.ok_or_else(|| ClientError::new(ErrorClass::NotFound, ErrorCode::UserNotFound, "user not found"))
     }
 
-    /// Sends a token of one use to an address.
+    /// Sends a single-use token to an address.
     async fn send_token(
         &self,
         login: &PasswordLogin,
@@ -160,7 +160,7 @@ impl ClientApi {
         })
     }
 
-    /// The login of a token, which is used up.
+    /// Uses up a token; returns the login that it is for.
     async fn redeem(&self, purpose: TokenPurpose, token: &str, token_id: &str) -> Result<PasswordLogin, ClientError> {
         let is_token = token.len() == 128 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_token || !is_id(token_id) {
@@ -175,14 +175,14 @@ impl ClientApi {
     }
 }
 
-/// A token of one use, and what is kept of it.
+/// Creates a single-use token; returns it together with the record to be stored.
 pub(super) fn one_time_token(
     login: &PasswordLogin,
     purpose: TokenPurpose,
 ) -> Result<(String, OneTimeToken), ClientError> {
     let token = secret(64)?;
     let kept = OneTimeToken {
-        // One that cannot be guessed.
+        // Unguessable.
         id: secret(12)?,
         hash: hash(&token),
         purpose,
@@ -192,12 +192,12 @@ pub(super) fn one_time_token(
     Ok((token, kept))
 }
 
-/// Whether a password is one that may be set.
+/// Whether the length of a password is permitted.
 pub(super) fn is_length(password: &str) -> bool {
     password.len() <= 512 && (6..=128).contains(&password.chars().count())
 }
 
-/// An address is any text that is not too long.
+/// Checks an address, which may be any text that is not empty or too long.
 pub(super) fn check_address(email: &str) -> Result<(), ClientError> {
     if email.is_empty() || email.len() > MAX_ADDRESS {
         return Err(ClientError::bad(ErrorCode::BadRequest, "email invalid"));

@@ -3,8 +3,8 @@ use portcullis::auth::token::SigningKeys;
 
 use super::ClientError;
 
-/// What clients are given for positions in a stream of changes: the same for the same change, in every process that has the same
-/// keys, and telling nothing of how many changes there are or of which documents.
+/// Opaque names for positions in a change stream. A change has the same name in every process with the same keys; the
+/// name reveals neither the number of changes nor the documents that they concern.
 #[derive(Debug)]
 pub struct PositionNames {
     keys: SigningKeys,
@@ -12,7 +12,7 @@ pub struct PositionNames {
 }
 
 impl PositionNames {
-    /// The names that an application's clients are given.
+    /// The names for an application's clients.
     #[must_use]
     pub fn new(keys: SigningKeys, application: impl Into<String>) -> Self {
         Self { keys, application: application.into() }

@@ -6,10 +6,10 @@ use super::random::id_of;
 use super::{ClientApi, ClientError};
 
 impl ClientApi {
-    /// The profile of the user of an access token, as clients read it.
+    /// The profile of the user of an access token, in the form that clients read.
     ///
     /// # Errors
-    /// The token is not accepted.
+    /// The token is rejected.
     pub async fn profile(&self, access_token: &str) -> Result<Value, ClientError> {
         let user = self.bearer_now(access_token).await?;
         let identities = self.authenticator.accounts().identities(&user.id).await.map_err(ClientError::internal)?;
@@ -29,7 +29,7 @@ impl ClientApi {
     }
 }
 
-/// What the providers say of the user: strings, which is what clients read.
+/// The user data from the providers. All values are strings, since clients read nothing else.
 fn data(user: &User) -> Value {
     let mut data = Map::new();
     for (name, value) in &user.data {

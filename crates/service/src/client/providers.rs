@@ -2,12 +2,12 @@ use portcullis::App;
 use portcullis::auth::{Provider, ProviderType};
 use portcullis::json::Node;
 
-/// The ways to log in that an application has switched on.
+/// The authentication providers of an application.
 #[derive(Clone, Debug, Default)]
 pub struct Providers {
-    /// The names and types of those that are served.
+    /// The names and types of the providers that are enabled and supported.
     pub served: Vec<(String, ProviderType)>,
-    /// Those that are not served, with the reason.
+    /// The names of the others that are enabled, with the reason why they are not supported.
     pub refused: Vec<(String, &'static str)>,
     pub(super) password: Option<PasswordSettings>,
     /// The function of the provider `custom-function`.
@@ -18,29 +18,29 @@ pub struct Providers {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PasswordSettings {
     pub(super) confirmation: Confirmation,
-    /// Where a mail sends a user who forgot the password.
+    /// The page to which password-reset mails link.
     pub(super) reset_url: Option<String>,
     /// The subjects of the mails.
     pub(super) confirm_subject: Option<String>,
     pub(super) reset_subject: Option<String>,
-    /// The function that sets passwords anew; empty where the configuration names none.
+    /// The function that resets passwords; empty if the configuration requires one but does not name it.
     pub(super) reset_function: Option<String>,
 }
 
-/// How an address is confirmed.
+/// How addresses are confirmed.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Confirmation {
-    /// It is as soon as it is registered.
+    /// At registration, without proof.
     #[default]
     Automatic,
-    /// By a mail that links to this address.
+    /// By a mail with a link to this page.
     Mail(Option<String>),
-    /// By this function; empty where the configuration names none.
+    /// By this function; empty if the configuration does not name one.
     Function(String),
 }
 
 impl Providers {
-    /// Those of an application.
+    /// The providers of an application.
     #[must_use]
     pub fn of(app: &App) -> Self {
         let mut providers = Self::default();
@@ -73,12 +73,12 @@ impl Providers {
         providers
     }
 
-    /// The type of a provider that is served.
+    /// The type of a supported provider.
     pub(super) fn kind(&self, name: &str) -> Option<ProviderType> {
         self.served.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
     }
 
-    /// Whether keys open sessions.
+    /// Whether users can log in with API keys.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         self.served.iter().any(|(_, kind)| *kind == ProviderType::ApiKey)
@@ -108,7 +108,7 @@ impl PasswordSettings {
     }
 }
 
-/// A text of a provider's `config`.
+/// A non-empty string in a provider's `config`.
 fn text(node: &Node, name: &str) -> Option<String> {
     let text = node.get("config").and_then(|config| config.get(name)).and_then(Node::as_str);
     text.filter(|text| !text.is_empty()).map(str::to_owned)

@@ -8,7 +8,7 @@ use super::error::TokenKind;
 use super::{ClientApi, ClientError};
 
 impl ClientApi {
-    /// The application that a token names, of which nothing is verified yet.
+    /// The application that a token names. The token is not verified.
     #[must_use]
     pub fn application_of(token: &str) -> Option<String> {
         let payload = token.split('.').nth(1).filter(|payload| payload.len() <= 1 << 20)?;
@@ -17,10 +17,10 @@ impl ClientApi {
         claims.get("baas_domain_id")?.as_str().map(str::to_owned)
     }
 
-    /// A new access token, with the user and the custom data as they are now.
+    /// Issues a new access token, with current data about the user.
     ///
     /// # Errors
-    /// The refresh token is not accepted.
+    /// The refresh token is rejected.
     pub async fn refresh(&self, refresh_token: &str) -> Result<String, ClientError> {
         let refreshed = self.authenticator.refresh(refresh_token).await;
         Ok(refreshed.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))?.access_token)
@@ -29,7 +29,7 @@ impl ClientApi {
     /// Ends the session of a refresh token, and no other.
     ///
     /// # Errors
-    /// The refresh token is not accepted, or its session has ended.
+    /// The refresh token is rejected, or its session has ended already.
     pub async fn log_out(&self, refresh_token: &str) -> Result<(), ClientError> {
         self.refresh_bearer(refresh_token).await?;
         let ended = self.authenticator.log_out(refresh_token).await;
@@ -42,58 +42,58 @@ impl ClientApi {
     /// The user of an access token, as rules see them.
     ///
     /// # Errors
-    /// The token is not accepted.
+    /// The token is rejected.
     pub async fn bearer(&self, access_token: &str) -> Result<User, ClientError> {
         let authenticated = self.authenticator.authenticate(access_token, self.freshness).await;
         Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
     }
 
-    /// A user by id, with the custom data of now.
+    /// A user by ID, with current custom data.
     ///
     /// # Errors
-    /// There is no such user, they may not log in, or a store cannot be asked.
+    /// There is no such user, the user is disabled, or a store fails.
     pub async fn user(&self, id: &str) -> Result<User, LoginError> {
         Ok(self.authenticator.look_up(id).await?.user)
     }
 
-    /// As [`bearer`](Self::bearer), looked up now.
+    /// Like [`bearer`](Self::bearer), but always with current data.
     pub(super) async fn bearer_now(&self, access_token: &str) -> Result<User, ClientError> {
         let freshness = portcullis::login::Freshness::Live;
         let authenticated = self.authenticator.authenticate(access_token, freshness).await;
         Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
     }
 
-    /// What a refresh token of a session that lasts says.
+    /// Verifies a refresh token and its session.
     pub(super) async fn refresh_bearer(&self, refresh_token: &str) -> Result<RefreshToken, ClientError> {
         let token = self.authenticator.verify_refresh(refresh_token).await;
         token.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))
     }
 
-    /// What an access token of a session that lasts says.
+    /// Verifies an access token and its session.
     pub(super) async fn access_bearer(&self, access_token: &str) -> Result<AccessToken, ClientError> {
         let token = self.authenticator.verify_access(access_token).await;
         token.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
     }
 
-    /// Whether the session of an access token lasts that was accepted earlier, however old the token is now.
+    /// Checks that the session of a verified access token has not ended. The token itself may have expired since.
     pub(super) async fn session_lasts(&self, token: &AccessToken) -> Result<(), ClientError> {
         let lasts = self.authenticator.session_lasts(&token.session, &token.user.id).await;
         lasts.map_err(|error| match error {
-            // Clients know the end of a stream by this code, whatever ended the session.
+            // Clients recognize the end of a stream by this code, whatever ended the session.
             LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),
             error => ClientError::of_token(&error, TokenKind::Access),
         })
     }
 
-    /// Whether a user is still as they were.
+    /// Whether a user is unchanged.
     pub(super) async fn is_still(&self, user: &User) -> bool {
         self.authenticator.look_up(&user.id).await.is_ok_and(|found| found.user == *user)
     }
 
-    /// Deletes the user of an access token with all sessions, keys and passwords. The custom-data document stays.
+    /// Deletes the user of an access token with all sessions, keys and passwords, but not the custom-data document.
     ///
     /// # Errors
-    /// The token is not accepted, or a store cannot be asked.
+    /// The token is rejected, or a store fails.
     pub async fn delete_user(&self, access_token: &str) -> Result<(), ClientError> {
         let token = self.access_bearer(access_token).await?;
         delete(self.authenticator.accounts(), &*self.credentials, &token.user.id)
@@ -103,11 +103,11 @@ impl ClientApi {
     }
 }
 
-/// Deletes a user with their passwords, keys and sessions; returns whether the user existed. Passwords and keys are removed first: a
-/// login between the two steps must not create the user again.
+/// Deletes a user with their passwords, keys and sessions; returns whether the user existed. Passwords and keys are
+/// removed first, so that a concurrent login cannot create the user again.
 ///
 /// # Errors
-/// A store cannot be asked.
+/// A store fails.
 pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id: &str) -> Result<bool, LoginError> {
     let identities = match accounts.identities(user_id).await {
         Ok(identities) => identities,
@@ -119,10 +119,10 @@ pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id:
     }
     remove_keys(credentials, user_id).await?;
     let Some(had) = accounts.delete(user_id).await? else { return Ok(false) };
-    // What was linked meanwhile would stay registered for nobody.
+    // Credentials that were linked in the meantime would otherwise stay registered without a user.
     for identity in had.iter().filter(|one| identities.iter().all(|known| !known.is_same_person(one))) {
         if remove_credential(credentials, identity).await? {
-            // Whoever has logged in by it since the deletion is a new user, who could never do so again.
+            // A login with them since the deletion created a new user, who could never log in again.
             accounts.remove_identity(identity.provider_type, &identity.id).await?;
         }
     }
@@ -130,7 +130,7 @@ pub async fn delete(accounts: &Accounts, credentials: &dyn Credentials, user_id:
     Ok(true)
 }
 
-/// Removes the password or the key of an identity, if it has one; whether it had.
+/// Removes the password or the key of an identity, if it has one; returns whether it had.
 async fn remove_credential(credentials: &dyn Credentials, identity: &Identity) -> Result<bool, LoginError> {
     Ok(match identity.provider_type {
         ProviderType::EmailPassword => credentials.remove_login(&identity.id).await?,

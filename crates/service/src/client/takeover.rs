@@ -1,4 +1,4 @@
-//! How users who come over from another server, without passwords, take their accounts over.
+//! Lets imported users, whose passwords are not known, take over their accounts.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use thiserror::Error;
 use super::passwords::MAX_ADDRESS;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
-/// By which claim a third party's token names the imported user whom its bearer is: `id=CLAIM` or `email=CLAIM`, where the claim is a
-/// path as in `metadata_fields`.
+/// A claim in third-party tokens that identifies the imported user to whom the bearer corresponds: `id=CLAIM` or
+/// `email=CLAIM`. The claim is a path as in `metadata_fields`.
 ///
-/// An address counts only where the claim of the same name with `_verified` at its end is `true`: `email_verified` for `email`.
+/// An address counts only if the claim with the same name and the suffix `_verified` is `true`: `email_verified` for
+/// `email`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimUsersBy {
     claim: MetadataPath,
@@ -26,19 +27,19 @@ pub struct ClaimUsersBy {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Names {
-    /// The user's id.
+    /// The user's ID.
     Id,
-    /// The user's address, if this claim is true.
+    /// The user's address, provided that this claim is true.
     Address { verified: MetadataPath },
 }
 
-/// Why a text does not say by which claim users are named.
+/// Why a text is not a valid [`ClaimUsersBy`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ClaimUsersByError {
-    /// Neither `id=` nor `email=`.
+    /// It starts with neither `id=` nor `email=`.
     #[error("write id=CLAIM or email=CLAIM, such as `email=email`")]
     Form,
-    /// The claim's path.
+    /// The path of the claim is invalid.
     #[error("the claim: {0}")]
     Path(#[from] MetadataPathError),
 }
@@ -67,11 +68,11 @@ fn verified(claim: &MetadataPath) -> Result<MetadataPath, MetadataPathError> {
     MetadataPath::from_names(names)
 }
 
-/// How long an id may be, in bytes.
+/// The longest ID, in bytes.
 const MAX_ID: usize = 1024;
 
 impl ClaimUsersBy {
-    /// The text that the claims have, if it is one and says what it must.
+    /// The ID or address in the claims, if there is a valid one, and it is verified where required.
     fn text<'c>(&self, claims: &'c Document) -> Option<&'c str> {
         let most = match &self.names {
             Names::Id => MAX_ID,
@@ -82,7 +83,7 @@ impl ClaimUsersBy {
     }
 }
 
-/// Imported users, as the claims of tokens name them.
+/// Finds imported users by the claims of tokens.
 struct Claims {
     by: Vec<ClaimUsersBy>,
     accounts: Accounts,
@@ -90,7 +91,7 @@ struct Claims {
 }
 
 impl Claims {
-    /// The user whom the claims name. Claims that name several name none.
+    /// The user whom the claims identify. Claims that identify several users identify none.
     async fn named(&self, claims: &Document) -> Result<Option<Account>, LoginError> {
         let mut named: Option<Account> = None;
         for by in &self.by {
@@ -116,7 +117,7 @@ impl Claims {
         Ok(named)
     }
 
-    /// Whether a user has set a password here. Whoever sets the first claims the user before: see [`set_password`].
+    /// Whether a user has set a password here. Setting the first one claims the user beforehand: see [`set_password`].
     async fn has_password(&self, account: &Account) -> Result<bool, LoginError> {
         for identity in account.identities.iter().filter(|one| one.provider_type == ProviderType::EmailPassword) {
             if self.credentials.login_by_id(&identity.id).await?.is_some_and(|login| login.hash.is_some()) {
@@ -154,7 +155,8 @@ fn log(user_id: &str, by: &'static str) {
 }
 
 impl ClientApi {
-    /// Lets third parties' tokens take over imported users who have no password yet: those whom their claims name.
+    /// Lets the bearers of third-party tokens take over imported users who have no password yet, if their claims
+    /// identify these users.
     #[must_use]
     pub fn with_takeover(mut self, by: Vec<ClaimUsersBy>) -> Self {
         if !by.is_empty() {
@@ -166,17 +168,18 @@ impl ClientApi {
     }
 }
 
-/// What became of a user whose password was set.
+/// What setting a user's password has revoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PasswordSet {
-    /// How many sessions ended.
+    /// The number of sessions that were ended.
     pub sessions: u64,
-    /// How many API keys were disabled.
+    /// The number of API keys that were disabled.
     pub keys: usize,
 }
 
-/// Sets the password of a login, be it the first, for somebody who has shown that the address is theirs, or for an administrator. The
-/// user's sessions end, and the keys are disabled: whoever knew the old password may have made them.
+/// Sets the password of a login, possibly its first, for someone who has proven ownership of the address, or for an
+/// administrator. Ends the user's sessions and disables the keys, since anyone who knew the old password may have
+/// created them.
 pub(super) async fn set_password(
     accounts: &Accounts,
     credentials: &dyn Credentials,
@@ -187,7 +190,7 @@ pub(super) async fn set_password(
     let user_id = accounts.user_of(ProviderType::EmailPassword, &login.id).await.map_err(ClientError::internal)?;
     let first_of = user_id.as_ref().filter(|_| login.hash.is_none());
     if let Some(user_id) = first_of {
-        // Before the password is set, so that no token takes over a user who has one.
+        // Done before the password is set, so that no token can take over a user who has a password.
         let data = doc! { "email": &login.email };
         let identity = Identity { provider_type: ProviderType::EmailPassword, id: login.id.clone(), data };
         accounts.claim(user_id, &identity).await.map_err(ClientError::internal)?;
@@ -202,7 +205,7 @@ pub(super) async fn set_password(
     end_what_a_password_opened(accounts, credentials, user_id.as_deref()).await
 }
 
-/// Ends what the password of before may have opened, when there is a new one.
+/// Revokes what may have been obtained with the previous password.
 pub(super) async fn end_what_a_password_opened(
     accounts: &Accounts,
     credentials: &dyn Credentials,

@@ -1,4 +1,4 @@
-//! Streams of changes: what a user may know of a collection, until the session ends.
+//! Streams of changes: the changes of a collection that a user may read, until the session ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,26 +22,26 @@ use crate::data::{Asker, Target, log_unreadable, missing, told};
 /// An item of a stream.
 #[derive(Debug)]
 pub enum StreamItem {
-    /// A change, as canonical extended JSON is written of it.
+    /// A change event, to be written as canonical extended JSON.
     Change(Bson),
-    /// Nothing happened for a while: the connection is to be kept open.
+    /// Nothing has happened for a while; the connection must be kept open.
     Quiet,
-    /// The stream ends by a failure.
+    /// The stream ends with an error.
     Failed(ClientError),
 }
 
-/// How many items wait for a client that is slow before its stream waits for it. Each may hold a document of 16 MiB.
+/// The most items that are buffered for a slow client. Each may contain a document of 16 MiB.
 const WAITING: usize = 4;
 
-/// How long a stream is silent at most.
+/// The longest time without an item.
 const SILENCE: Duration = Duration::from_secs(10);
 
 impl ClientApi {
-    /// What changes in a collection from now on, as far as the user of an access token may read it. The stream ends when the
-    /// receiver is dropped, or with a failure when the session ends.
+    /// Streams the changes of a collection, from the present on, that the user of an access token may read. The stream
+    /// ends when the receiver is dropped, or with an error when the session ends.
     ///
     /// # Errors
-    /// The token is not accepted, the call is no `watch`, or the store tells no changes.
+    /// The token is rejected, the call is not a valid `watch`, or the store does not report changes.
     pub async fn watch(
         self: Arc<Self>,
         access_token: &str,
@@ -59,7 +59,7 @@ impl ClientApi {
         let (begun, began) = oneshot::channel();
         let user = self.bearer(access_token).await?;
         tokio::spawn(async move { self.stream(token, user, asked, begun, &items).await });
-        // The reply begins once changes are seen: clients count as subscribed from then on.
+        // Replies only after changes are being observed: from the reply on, clients consider themselves subscribed.
         began.await.map_err(|_| ClientError::internal("the stream ended before it began"))??;
         Ok(receiver)
     }
@@ -86,7 +86,7 @@ impl ClientApi {
             Ok(opened) => opened,
             Err(error) => return drop(begun.send(Err(error))),
         };
-        // Which filters apply is known before the stream begins.
+        // Which filters apply must be known before the stream begins.
         let began = Instant::now();
         while guard.rebound().is_some() {
             let calls = guard.context().pending();
@@ -115,18 +115,18 @@ impl ClientApi {
                         Err(error) => return drop(items.send(StreamItem::Failed(error)).await),
                     }
                 }
-                // An answer is good for one change: the next one may come much later.
+                // Results of functions are valid for one change only: the next one may come much later.
                 _ => guard.context().forget_calls(),
             }
             log_unreadable(guard.take_unreadable(), &asked.namespace);
-            // The token may end before the stream; the session may not. No change is told to one that has ended.
+            // The stream may outlive the token, but not the session: no change is sent once the session has ended.
             let is_change = matches!(happened, Ok(WatchEvent::Change(_)));
             if is_change || looked.elapsed() >= Duration::from_secs(1) {
                 looked = Instant::now();
                 if let Err(error) = self.session_lasts(&token).await {
                     return drop(items.send(StreamItem::Failed(error)).await);
                 }
-                // A request by this token would no longer be served as this user.
+                // A request with this token would be rejected, or served for a user with other data.
                 if bson::DateTime::now() >= token.expires_at && !self.is_still(&user).await {
                     let ended = ClientError::session("invalid session: the user has changed");
                     return drop(items.send(StreamItem::Failed(ended)).await);
@@ -157,18 +157,18 @@ impl ClientApi {
     }
 }
 
-/// What `watch` takes.
+/// The options of `watch`.
 const KNOWN: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
 
-/// What is to be watched.
+/// The parsed options of `watch`.
 struct Asked {
     service: String,
     namespace: Namespace,
-    /// Which documents, by their ids.
+    /// The documents, if only those with certain `_id`s are wanted.
     query: Option<Node>,
-    /// Which events.
+    /// The condition on events.
     filter: Option<Filter>,
-    /// Whether the events have the short names of Stitch's clients, and only what these read.
+    /// Whether events have the short names of the Stitch clients, and only the fields that these read.
     is_compact: bool,
 }
 
@@ -204,7 +204,7 @@ impl Asked {
     }
 }
 
-/// A change as clients read it, if it is one that is asked for. It holds nothing but what the user may read.
+/// A change event for clients; `None` if it does not match the options. Contains only what the user may read.
 fn shown(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
     let ChangeEvent { change, time, position } = happened;
     let whole = |raw: &bson::RawDocumentBuf| -> Result<Document, ClientError> {
@@ -244,7 +244,7 @@ fn shown(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<
     Ok(event.map(|event| Bson::Document(if asked.is_compact { compact(event) } else { event })))
 }
 
-/// The names of a compact event, and of the event's own parts.
+/// The names in compact events, and the corresponding names in full events.
 const COMPACT: [(&str, &str); 5] =
     [("ot", "operationType"), ("ns", "ns"), ("dk", "documentKey"), ("fd", "fullDocument"), ("ud", "updateDescription")];
 

@@ -38,11 +38,12 @@ impl Answering<'_> {
         Ok(self.reply(returned, Form::wanted(incoming, self.return_type)))
     }
 
-    /// What the function set explicitly, or its result.
+    /// The response: what the function set explicitly, or else its result.
     fn reply(self, returned: Returned, form: Form) -> HttpReply {
         let Returned { value, response, .. } = returned;
         let response = response.unwrap_or_default();
-        // A webhook's response that was touched is the function's own; an endpoint's still carries the result.
+        // If a webhook's function touches the response, it supplies all of it. An endpoint's response still contains
+        // the function's result.
         let is_own = matches!(self.entry, Entry::Webhook) && !response.is_untouched();
         let has_result = self.responds_result && response.body.is_none() && !is_own;
         let mut reply = if has_result {
@@ -59,7 +60,8 @@ impl Answering<'_> {
     }
 }
 
-/// The error that strangers get for a failed call: without details, which may contain anything that the function threw.
+/// The error that callers receive for a failed call: without details, which might include anything that the function
+/// threw.
 fn failed(error: &CallError) -> ClientError {
     let told = told(error);
     if !matches!(error, CallError::Failed(_)) {

@@ -75,7 +75,7 @@ impl ClientApi {
 
     async fn proven(&self, proven: Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         let found = self.found(&proven, newcomers).await?;
-        // The credentials may have been revoked meanwhile, and must not bring back a user who was deleted.
+        // The credentials may have been revoked in the meantime, and must not bring back a deleted user.
         match self.still_stands(&proven).await {
             Ok(true) => Ok(found),
             Ok(false) => Err(LoginError::UserUnknown(found.user.id)),
@@ -89,26 +89,26 @@ impl ClientApi {
     async fn found(&self, proven: &Proven, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         match &proven.proof {
             Proof::Key { owner: Some(owner) } => self.authenticator.owner_by(owner, &proven.identity).await,
-            // The key of a server was made by the operator, and its user with it.
+            // The operator created the server key, and the user with it.
             Proof::Key { owner: None } => self.authenticator.user_by(&proven.identity, Newcomers::Welcome).await,
             Proof::Password { .. } | Proof::Function => self.authenticator.user_by(&proven.identity, newcomers).await,
         }
     }
 
-    /// The user of an id that the configuration names.
+    /// The user with an ID from the configuration.
     pub(super) async fn named_user(&self, id: &str, callers: Callers) -> Result<User, ClientError> {
         let found = self.authenticator.look_up(id).await.map_err(|error| refusal(&error))?;
         Ok(callers.seen(found.user))
     }
 
-    /// Refuses credentials of a provider that is off.
+    /// Rejects credentials of a disabled provider.
     fn need(&self, kind: ProviderType) -> Result<(), ClientError> {
         let is_on = self.providers.served.iter().any(|(_, served)| *served == kind);
         if is_on { Ok(()) } else { Err(refused("the provider is off")) }
     }
 }
 
-/// The reason for a rejection is only for the log.
+/// Moves the reason for a rejection into the log.
 fn plain(error: ClientError) -> ClientError {
     match error.class {
         ErrorClass::Internal => error,

@@ -4,7 +4,7 @@ use crate::client::{ClientApi, ClientError, ErrorCode};
 use crate::data::Asker;
 
 impl ClientApi {
-    /// Refuses a request for which `can_evaluate` does not hold, or ends in an error.
+    /// Rejects a request for which `can_evaluate` does not hold, or ends in an Error.
     pub(super) async fn meet(&self, condition: &Condition, asker: &Asker, name: &str) -> Result<(), ClientError> {
         let predicate = match condition {
             Condition::Always => return Ok(()),

@@ -11,7 +11,7 @@ pub(super) enum Credentials {
     Password { email: String, password: String },
     /// An API key.
     Key(String),
-    /// A token of the application's provider of tokens.
+    /// A third-party token.
     Token(String),
 }
 
@@ -21,7 +21,7 @@ pub(super) fn missing() -> ClientError {
     ClientError::bad(ErrorCode::MissingParameter, text)
 }
 
-/// The error for several credentials, of which it is unclear which ones count.
+/// The error for several credentials: it is ambiguous which of them count.
 pub(super) fn several() -> ClientError {
     ClientError::bad(ErrorCode::InvalidParameter, "only one form of authentication may be specified")
 }
@@ -36,7 +36,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Adds one part. A second one of its kind is rejected, since it is unclear which of them counts.
+    /// Sets one part. A second value for it is rejected, since it is ambiguous which of them counts.
     fn put(place: &mut Option<String>, value: &str) -> Result<(), ClientError> {
         match place.replace(value.to_owned()) {
             None => Ok(()),
@@ -63,7 +63,7 @@ impl Credentials {
     /// The credentials in the headers of a request. An `Authorization` header takes precedence, even if it is invalid.
     ///
     /// # Errors
-    /// Several ways at once, or half of one.
+    /// There are several kinds of credentials, or incomplete ones.
     pub(super) fn of_headers(incoming: &Incoming<'_>) -> Result<Option<Self>, ClientError> {
         let mut authorizations = incoming.header("authorization");
         if let Some(value) = authorizations.next() {
@@ -87,10 +87,10 @@ impl Credentials {
         parts.credentials()
     }
 
-    /// The credentials in the body of a webhook.
+    /// The credentials in the body of a webhook request.
     ///
     /// # Errors
-    /// As [`of_headers`](Self::of_headers).
+    /// Those of [`of_headers`](Self::of_headers).
     pub(super) fn of_body(body: Option<&Node>) -> Result<Option<Self>, ClientError> {
         let mut parts = Parts::default();
         for member in body.and_then(Node::as_object).unwrap_or_default() {

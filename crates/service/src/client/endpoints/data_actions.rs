@@ -13,7 +13,7 @@ pub(super) struct DataAction {
     options: &'static [&'static str],
     /// Its required options: a write without a filter must not affect all documents.
     required: &'static [&'static str],
-    /// The key of the result in the response; without one, the result is the response.
+    /// The key under which the response contains the result; without one, the result is the response.
     result: Option<&'static str>,
 }
 

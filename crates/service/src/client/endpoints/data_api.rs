@@ -75,13 +75,13 @@ impl ClientApi {
 
 impl ClientApi {
     /// The user chosen by the Data API's script. No authentication is needed: the script sees the request as
-    /// `context.request`, and has no arguments, since the body is read after it has decided.
+    /// `context.request`. It has no arguments, since the body is read only after it has decided.
     async fn scripted_user(&self, callers: Callers, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let call = Call::new(Library::data_api_script(), Vec::new(), CallEntry::Webhook, User::system());
         let called = self.functions.call(call.with_request(incoming.request("")?)).await;
         let returned = called.map_err(|error| match told(&error) {
             error if error.class == ErrorClass::BadRequest => {
-                // What it threw is told by the log of functions, without passwords and tokens.
+                // The call log contains what it threw, without passwords and tokens.
                 refused(error.private.as_deref().unwrap_or("run_as_user_id_script_source failed"))
             }
             error => error,
@@ -98,7 +98,7 @@ impl DataApiCall<'_> {
     /// Executes the request with its body.
     ///
     /// # Errors
-    /// The body is wrong, or what it asks for is not permitted or fails.
+    /// The body is invalid, or the action is not permitted or fails.
     pub async fn answer(self, body: Option<&Node>) -> Result<HttpReply, ClientError> {
         let Self { api, action, asker, form } = self;
         let body = body.filter(|body| body.as_object().is_some());

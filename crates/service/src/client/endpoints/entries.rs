@@ -9,27 +9,27 @@ use portcullis_functions::Library;
 
 use super::validation::value;
 
-/// The endpoints and webhooks of an application.
+/// The endpoints, webhooks and the Data API of an application.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
-    /// What is served: `GET /orders`.
+    /// The ones that are served: `GET /orders`.
     pub served: Vec<String>,
-    /// Those that reject every request, with the reason.
+    /// The ones that reject every request, with the reason.
     pub refused: Vec<(String, String)>,
     pub(super) data_api: Entry<DataApiConfig>,
-    /// By their routes.
+    /// By route.
     endpoints: HashMap<String, Vec<(Methods, Entry<ServedEndpoint>)>>,
-    /// By their services and names.
+    /// By service and name.
     webhooks: HashMap<(String, String), Entry<WebhookConfig>>,
 }
 
-/// One of them.
+/// The state of an endpoint, a webhook or the Data API.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Entry<C> {
-    /// There is none, or it is disabled.
+    /// It does not exist, or is disabled.
     #[default]
     Absent,
-    /// It cannot be served: every request is refused.
+    /// Its configuration is invalid: every request is rejected.
     Refused,
     /// It is served.
     Served(C),
@@ -42,7 +42,7 @@ pub(super) struct ServedEndpoint {
     pub(super) run_as: RunAs,
 }
 
-/// The target of a route and a method.
+/// The result of looking up a route and a method.
 pub(super) enum Found<'e> {
     Nothing,
     OtherMethod,
@@ -50,7 +50,7 @@ pub(super) enum Found<'e> {
 }
 
 impl Entries {
-    /// Those of an application.
+    /// The endpoints, webhooks and Data API of an application.
     pub(crate) fn of(app: &App, secrets: &Secrets, library: &Library) -> Self {
         let mut entries = Self::default();
         entries.data_api = entries.read_data_api(&app.data_api, secrets, library);
@@ -63,7 +63,7 @@ impl Entries {
         entries
     }
 
-    /// The target of a request to a route. A specific method takes precedence over `*`.
+    /// Looks up the endpoint for a route and a method. A specific method takes precedence over `*`.
     pub(super) fn endpoint(&self, route: &str, method: Option<Method>) -> Found<'_> {
         let Some(known) = self.endpoints.get(route) else { return Found::Nothing };
         let Some(method) = method else { return Found::OtherMethod };
@@ -107,7 +107,7 @@ impl Entries {
             }
             Err(errors) => Err(first(&errors)),
         };
-        // If the method does not load, it is unknown: all methods are rejected that no other endpoint accepts.
+        // If the method is invalid, reject all methods that no other endpoint of this route accepts.
         let methods = Methods::from_name(said).unwrap_or(Methods::Any);
         let name = format!("{} {}", methods.name(), endpoint.name);
         let known = self.endpoints.entry(endpoint.name.clone()).or_default();
@@ -145,8 +145,8 @@ impl Entries {
         }
     }
 
-    /// Records the state of an endpoint. One whose secret is missing is served, but its validation rejects every
-    /// request; so does the script of the Data API, if it does not load.
+    /// Records the state of an entry. One whose secret is missing counts as served, but its validation rejects every
+    /// request; so does a Data API script that does not load.
     fn note<C>(&mut self, name: String, config: Result<C, String>, unmet: Option<String>) -> Entry<C> {
         match (&config, unmet) {
             (Err(reason), _) => self.refused.push((name, reason.clone())),

@@ -7,9 +7,9 @@ use super::plain_json::plain_json;
 /// The format of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Plain JSON, in which an ObjectId is its hexadecimal digits and a date its ISO text.
+    /// Plain JSON, in which an ObjectId is a string of hexadecimal digits and a date is an ISO 8601 string.
     Json,
-    /// Canonical extended JSON, which keeps all types.
+    /// Canonical extended JSON, which preserves all types.
     Ejson,
 }
 
@@ -26,7 +26,7 @@ impl Form {
             };
             let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok());
             let weight = weight.filter(|weight| *weight > 0.0);
-            // The first of equals.
+            // Among equal weights, the first one wins.
             if let Some(weight) = weight
                 && best.is_none_or(|(known, _)| weight > known)
             {
@@ -40,7 +40,7 @@ impl Form {
         }
     }
 
-    /// The type of a body in this form.
+    /// The content type of this format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Form {
         }
     }
 
-    /// A value in this form.
+    /// Writes a value in this format.
     #[must_use]
     pub fn write(self, value: Bson) -> String {
         match self {

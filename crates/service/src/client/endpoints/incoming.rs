@@ -6,10 +6,10 @@ use portcullis::eval::Request;
 
 use crate::client::ClientError;
 
-/// The query parameter with a secret, which functions and rules do not see.
+/// The query parameter that contains a secret. Functions and rules do not see it.
 pub(super) const SECRET: &str = "secret";
 
-/// Limits attempts with passwords. A caller that sends the correct one with every request does not use up attempts.
+/// Limits password attempts. A caller that sends the correct password with every request does not use up attempts.
 pub trait Tries: Send + Sync {
     /// Counts an attempt for an account, unless the same password was correct a while ago.
     ///
@@ -24,23 +24,23 @@ pub trait Tries: Send + Sync {
 /// An HTTP request as received.
 #[derive(Clone, Default)]
 pub struct Incoming<'b> {
-    /// The method, in capitals.
+    /// The method in capital letters.
     pub method: String,
     /// The path after the application's address: `/orders` for an endpoint.
     pub route: String,
     /// The query as it was sent, without `?`.
     pub query: String,
-    /// The headers in their order; of a value that is no UTF-8, what is.
+    /// The headers in order. Invalid UTF-8 in their values is replaced by U+FFFD.
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: &'b [u8],
-    /// The address of its sender, if known.
+    /// The address of the sender, if known.
     pub remote_address: Option<IpAddr>,
     /// The limit on password attempts, if there is one.
     pub tries: Option<&'b dyn Tries>,
 }
 
-/// Without values, which may be secrets.
+/// Omits all values, which may be secrets.
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("method", &self.method).field("route", &self.route).finish_non_exhaustive()
@@ -48,18 +48,18 @@ impl fmt::Debug for Incoming<'_> {
 }
 
 impl Incoming<'_> {
-    /// The values of a header, whose name is matched without regard to case.
+    /// The values of a header; the case of its name does not matter.
     pub(super) fn header<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> {
         let named = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str())
     }
 
-    /// The parameters of the query, decoded, the secret among them.
+    /// The decoded query parameters, including the secret.
     pub(super) fn parameters(&self) -> impl Iterator<Item = (String, String)> {
         form_urlencoded::parse(self.query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()))
     }
 
-    /// The query as it was sent, with `?` if there is one, without the secret.
+    /// The query as it was sent, without the secret; begins with `?` unless empty.
     fn told_query(&self) -> String {
         let is_secret = |part: &&str| form_urlencoded::parse(part.as_bytes()).any(|(name, _)| name == SECRET);
         let told: Vec<&str> = self.query.split('&').filter(|part| !is_secret(part)).collect();
@@ -67,7 +67,8 @@ impl Incoming<'_> {
         if told.is_empty() { told } else { format!("?{told}") }
     }
 
-    /// `%%request` and `context.request`. `action` is that of the Data API; endpoints have none, and no service.
+    /// The request as `%%request` and `context.request`. `action` is that of the Data API; for endpoints it is empty,
+    /// as is the service.
     pub(super) fn request(&self, action: &str) -> Result<Request, ClientError> {
         let mut headers = Document::new();
         for (name, value) in &self.headers {
@@ -87,7 +88,7 @@ impl Incoming<'_> {
             "action": action,
             "webhookUrl": self.route.as_str(),
         };
-        // Where it is not known, a rule that asks for it ends in an Error.
+        // If the address is unknown, a rule that reads it ends in an Error.
         if let Some(address) = self.remote_address {
             fields.insert("remoteIPAddress", address.to_string());
         }
@@ -95,7 +96,7 @@ impl Incoming<'_> {
     }
 }
 
-/// A header's name as functions see it: `Content-Type`.
+/// The name of a header as functions see it: `Content-Type`.
 fn canonical(name: &str) -> String {
     let mut begins = true;
     let letter = |c: char| {

@@ -1,5 +1,5 @@
-//! What an application lets in over HTTP beside its clients' requests: the Data API, HTTPS endpoints and incoming webhooks. In each,
-//! a request passes its validation, the authentication and the condition, in this order, before anything of it is carried out.
+//! Requests other than those of client SDKs: the Data API, HTTPS endpoints and incoming webhooks. Each request must
+//! pass validation, authentication and the condition, in this order, before any of it is executed.
 
 mod answering;
 mod caller;

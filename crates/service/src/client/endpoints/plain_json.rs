@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bson::{Bson, DateTime};
 use serde_json::{Map, Number, Value, json};
 
-/// A value as plain JSON, as the Data API of App Services wrote it: types that JSON lacks lose their kind.
+/// A value as plain JSON, in the format of the Data API of App Services. Types that JSON lacks lose their identity.
 #[must_use]
 pub fn plain_json(value: &Bson) -> Value {
     match value {
@@ -36,7 +36,7 @@ pub fn plain_json(value: &Bson) -> Value {
     }
 }
 
-/// What JSON has no number for is written as extended JSON names it.
+/// Numbers that JSON lacks are written with their names in extended JSON.
 fn double(number: f64) -> Value {
     if let Some(number) = Number::from_f64(number) {
         return Value::Number(number);
@@ -53,10 +53,10 @@ fn double(number: f64) -> Value {
     )
 }
 
-/// The years of ISO 8601, 1 to 9999, in milliseconds.
+/// The range of years in ISO 8601, 1 to 9999, in milliseconds.
 const YEARS: Range<i64> = -62_135_596_800_000..253_402_300_800_000;
 
-/// ISO 8601; beyond the years that it has, milliseconds.
+/// A date in ISO 8601 or, outside of its range, in milliseconds.
 fn date(date: DateTime) -> Value {
     let millis = date.timestamp_millis();
     let text = date.try_to_rfc3339_string().ok().filter(|_| YEARS.contains(&millis));

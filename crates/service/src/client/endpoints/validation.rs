@@ -6,7 +6,7 @@ use sha2::Sha256;
 use super::incoming::{Incoming, SECRET};
 use crate::client::random::{hash, is_of};
 
-/// The header that signs a request to an endpoint or to the Data API.
+/// The header with the signature of a request to an endpoint or to the Data API.
 pub(super) const ENDPOINT_SIGNATURE: &str = "Endpoint-Signature";
 
 /// Checks that a request proves knowledge of the secret; otherwise returns what is missing, for the log. If the secret
@@ -46,7 +46,7 @@ pub(super) fn validate(
     }
 }
 
-/// The secret itself; `None` if nothing supplied it or it is empty.
+/// The secret; `None` if it was not supplied or is empty.
 pub(super) fn value<'s>(secret: &'s SharedSecret, secrets: &'s Secrets) -> Option<&'s str> {
     let value = match secret {
         SharedSecret::Named(name) => secrets.get(name),
@@ -55,7 +55,7 @@ pub(super) fn value<'s>(secret: &'s SharedSecret, secrets: &'s Secrets) -> Optio
     value.filter(|value| !value.is_empty())
 }
 
-/// 64 hexadecimal digits as bytes.
+/// Decodes 64 hexadecimal digits.
 fn bytes(digits: &str) -> Option<[u8; 32]> {
     if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;

@@ -12,17 +12,17 @@ use super::validation::validate;
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
 
-/// The header that signs a request to a webhook.
+/// The header with the signature of a request to a webhook.
 const HOOK_SIGNATURE: &str = "X-Hook-Signature";
 
-/// The largest body that is searched for credentials, in bytes. It is read before its sender is known.
+/// The largest body that is searched for credentials, in bytes: it is parsed before its sender is known.
 const MAX_CREDENTIALS: usize = 64 * 1024;
 
 impl ClientApi {
     /// Handles a request to an incoming webhook of an older application.
     ///
     /// # Errors
-    /// There is no such webhook, the request is not let in, or the function fails.
+    /// There is no such webhook, the request is rejected, or the function fails.
     pub async fn webhook(&self, service: &str, name: &str, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
         let config = match self.entries.webhook(service, name) {
             None | Some(Entry::Absent) => {
@@ -57,7 +57,7 @@ impl ClientApi {
         answering.answer(self, incoming, asker).await
     }
 
-    /// The caller, by the headers or the body; both is an error.
+    /// The caller, identified by credentials in the headers or in the body. Having both is an error.
     async fn webhook_caller(&self, config: &WebhookConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
         let body = (incoming.body.len() <= MAX_CREDENTIALS).then(|| json::parse_bytes(incoming.body).ok()).flatten();

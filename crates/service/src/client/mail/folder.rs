@@ -5,14 +5,14 @@ use portcullis::BoxFuture;
 
 use super::{Mail, Mailer};
 
-/// Writes mails as files into a folder, for development and tests.
+/// Writes mail into files in a directory, for development and tests.
 #[derive(Debug)]
 pub struct FolderMail {
     folder: PathBuf,
 }
 
 impl FolderMail {
-    /// The folder is made with the first mail; nobody else may read it.
+    /// The directory is created with the first mail, accessible to its owner only.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
         Self { folder }

@@ -22,18 +22,18 @@ pub struct Mail {
     pub to: String,
     /// The subject.
     pub subject: String,
-    /// The text.
+    /// The plain text.
     pub text: String,
-    /// The same as HTML.
+    /// The same text as HTML.
     pub html: String,
 }
 
 /// Sends mail.
 pub trait Mailer: Send + Sync {
-    /// Why no mail can ever be sent to an address: it need not be one, for clients may register any text.
+    /// Checks whether mail can be sent to an address. It may be malformed, since clients may register any text.
     ///
     /// # Errors
-    /// The reason.
+    /// Why no mail can ever be sent to it.
     fn check(&self, _to: &str) -> Result<(), String> {
         Ok(())
     }

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::{Mail, Mailer};
 
-/// The most mails that wait.
+/// The most mails that are waiting.
 const WAITING: usize = 1000;
 
 /// The most mails that are sent concurrently.
@@ -24,7 +24,7 @@ pub struct QueuedMail {
 }
 
 impl QueuedMail {
-    /// Sends by this mailer.
+    /// Sends mails through this mailer.
     #[must_use]
     pub fn new(mailer: Arc<dyn Mailer>) -> Self {
         let (waiting, sending) = (Arc::new(Semaphore::new(WAITING)), Arc::new(Semaphore::new(AT_ONCE)));
@@ -35,7 +35,8 @@ impl QueuedMail {
 impl Mailer for QueuedMail {
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
-            // It would take a place from others for minutes. Who asked is told no more than of an address that nobody reads.
+            // Retries would occupy a place in the queue for minutes. The caller learns no more than about an address
+            // that nobody reads.
             if let Err(error) = self.mailer.check(&mail.to) {
                 tracing::warn!(error, "a mail could not be sent and is given up");
                 return Ok(());

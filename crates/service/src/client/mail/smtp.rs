@@ -16,22 +16,23 @@ pub struct SmtpMail {
     from: Mailbox,
 }
 
-/// Why mail cannot be sent. It does not show the address of the server, which may hold a password.
+/// Why mail cannot be sent. Does not show the URL of the server, which may contain a password.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SmtpError {
-    /// The address of the server is not one.
+    /// The URL of the server is invalid.
     #[error(
         "the mail server must be given as smtps://user:password@host, or as smtp:// with ?tls=required for STARTTLS"
     )]
     Server,
-    /// The sender is no address.
+    /// The sender is not a valid address.
     #[error("the sender of mails must be an address as in `Shop <shop@example.com>`: {0}")]
     Sender(lettre::address::AddressError),
 }
 
 impl SmtpMail {
-    /// A server such as `smtps://user:password@mail.example.com`, and a sender such as `Shop <shop@example.com>`.
+    /// Sends mail through a server such as `smtps://user:password@mail.example.com`, from a sender such as `Shop
+    /// <shop@example.com>`.
     ///
     /// # Errors
     /// See [`SmtpError`].
@@ -50,7 +51,7 @@ impl SmtpMail {
     }
 }
 
-/// An address and no more: a name before it would be text of a stranger in a mail of ours.
+/// Parses an address without a display name: such a name would be text of a stranger in a mail of ours.
 fn address(text: &str) -> Result<Address, String> {
     text.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())
 }

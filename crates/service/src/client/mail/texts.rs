@@ -12,10 +12,10 @@ use thiserror::Error;
 use super::Mail;
 use crate::client::ClientError;
 
-/// The languages of the texts that come with the service; the first is the default.
+/// The languages of the built-in texts; the first one is the default.
 pub const LANGUAGES: [&str; 4] = ["en", "de", "es", "fr"];
 
-/// What a mail is for, and its texts in every language.
+/// For each language, the texts for confirmation and for password reset.
 const BUILT_IN: [[&str; 2]; 4] = [
     [include_str!("texts/en.confirm.txt"), include_str!("texts/en.reset.txt")],
     [include_str!("texts/de.confirm.txt"), include_str!("texts/de.reset.txt")],
@@ -23,30 +23,30 @@ const BUILT_IN: [[&str; 2]; 4] = [
     [include_str!("texts/fr.confirm.txt"), include_str!("texts/fr.reset.txt")],
 ];
 
-/// The names of the files of one's own texts.
+/// The base names of the files of custom texts.
 const NAMES: [&str; 2] = ["confirm", "reset"];
 
-/// The texts of mails, which are templates: `%(%%values.link)` is the link, `%(%%values.email)` the address, `%(%%values.app)` the
-/// client app ID.
+/// The texts of mails. They are templates: `%(%%values.link)` is the link, `%(%%values.email)` the address, and
+/// `%(%%values.app)` the client app ID.
 #[derive(Clone)]
 pub struct MailTexts {
     confirm: Arc<MailText>,
     reset: Arc<MailText>,
 }
 
-/// One of them.
+/// The text of one kind of mail.
 struct MailText {
     subject: Template,
     text: Template,
-    /// In HTML, what is inserted is escaped.
+    /// Inserted values are escaped in HTML.
     html: Option<Template>,
 }
 
-/// Why a text cannot be used.
+/// Why texts cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MailTextsError {
-    /// There are no texts in this language.
+    /// There are no built-in texts in this language.
     #[error("there are no mails in the language `{0}`; there are {list}, or write your own", list = LANGUAGES.join(", "))]
     Language(String),
     /// A file cannot be read.
@@ -54,24 +54,25 @@ pub enum MailTextsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
-    /// A file that does not begin as mails do.
+    /// A file does not start with a subject line and an empty line.
     #[error("`{}` must begin with a line `Subject: …`, then an empty line, then the text", .0.display())]
     Subject(PathBuf),
-    /// A text that is no template.
+    /// A text is not a valid template.
     #[error("`{}`: {message}", path.display())]
     Template {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         message: String,
     },
 }
 
 impl MailTexts {
-    /// The texts in a language; files `confirm.txt`, `confirm.html`, `reset.txt` and `reset.html` of a folder take their place.
+    /// The built-in texts in a language. The files `confirm.txt`, `confirm.html`, `reset.txt` and `reset.html` in a
+    /// directory override them.
     ///
     /// # Errors
     /// See [`MailTextsError`].
@@ -84,7 +85,7 @@ impl MailTexts {
         Ok(Self { confirm, reset: Arc::new(MailText::load(reset, reset_name, folder)?) })
     }
 
-    /// The mail with a link. A subject of the application's own configuration takes the place of the text's.
+    /// A mail with a link. A subject from the application's configuration overrides that of the text.
     pub(in crate::client) fn mail(
         &self,
         purpose: TokenPurpose,
@@ -99,7 +100,7 @@ impl MailTexts {
     }
 }
 
-/// What the texts can refer to.
+/// The values that the texts can refer to.
 pub(in crate::client) struct MailValues<'a> {
     pub(in crate::client) app: &'a str,
     pub(in crate::client) email: &'a str,
@@ -150,7 +151,7 @@ fn template(text: &str, escape: Escape, path: &Path) -> Result<Template, MailTex
     Template::text(text, escape).map_err(|error| failed(&error))
 }
 
-/// What a file holds; `None` if there is none.
+/// The content of a file; `None` if it does not exist.
 fn read(path: &Path) -> Option<Result<String, MailTextsError>> {
     match fs::read_to_string(path) {
         Ok(text) => Some(Ok(text)),
@@ -159,7 +160,7 @@ fn read(path: &Path) -> Option<Result<String, MailTextsError>> {
     }
 }
 
-/// Paragraphs, with the link as a link.
+/// Converts a plain text into HTML paragraphs in which the link can be clicked.
 fn as_html(text: &str, link: &str) -> String {
     let escaped = |text: &str| {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
