@@ -141,8 +141,9 @@ pub enum ActionName {
     FindOneAndReplace,
     /// `filter, projection, sort` → document or null
     FindOneAndDelete,
-    /// `operations, ordered` → null; each operation is `{insertOne: {document}}`, `{updateOne | updateMany: {filter, update, upsert,
-    /// arrayFilters}}`, `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany: {filter}}`
+    /// `operations, ordered` → null; each operation is `{insertOne: {document}}`, `{updateOne | updateMany: {filter,
+    /// update, upsert, arrayFilters}}`, `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany:
+    /// {filter}}`
     BulkWrite,
     /// No arguments → array of names; performed as the system only
     GetCollectionNames,

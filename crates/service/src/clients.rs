@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::ServiceError;
 use crate::server::Server;
 
-/// A MongoDB connection string. It may hold a password and is never shown, not even by `Debug`.
+/// A MongoDB connection string. It may contain a password and is never shown, not even by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUri(String);
 
@@ -24,13 +24,13 @@ impl FromStr for ServerUri {
     }
 }
 
-/// The connections that were opened, so that they can be closed before the runtime ends: the driver's tasks can panic where they
-/// outlast it.
+/// The open connections. They must be closed before the runtime shuts down, since tasks of the driver that outlive it
+/// can panic.
 #[derive(Clone, Debug, Default)]
 pub struct Clients(Arc<Mutex<Vec<(ServerUri, Server)>>>);
 
 impl Clients {
-    /// A connection for a connection string: the one that is open already, or a new one.
+    /// The open connection for a connection string, or a new one.
     ///
     /// # Errors
     /// The string is malformed, or this build has no driver.
@@ -47,7 +47,7 @@ impl Clients {
         Ok(server)
     }
 
-    /// Closes all connections at once; cursors that are open end.
+    /// Closes all connections at once, which ends open cursors.
     pub async fn shut_down(&self) {
         let opened = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (_, server) in opened {

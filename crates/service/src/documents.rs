@@ -8,10 +8,10 @@ use crate::error::ServiceError;
 use crate::places::{IfMissing, Places};
 use crate::server::Server;
 
-/// What holds the documents of an application.
+/// The place of an application's documents.
 #[derive(Clone, Debug)]
 pub enum DocumentPlace {
-    /// The server of [`Places::server`], or else the file `documents.redb` in [`Places::state`].
+    /// The server of [`Places::server`] if there is one, otherwise the file `documents.redb` in [`Places::state`].
     Default,
     /// Another server.
     Server(ServerUri),
@@ -19,20 +19,20 @@ pub enum DocumentPlace {
     File(PathBuf),
 }
 
-/// What has the changes of a collection.
+/// The source of a collection's changes.
 #[derive(Debug)]
 pub enum ChangesPlace {
-    /// A server, which tells them while it is asked.
+    /// A server, which reports changes while it is being watched.
     Server(Server),
-    /// A file, which one process at a time can open: who keeps it open sees only its own changes.
+    /// A file. Only one process at a time can open it, and while it is open, sees only its own changes.
     File(PathBuf),
 }
 
 impl Places {
-    /// Opens the store of a collection: the one place where it is chosen.
+    /// Opens the store of a collection. All callers choose the store here.
     ///
     /// # Errors
-    /// It is not there, cannot be opened, or the namespace holds users of Portcullis.
+    /// The store does not exist or cannot be opened, or the namespace holds users of Portcullis.
     pub async fn documents(
         &self,
         place: &DocumentPlace,
@@ -46,10 +46,10 @@ impl Places {
         Ok(Box::new(open_file(&path, missing)?))
     }
 
-    /// What has the changes of a collection.
+    /// The source of a collection's changes.
     ///
     /// # Errors
-    /// It is not there, the server cannot be used, or the namespace holds users of Portcullis.
+    /// The store does not exist, the server cannot be used, or the namespace holds users of Portcullis.
     pub async fn changes(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<ChangesPlace, ServiceError> {
         if let Some(server) = self.server_of(place, namespace).await? {
             return Ok(ChangesPlace::Server(server));
@@ -58,7 +58,7 @@ impl Places {
         if path.exists() { Ok(ChangesPlace::File(path)) } else { Err(ServiceError::NoDocuments(path)) }
     }
 
-    /// The file that has the documents where no server has them.
+    /// The file of the documents, for places without a server.
     fn file_of(&self, place: &DocumentPlace, missing: IfMissing) -> Result<PathBuf, ServiceError> {
         if let DocumentPlace::File(path) = place {
             return Ok(path.clone());
@@ -70,7 +70,7 @@ impl Places {
         Ok(self.state.join("documents.redb"))
     }
 
-    /// The server that has a collection; `None` if a file has it.
+    /// The server of a collection; `None` if the documents are in a file.
     async fn server_of(&self, place: &DocumentPlace, namespace: &Namespace) -> Result<Option<Server>, ServiceError> {
         match place {
             DocumentPlace::Server(uri) => {
@@ -87,10 +87,10 @@ impl Places {
 }
 
 impl ChangesPlace {
-    /// Opens a file of documents that is there.
+    /// Opens an existing file of documents.
     ///
     /// # Errors
-    /// It cannot be opened, or another process keeps it open.
+    /// The file cannot be opened, or another process has it open.
     pub fn open(path: &Path) -> Result<EmbeddedDocuments, ServiceError> {
         open_file(path, IfMissing::Refuse)
     }

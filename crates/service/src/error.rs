@@ -12,24 +12,24 @@ use portcullis_store::jwks::HttpsJwksError;
 use portcullis_store::mongodb::ConnectError;
 use thiserror::Error;
 
-/// Why an application cannot be served, or a request of its users cannot be carried out.
+/// Why an application cannot be served, or an operation on its users fails.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// A connection string stands where the named setting wants a path or a name. None of it is shown: it may hold a
-    /// password.
+    /// The named setting takes a path or a name, but was given a connection string. The string is not shown, since it
+    /// may contain a password.
     #[error("{0} does not take a connection string")]
     ConnectionString(Setting),
-    /// The name of the database of users and sessions is none that MongoDB takes.
+    /// The name of the database of users and sessions is not valid in MongoDB.
     #[error("the database of users and sessions has a malformed name")]
     DatabaseName,
-    /// A namespace that holds users or sessions of Portcullis.
+    /// The namespace holds users or sessions of Portcullis.
     #[error("`{}` stores Portcullis users or sessions and is closed regardless of the rules", OneLine(.0))]
     Closed(String),
     /// A collection of the application would also hold users or sessions of Portcullis.
     #[error("`{}` is a collection of the application and cannot also store Portcullis users or sessions", OneLine(.0))]
     SharedCollection(String),
-    /// Two applications that are to be served together have the same id, so that a client could not say which it means.
+    /// Two applications that are to be served together have the same ID.
     #[error("two applications have the id `{}`; clients could not tell them apart", OneLine(.0))]
     SameId(String),
     /// The application has no id.
@@ -38,19 +38,19 @@ pub enum ServiceError {
          `name` into its own file (realm_config.json)", .0.display()
     )]
     NoId(PathBuf),
-    /// The file that has the application's id does not load.
+    /// The file that contains the application's ID does not load.
     #[error("the application's own file, which has its id, does not load")]
     IdUnreadable(Vec<FileFinding>),
-    /// Nobody has logged in or was imported.
+    /// There are no users: nobody has logged in or been imported.
     #[error("no users yet: `{}` does not exist", .0.display())]
     NoUsers(PathBuf),
-    /// No key was made yet.
+    /// No signing key has been created yet.
     #[error("no signing key yet: `{}` does not exist", .0.display())]
     NoKey(PathBuf),
-    /// A named key file is not there. Its name is not shown: it may be the key itself.
+    /// A configured key file does not exist. Its name is not shown, since it may be the key itself.
     #[error("cannot read the signing key: no such file")]
     KeyFile,
-    /// A key that cannot be used.
+    /// A key cannot be used.
     #[error("the key `{}`: {error}", .path.display())]
     Key {
         /// Its file.
@@ -64,73 +64,73 @@ pub enum ServiceError {
     /// There are no documents yet.
     #[error("no documents yet: `{}` does not exist", .0.display())]
     NoDocuments(PathBuf),
-    /// It is said nowhere where custom user data are.
+    /// The place of the custom user data is not configured.
     #[error("no custom data source given")]
     CustomDataPlace,
     /// The application has no custom user data.
     #[error("the application has no custom user data")]
     NoCustomData,
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("cannot read `{}`: {error}", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// A file or directory that cannot be written.
+    /// A file or directory cannot be written.
     #[error("cannot write `{}`: {error}", .path.display())]
     Write {
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// The address of a provider's keys.
+    /// The address of a provider's keys is invalid.
     #[cfg(feature = "jwks")]
     #[error("`jwkURI` of the provider: {0}")]
     Jwks(#[from] HttpsJwksError),
-    /// A file of documents that does not open.
+    /// A file of documents cannot be opened.
     #[error("`{}`: {error}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: StoreError,
     },
     /// The server cannot be used.
     #[cfg(feature = "mongodb")]
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// A server is named, and this build has no driver of MongoDB.
+    /// A server is configured, but this build has no MongoDB driver.
     #[error("this build has no MongoDB support: enable the feature `mongodb`, which is on by default")]
     NoDriver,
-    /// The keys of a provider have to be fetched, and this build cannot.
+    /// The keys of a provider must be fetched, but this build cannot do so.
     #[error("this build cannot fetch a provider's keys: build it with the feature `jwks`, which is on by default")]
     NoHttps,
-    /// A store cannot be asked.
+    /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Custom data cannot be looked up.
     #[error(transparent)]
     LookUp(#[from] LookUpError),
-    /// The application's configuration of users cannot be used.
+    /// The application's configuration of logins or users cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// The documents of a [`Trial`](crate::Trial) cannot be put there or read.
+    /// The documents of a [`Trial`](crate::Trial) cannot be stored or read.
     #[error("the documents of `{}`: {reason}", OneLine(namespace))]
     Trial {
         /// Their namespace.
         namespace: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Somebody is not let in.
+    /// A login or a token is rejected.
     #[error(transparent)]
     Login(#[from] LoginError),
 }
 
-/// A setting that says where something is.
+/// A setting that names a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// [`Places::state`](crate::Places::state).

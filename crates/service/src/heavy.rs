@@ -1,5 +1,6 @@
-//! Work of megabytes, which must not keep the threads busy that answer requests: on a machine of two cores two such requests would
-//! keep everybody else waiting. On a runtime of one thread, where nobody could take over, it is done as all other work.
+//! Runs large units of work so that they do not occupy the threads that serve requests: on a machine with two cores,
+//! two such requests would block everyone else. On a single-threaded runtime, nothing could take over, so all work is
+//! run as usual.
 
 use std::future::Future;
 
@@ -10,23 +11,25 @@ use tokio::task::block_in_place;
 
 use crate::client::ClientError;
 
-/// What has more bytes is large.
+/// Anything of more bytes is considered large.
 pub const LARGE: usize = 64 * 1024;
 
-/// How many large requests are under way at once, each on a thread of its own. Most of them wait at times: for a store or a function.
+/// The most large requests in progress, each on a thread of its own. Most of them wait at times for a store or a
+/// function.
 const AT_ONCE: usize = 256;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
-/// Whether other threads of the runtime take over what this one would do meanwhile.
+/// Whether other threads of the runtime can take over from this one.
 fn has_others() -> bool {
     Handle::try_current().is_ok_and(|runtime| matches!(runtime.runtime_flavor(), RuntimeFlavor::MultiThread))
 }
 
-/// Carries out what a request of so many bytes asks for: if it is large, while this thread answers no other requests.
+/// Performs the work of a request of this many bytes. If it is large, the thread is detached from the runtime
+/// meanwhile.
 ///
 /// # Errors
-/// None at present: places are always given out.
+/// Never in practice: the semaphore that limits large requests is not closed.
 pub async fn apart<T>(bytes: usize, work: impl Future<Output = T>) -> Result<T, ClientError> {
     if bytes <= LARGE || !has_others() {
         return Ok(work.await);
@@ -36,12 +39,12 @@ pub async fn apart<T>(bytes: usize, work: impl Future<Output = T>) -> Result<T, 
     Ok(block_in_place(|| runtime.block_on(work)))
 }
 
-/// Does work on so many bytes: if they are many, while others take over what this thread would do.
+/// Performs work on this many bytes. If they are many, other threads take over the tasks of this one meanwhile.
 pub fn in_place<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     if bytes <= LARGE || !has_others() { work() } else { block_in_place(work) }
 }
 
-/// How many bytes a value takes, more or less; of a large one no more than that it is large.
+/// The approximate size of a value in bytes. Counting stops once the value is known to be large.
 #[must_use]
 pub fn weight(value: &Bson) -> usize {
     let mut weight = 0;
@@ -49,7 +52,7 @@ pub fn weight(value: &Bson) -> usize {
     weight
 }
 
-/// What a value takes beside its contents.
+/// The bytes counted for each value in addition to its contents.
 const EACH: usize = 16;
 
 fn weigh(value: &Bson, weight: &mut usize) {
@@ -101,7 +104,7 @@ mod tests {
         assert_eq!(apart(usize::MAX, async { 7 }).await.unwrap(), 7);
     }
 
-    /// One thread answers; it is handed over, or the second half could not be done before the first.
+    /// The only worker thread must be replaced, or the second task, for which the first one waits, would never run.
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn others_are_answered_meanwhile() {
         let halves = async |large: usize| {

@@ -8,14 +8,14 @@ use portcullis::auth::token::{SigningKey, SigningKeys};
 use crate::error::ServiceError;
 use crate::places::{IfMissing, Places};
 
-/// A key of more bytes is not read.
+/// The largest key file, in bytes.
 const MAX_KEY: u64 = 64 * 1024;
 
 impl Places {
-    /// The keys that sign and verify tokens of Portcullis, and the file of the key that had to be made for it.
+    /// The keys that sign and verify Portcullis tokens, and the file of the signing key if it had to be created.
     ///
     /// # Errors
-    /// There is no key, or one that cannot be used.
+    /// There is no key, or one of them cannot be used.
     pub fn signing_keys(&self, missing: IfMissing) -> Result<(SigningKeys, Option<PathBuf>), ServiceError> {
         self.verify()?;
         let mut paths = self.signing_keys.clone();
@@ -36,7 +36,7 @@ impl Places {
     }
 }
 
-/// Makes a key; `false` if another process was faster, whose key counts.
+/// Creates a key file; returns `false` if another process created it first, in which case that key is used.
 fn make_key(path: &Path) -> Result<bool, ServiceError> {
     let failed = |error| ServiceError::Write { path: path.to_owned(), error };
     let mut random = [0; 32];
@@ -57,9 +57,9 @@ fn write_and_sync(file: &mut File, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A key is everything in its file but one line break at the end.
+/// Reads a key: the content of its file without a final line break.
 fn read_key(path: &Path) -> Result<SigningKey, ServiceError> {
-    // What is no file may be the key itself.
+    // Something that is not the name of a file may be the key itself.
     if !path.exists() {
         return Err(ServiceError::KeyFile);
     }

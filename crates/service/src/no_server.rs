@@ -1,4 +1,4 @@
-//! What stands for a MongoDB server in a build that has no driver: it is never there.
+//! Stands in for the connection to a MongoDB server in builds without the driver; it cannot be constructed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use portcullis_store::{FindPlan, LiveFinding};
 use crate::error::ServiceError;
 use crate::places::AccountStores;
 
-/// A connection to a MongoDB server, which this build cannot make.
+/// A connection to a MongoDB server. This build cannot create one.
 #[derive(Clone, Debug)]
 pub enum Server {}
 
@@ -93,7 +93,7 @@ impl Server {
     }
 }
 
-/// Whether a collection of the database of users and sessions holds them.
+/// Whether a collection in the database of users and sessions holds those.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
     ["users", "sessions", "password_logins", "one_time_tokens", "api_keys", "triggers", "account_events"]
         .contains(&collection)

@@ -14,53 +14,55 @@ use crate::clients::{Clients, ServerUri};
 use crate::error::{ServiceError, Setting};
 use crate::server::{Server, holds_accounts};
 
-/// Where users, sessions, keys and custom user data are kept.
+/// Where users, sessions, keys and custom user data are stored.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// The id of the application, in place of the one in its files.
+    /// The application's ID, overriding the one in its files.
     pub application: Option<String>,
-    /// Directory for the signing key and, without MongoDB, users and sessions.
+    /// The directory of the signing key and, without MongoDB, of users and sessions.
     pub state: PathBuf,
-    /// The file of users and sessions, in place of the one in [`state`](Self::state) and of those on a server.
+    /// The file of users and sessions, overriding both the one in [`state`](Self::state) and the server.
     pub file: Option<PathBuf>,
-    /// The server that keeps users and sessions, and has the custom user data.
+    /// The server that holds users, sessions and custom user data.
     pub server: Option<ServerUri>,
     /// The database of users and sessions on the server.
     pub database: String,
-    /// Custom user data in files instead: one file of extended JSON, or a folder with one named after the collection.
+    /// Custom user data in files instead of on the server: a file of extended JSON, or a directory with a file named
+    /// after the collection.
     pub custom_data: Option<PathBuf>,
-    /// Files with keys that sign tokens: the first signs, all verify. Without any, `signing.key` in [`state`](Self::state).
+    /// The files of the keys for tokens: the first one signs, all of them verify. If empty, `signing.key` in
+    /// [`state`](Self::state).
     pub signing_keys: Vec<PathBuf>,
-    /// The connections that are open.
+    /// The open connections.
     pub clients: Clients,
 }
 
-/// What is done where something is not there yet.
+/// What to do if something does not exist yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// It is made.
+    /// Create it.
     Create,
-    /// It is an error.
+    /// Return an error.
     Refuse,
 }
 
-/// The users of one application and their sessions, opened.
+/// The open stores of one application's users and sessions.
 #[derive(Clone)]
 pub struct AccountStores {
     /// The users.
     pub users: Arc<dyn Users>,
     /// Their sessions.
     pub sessions: Arc<dyn Sessions>,
-    /// Their passwords and keys.
+    /// Their passwords and API keys.
     pub credentials: Arc<dyn Credentials>,
-    /// What happened to them, for triggers.
+    /// Account events, for triggers.
     pub events: Arc<dyn AccountEvents>,
     /// The states of triggers.
     pub triggers: Arc<dyn Triggers>,
 }
 
 impl AccountStores {
-    /// All in one file.
+    /// All stores in one file.
     pub(crate) fn of(embedded: &Arc<Embedded>) -> Self {
         Self {
             users: Arc::<Embedded>::clone(embedded),
@@ -71,13 +73,13 @@ impl AccountStores {
         }
     }
 
-    /// Both together.
+    /// The users and their sessions.
     #[must_use]
     pub fn accounts(self) -> Accounts {
         Accounts::new(self.users, self.sessions)
     }
 
-    /// Both together, telling the triggers of their application what happens to them.
+    /// The users and their sessions; account events are recorded for the triggers of their application.
     #[must_use]
     pub fn accounts_of(self, app: &App) -> Accounts {
         match crate::triggers::announcer(app, &self.events) {
@@ -88,7 +90,7 @@ impl AccountStores {
 }
 
 impl Places {
-    /// The name that the database of users and sessions has where no other is given.
+    /// The default name of the database of users and sessions.
     pub const DATABASE: &str = "portcullis";
 
     /// Everything in one directory, without a server.
@@ -106,8 +108,8 @@ impl Places {
         }
     }
 
-    /// Whether the custom data of an application are to be looked up: in files that are named, or on a server if the
-    /// application has any.
+    /// Whether custom data must be looked up for this application: if files are configured, or if there is a server and
+    /// the application has custom data.
     ///
     /// # Errors
     /// The application's configuration of custom user data cannot be used.
@@ -118,7 +120,7 @@ impl Places {
         Ok(custom_data_config(app)?.is_some_and(|config| config.is_enabled()))
     }
 
-    /// Refuses settings that cannot be meant.
+    /// Rejects settings that cannot be intended.
     pub(crate) fn verify(&self) -> Result<(), ServiceError> {
         if self.state.to_str().is_some_and(|path| path.contains("://")) {
             return Err(ServiceError::ConnectionString(Setting::State));
@@ -126,14 +128,15 @@ impl Places {
         if self.database.contains("://") {
             return Err(ServiceError::ConnectionString(Setting::Database));
         }
-        // The characters that MongoDB does not take in the name of a database.
+        // The characters that MongoDB does not permit in the name of a database.
         if self.database.is_empty() || self.database.contains(['/', '\\', '.', ' ', '"', '$', ':', '\0']) {
             return Err(ServiceError::DatabaseName);
         }
         Ok(())
     }
 
-    /// Refuses a namespace that holds users and sessions of Portcullis on the server: no rule opens it.
+    /// Rejects a namespace that holds users or sessions of Portcullis on the configured server, regardless of the
+    /// rules.
     ///
     /// # Errors
     /// [`ServiceError::Closed`]
@@ -141,7 +144,8 @@ impl Places {
         if self.server.is_some() { self.refuse_ours_anywhere(namespace) } else { Ok(()) }
     }
 
-    /// As [`refuse_ours`](Self::refuse_ours), on any server: others may keep users on the one that holds the documents.
+    /// Like [`refuse_ours`](Self::refuse_ours), but for any server: another installation may store its users on the
+    /// server of the documents.
     ///
     /// # Errors
     /// [`ServiceError::Closed`]
@@ -154,7 +158,7 @@ impl Places {
         database.eq_ignore_ascii_case(&self.database) && holds_accounts(collection)
     }
 
-    /// Refuses a database in which users and sessions would be written into collections of the application.
+    /// Rejects a configuration in which users and sessions would be written into collections of the application.
     ///
     /// # Errors
     /// [`ServiceError::SharedCollection`]
@@ -169,10 +173,10 @@ impl Places {
         }
     }
 
-    /// The id of an application, by which its users are told from those of others.
+    /// The ID of an application, which separates its users from those of other applications.
     ///
     /// # Errors
-    /// It has none, or its collections would be shared.
+    /// The application has no ID, or its collections would be shared with users and sessions.
     pub fn id_of<'a>(&'a self, app: &'a App) -> Result<&'a str, ServiceError> {
         self.keep_apart(app)?;
         if let Some(id) = self.application.as_deref().or_else(|| app.id()) {
@@ -187,10 +191,10 @@ impl Places {
         Err(ServiceError::IdUnreadable(found))
     }
 
-    /// Opens the users and sessions of an application.
+    /// Opens the stores of an application's users and sessions.
     ///
     /// # Errors
-    /// They are not there, or cannot be opened.
+    /// The stores do not exist, or cannot be opened.
     pub async fn account_stores(&self, application: &str, missing: IfMissing) -> Result<AccountStores, ServiceError> {
         self.verify()?;
         if let Some(server) = self.server().await?.filter(|_| self.file.is_none()) {
@@ -206,13 +210,13 @@ impl Places {
         Ok(AccountStores::of(&Arc::new(Embedded::open(&path, application)?)))
     }
 
-    /// Where the custom data of a configuration are looked up: in files where such are named, else in MongoDB.
+    /// Opens the store of custom data: the configured files, or else MongoDB.
     ///
     /// # Errors
-    /// Neither is named, or the server cannot be used.
+    /// Neither is configured, or the server cannot be used.
     pub async fn custom_data(&self, config: CustomDataConfig) -> Result<Arc<dyn CustomDataStore>, ServiceError> {
         if let Some(path) = &self.custom_data {
-            // A message that there is no such file would show its password.
+            // The error for a missing file would show the password in a connection string.
             if path.to_str().is_some_and(|path| path.starts_with("mongodb:") || path.starts_with("mongodb+srv:")) {
                 return Err(ServiceError::ConnectionString(Setting::CustomData));
             }
@@ -222,7 +226,7 @@ impl Places {
         server.custom_data(&config).ok_or(ServiceError::NoCustomData)
     }
 
-    /// The server, if one is named.
+    /// The connection to the server, if one is configured.
     ///
     /// # Errors
     /// The server cannot be used.
@@ -233,7 +237,7 @@ impl Places {
         }
     }
 
-    /// Makes the directory of the state, into which nobody else may look.
+    /// Creates the state directory, accessible to its owner only.
     pub(crate) fn make_directory(&self) -> Result<(), ServiceError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state);
         made.map_err(|error| ServiceError::Write { path: self.state.clone(), error })

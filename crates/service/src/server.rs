@@ -22,7 +22,7 @@ use crate::places::AccountStores;
 #[derive(Clone)]
 pub struct Server(Client);
 
-/// Shows nothing of the connection, whose options hold credentials.
+/// Shows nothing of the connection, whose options contain credentials.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Server")
@@ -34,7 +34,7 @@ impl Server {
         Ok(Self(store::connect(uri).await?))
     }
 
-    /// Ends it at once; cursors that are open end with it.
+    /// Closes the connection at once, which ends open cursors.
     pub(crate) async fn shut_down(self) {
         self.0.shutdown().immediate(true).await;
     }
@@ -55,50 +55,51 @@ impl Server {
         MongoCustomData::new(&self.0, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
     }
 
-    /// The documents of its databases.
+    /// The documents of all databases.
     #[must_use]
     pub fn documents(&self) -> Box<dyn DocumentStore> {
         Box::new(MongoDocuments::new(&self.0))
     }
 
-    /// Its commands, without any rules.
+    /// Commands without rules.
     pub(crate) fn commands(&self) -> MongoCommands {
         MongoCommands::new(&self.0)
     }
 
-    /// What changes in its databases, if it is a replica set.
+    /// The changes in all databases, which only replica sets report.
     #[must_use]
     pub fn changes(&self) -> Box<dyn Watch> {
         Box::new(MongoDocuments::new(&self.0))
     }
 
-    /// The same as whole change events, for triggers.
+    /// The changes as complete change events, for triggers.
     #[must_use]
     pub fn feed(&self) -> Box<dyn ChangeFeed> {
         Box::new(MongoDocuments::new(&self.0))
     }
 
-    /// Makes it keep what the documents of a collection were, without which updates and deletions can be told only to those from
-    /// whom nothing is hidden; whether it did not before.
+    /// Enables pre-images for a collection. Without them, updates and deletions can be reported only to users from whom
+    /// nothing is hidden. Returns whether they were disabled before.
     ///
     /// # Errors
-    /// The server cannot be asked, is too old, or does not permit it.
+    /// The server fails, is too old, or does not permit it.
     pub async fn keep_images(&self, namespace: &Namespace) -> Result<bool, StoreError> {
         Ok(MongoDocuments::new(&self.0).keep_images(namespace).await? != ImagesKept::Already)
     }
 
-    /// How it would find the documents of a filter.
+    /// The query plan of a filter.
     ///
     /// # Errors
-    /// The server cannot be asked, or refuses the filter.
+    /// The server fails, or rejects the filter.
     pub async fn explain_find(&self, namespace: &Namespace, filter: &Document) -> Result<FindPlan, StoreError> {
         store::explain_find(&self.0, namespace.database(), namespace.collection(), filter).await
     }
 
-    /// Whether a collection of custom user data serves look-ups and misleads nobody; each search ends after `limit`.
+    /// Checks that a collection of custom user data is fit for look-ups and has no ambiguous documents. Each query is
+    /// limited to `limit`.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// The server fails.
     pub async fn check_custom_data(
         &self,
         source: &CustomDataSource,
@@ -107,10 +108,11 @@ impl Server {
         store::check_live(&self.0, source, limit).await
     }
 
-    /// Gives every document of custom user data to `take`, reduced to `paths`; `begin` is told about how many there are.
+    /// Passes every document of custom user data to `take`, reduced to `paths`. `begin` receives the approximate number
+    /// of documents.
     ///
     /// # Errors
-    /// The server cannot be asked; inside, what `take` returns.
+    /// The server fails. The inner result is the first error of `take`.
     pub async fn scan_custom_data<E>(
         &self,
         source: &CustomDataSource,
@@ -122,7 +124,7 @@ impl Server {
     }
 }
 
-/// Whether a collection of the database of users and sessions holds them.
+/// Whether a collection in the database of users and sessions holds those.
 pub(crate) fn holds_accounts(collection: &str) -> bool {
     [MongoUsers::COLLECTION, MongoSessions::COLLECTION, MongoTriggers::COLLECTION, MongoAccountEvents::COLLECTION]
         .contains(&collection)

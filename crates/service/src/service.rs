@@ -17,25 +17,27 @@ use crate::documents::DocumentPlace;
 use crate::error::ServiceError;
 use crate::places::{IfMissing, Places};
 
-/// An application and where its things are kept. Nothing is opened before it is needed.
+/// An application, and the places of its users, keys and data, which are opened when first needed.
 #[derive(Clone, Debug)]
 pub struct Service {
     app: Arc<App>,
     places: Places,
 }
 
-/// What logins need beside the application.
+/// What logins require in addition to the application.
 #[derive(Default)]
 pub struct LoginOptions {
-    /// The application's secrets, among them the keys of its providers.
+    /// The application's secrets, which include the keys of its providers.
     pub secrets: Secrets,
-    /// The keys of the provider of tokens, instead of those at its address.
+    /// The keys of the third-party token provider, overriding those at its address.
     pub jwks: Option<Arc<dyn JwksSource>>,
-    /// What a new user waits for.
+    /// A check that can reject new users.
     pub user_creation: Option<Arc<dyn UserCreation>>,
 }
 
 impl Service {
+    /// Checks that the places suit the application.
+    ///
     /// # Errors
     /// Users and sessions would be written into collections of the application.
     pub fn new(app: impl Into<Arc<App>>, places: Places) -> Result<Self, ServiceError> {
@@ -50,32 +52,32 @@ impl Service {
         &self.app
     }
 
-    /// Where its things are kept.
+    /// The places of its users, keys and data.
     #[must_use]
     pub const fn places(&self) -> &Places {
         &self.places
     }
 
-    /// The application's id.
+    /// The application's ID.
     ///
     /// # Errors
-    /// As [`Places::id_of`].
+    /// Those of [`Places::id_of`].
     pub fn id(&self) -> Result<&str, ServiceError> {
         self.places.id_of(&self.app)
     }
 
-    /// The users and sessions of the application.
+    /// Opens the users and sessions of the application.
     ///
     /// # Errors
-    /// They are not there, or cannot be opened.
+    /// They do not exist, or cannot be opened.
     pub async fn accounts(&self, missing: IfMissing) -> Result<Accounts, ServiceError> {
         Ok(self.places.account_stores(self.id()?, missing).await?.accounts())
     }
 
-    /// Whom an access token belongs to. Without a look-up nothing need be known of where custom data are.
+    /// The user of an access token. [`Freshness::Snapshot`] does not require custom data to be configured.
     ///
     /// # Errors
-    /// The token is refused, or what is to be asked cannot be.
+    /// The token is rejected, or a store cannot be opened or fails.
     pub async fn bearer(&self, token: &str, freshness: Freshness) -> Result<Authenticated, ServiceError> {
         let authenticator = match freshness {
             Freshness::Snapshot => self.tokens().await?,
@@ -84,15 +86,15 @@ impl Service {
         Ok(authenticator.authenticate(token, freshness).await?)
     }
 
-    /// An authenticator that looks up no custom data: enough to tell whose a token is and to end its session.
+    /// An authenticator without custom data, which is enough to verify tokens and to end sessions.
     ///
     /// # Errors
-    /// The keys or the accounts are not there, or cannot be opened.
+    /// The keys or the accounts do not exist, or cannot be opened.
     pub async fn tokens(&self) -> Result<Authenticator, ServiceError> {
         Ok(self.issuing(IfMissing::Refuse).await?.0)
     }
 
-    /// An authenticator, and the file of the key that had to be made for it.
+    /// An authenticator, and the file of the signing key if it had to be created.
     async fn issuing(&self, missing: IfMissing) -> Result<(Authenticator, Option<PathBuf>), ServiceError> {
         let application = self.id()?;
         let (keys, made) = self.places.signing_keys(missing)?;
@@ -100,10 +102,10 @@ impl Service {
         Ok((Authenticator::new(TokenIssuer::new(keys, application), accounts), made))
     }
 
-    /// An authenticator that looks up custom data: enough to refresh tokens.
+    /// An authenticator that looks up custom data, which is enough to refresh tokens.
     ///
     /// # Errors
-    /// As [`tokens`](Self::tokens), or it is not known where custom data are.
+    /// Those of [`tokens`](Self::tokens), or the place of custom data is not configured.
     pub async fn authenticator(&self) -> Result<Authenticator, ServiceError> {
         Ok(self.looking_up(IfMissing::Refuse).await?.0)
     }
@@ -118,16 +120,16 @@ impl Service {
         Ok((authenticator, made))
     }
 
-    /// An authenticator with the ways to log in. What does not exist yet is made; beside it stands the file of the key that signs
-    /// tokens, if it was made now.
+    /// An authenticator with the application's login providers. Creates whatever does not exist yet; returns the file
+    /// of the signing key if it had to be created.
     ///
     /// # Errors
-    /// As [`authenticator`](Self::authenticator), or a provider's configuration cannot be used.
+    /// Those of [`authenticator`](Self::authenticator), or a provider's configuration cannot be used.
     pub async fn login_authenticator(
         &self,
         options: LoginOptions,
     ) -> Result<(Authenticator, Option<PathBuf>), ServiceError> {
-        // What is wrong with providers is said before anything is made.
+        // Errors of providers are reported before anything is created.
         let provider = token_provider(&self.app, self.id()?, &options.secrets)?;
         let (mut authenticator, made) = self.looking_up(IfMissing::Create).await?;
         if let Some(provider) = provider {
@@ -150,10 +152,10 @@ impl Service {
         Ok((authenticator, made))
     }
 
-    /// What is enough to look up users by their ids.
+    /// Looks up users by their IDs.
     ///
     /// # Errors
-    /// As [`authenticator`](Self::authenticator).
+    /// Those of [`authenticator`](Self::authenticator).
     pub async fn assembler(&self) -> Result<UserAssembler, ServiceError> {
         let assembler = UserAssembler::new(self.accounts(IfMissing::Refuse).await?);
         Ok(match self.custom_data().await? {
@@ -170,7 +172,7 @@ impl Service {
         }
     }
 
-    /// A user with custom data looked up now, and what a log should say of them.
+    /// Loads the current custom data of a user; the warnings are for the log.
     ///
     /// # Errors
     /// The application has no custom user data, or they cannot be looked up.
@@ -182,10 +184,10 @@ impl Service {
         Ok((User { custom_data, ..user }, DataAge { source: DataSource::Store, age: Duration::ZERO }, warnings))
     }
 
-    /// The store of a collection.
+    /// Opens the store of a collection.
     ///
     /// # Errors
-    /// As [`Places::documents`].
+    /// Those of [`Places::documents`].
     pub async fn documents(
         &self,
         place: &DocumentPlace,

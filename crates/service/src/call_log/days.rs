@@ -1,4 +1,4 @@
-//! The days of UTC after which the files are named.
+//! The names of log files, which are days in UTC.
 
 use std::path::{Path, PathBuf};
 
@@ -7,37 +7,37 @@ use bson::DateTime;
 /// A day in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// What the names of the files end with.
+/// The extension of log files.
 pub(super) const ENDING: &str = ".ndjson";
 
-/// The day of a time, counted from 1970.
+/// The number of the day of a time, counted from 1970.
 pub(super) const fn day_of(time: DateTime) -> i64 {
     time.timestamp_millis().div_euclid(DAY)
 }
 
-/// The name of the file of a day.
+/// The name of the file for a day.
 pub(super) fn file_of(day: i64) -> String {
     let text = DateTime::from_millis(day.saturating_mul(DAY)).try_to_rfc3339_string().unwrap_or_default();
     format!("{}{ENDING}", text.get(..10).unwrap_or("unknown"))
 }
 
-/// What stands before the ending of a file that has given way.
+/// The suffix, before the extension, of a file that was full and has been replaced.
 const EARLIER: &str = ".earlier";
 
-/// The file that has given way to the one of a day.
+/// The name under which a full file of a day is kept.
 pub(super) fn earlier(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!("{}{EARLIER}{ENDING}", name.strip_suffix(ENDING).unwrap_or(&name)))
 }
 
-/// The day of a file's name.
+/// The day in the name of a file.
 pub(super) fn day_of_file(name: &str) -> Option<i64> {
     let day = name.strip_suffix(ENDING)?;
     let day = day.strip_suffix(EARLIER).unwrap_or(day);
     DateTime::parse_rfc3339_str(format!("{day}T00:00:00Z")).ok().map(day_of)
 }
 
-/// The name of an application's folder: letters, digits, `_` and `-` as they are, other bytes as `%2F`.
+/// The name of an application's directory: letters, digits, `_` and `-` are kept, other bytes are written as `%2F`.
 pub(super) fn folder_of(application: &str) -> String {
     let mut folder = String::new();
     for byte in application.bytes() {

@@ -1,4 +1,4 @@
-//! What callers send under names such as `password`, so that it is left out where a function shows it again.
+//! Collects what callers send under names such as `password`, so that it can be removed if a function shows it again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +15,13 @@ const MAX_SEARCHED: usize = 10_000;
 /// The largest body that is searched, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How many passwords are remembered, and how many bytes they may have together.
+/// The most passwords that are remembered, and their most bytes together.
 const MAX_HIDDEN: usize = 64;
 const MAX_HIDDEN_BYTES: usize = 8192;
 
-/// The texts, longest first, that stand in arguments and in an HTTP request under the names of passwords and the like.
+/// The values under names such as `password` in the arguments and the HTTP request of a call, longest first.
 ///
-/// `None`: there is more of it than can be searched and kept.
+/// Returns `None` if there is more than can be searched or remembered.
 pub(super) fn hidden(arguments: &[Bson], http: Option<&HttpRequest>) -> Option<Vec<String>> {
     let mut found = Found::default();
     found.search(arguments)?;
@@ -54,7 +54,7 @@ struct Found {
 impl Found {
     fn search(&mut self, arguments: &[Bson]) -> Option<()> {
         let mut left = MAX_SEARCHED;
-        // Each with whether it stands below such a name.
+        // Each value, with whether it is inside such a name.
         let mut todo: Vec<(&Bson, bool)> = arguments.iter().map(|argument| (argument, false)).collect();
         while let Some((value, is_below)) = todo.pop() {
             left = left.checked_sub(1)?;
@@ -77,7 +77,7 @@ impl Found {
     fn add_scalar(&mut self, value: &Bson) -> Option<()> {
         match value {
             Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => self.add(text),
-            // As JavaScript shows them.
+            // In JavaScript's notation.
             Bson::Double(_) | Bson::Int32(_) | Bson::Int64(_) | Bson::Decimal128(_) | Bson::ObjectId(_) => {
                 let shown = match value {
                     Bson::Double(number) => number.to_string(),
@@ -88,23 +88,23 @@ impl Found {
             }
             Bson::Binary(binary) => {
                 self.add(&STANDARD.encode(&binary.bytes))?;
-                // Also as the text that it may be.
+                // Also decoded, since it may be text.
                 std::str::from_utf8(&binary.bytes).map_or(Some(()), |text| self.add(text))
             }
             Bson::RegularExpression(regex) => self.add(regex.pattern.as_str()),
             Bson::DateTime(time) => self.add(&time.try_to_rfc3339_string().unwrap_or_default()),
-            // Nobody can tell from these what they were.
+            // Values of the remaining types are not passwords.
             _ => Some(()),
         }
     }
 
-    /// Adds what a body has under such a name: JSON, or a text as it is in a form.
+    /// Adds the value that a body has under such a name: JSON, or form-encoded text.
     fn add_written(&mut self, written: &str) -> Option<()> {
         match serde_json::from_str::<Value>(written) {
             Ok(value) => self.add_json(&value),
             Err(_) => {
                 self.add(written)?;
-                // As functions have it from a form.
+                // As decoded from a form.
                 let form = format!("v={written}");
                 form_urlencoded::parse(form.as_bytes())
                     .filter(|(_, value)| *value != *written)
@@ -123,9 +123,9 @@ impl Found {
         }
     }
 
-    /// Adds a text and, if that differs, its form in JSON.
+    /// Adds a text and, if it differs, its JSON notation.
     fn add(&mut self, text: &str) -> Option<()> {
-        // Tokens are known by their form.
+        // Tokens are recognized by their form.
         if text.is_empty() || is_token(text) {
             return Some(());
         }

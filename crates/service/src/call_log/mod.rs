@@ -43,7 +43,7 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    /// Logs calls to a directory and keeps them for this many days; older ones are removed now.
+    /// Opens the log in a directory. Entries are kept for this many days; older ones are removed on opening.
     ///
     /// # Errors
     /// The directory cannot be created, or the writing thread cannot be started.
@@ -88,8 +88,8 @@ impl CallLogOf {
     }
 }
 
-/// Tells what became of the calls of one application: on standard error, and in the call log if there is one. Both are
-/// made of the same record, from which passwords and tokens have been removed.
+/// Records the results of one application's calls: on standard error, and in the call log if there is one. Both are
+/// derived from the same record, from which passwords and tokens have been removed.
 pub(crate) struct CallRecorder {
     app: Arc<App>,
     redaction: Redaction,
@@ -106,7 +106,7 @@ impl CallRecorder {
         (self.kept.is_some() || Record::is_told()).then(|| Begun::of(&self.app, call))
     }
 
-    /// Tells its outcome.
+    /// Records its result.
     pub(crate) fn end(&self, begun: Begun, took: Duration, result: &Result<Returned, CallError>) {
         let record = Record::of(begun, took, result, &self.redaction);
         record.tell();

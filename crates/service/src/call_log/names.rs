@@ -1,4 +1,4 @@
-/// Names whose values are not logged, by a part of them, ignoring case, `_` and `-`.
+/// Substrings of names whose values are not logged; case, `_` and `-` are ignored.
 const NAMES: [&str; 11] = [
     "password",
     "passwd",

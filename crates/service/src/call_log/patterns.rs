@@ -1,4 +1,4 @@
-//! What a text shows by its form that it must not: tokens, and values under names such as `password`.
+//! Finds sensitive parts of a text by their form: tokens, and values under names such as `password`.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::names::is_sensitive;
 
-/// The places of a text that are not logged, in order.
+/// The ranges of a text that must not be logged, in order.
 pub(super) fn marked(text: &str) -> Vec<Range<usize>> {
     let mut places = named(text);
     places.extend(tokens(text));
@@ -15,8 +15,8 @@ pub(super) fn marked(text: &str) -> Vec<Range<usize>> {
     places
 }
 
-/// The values that stand in a text under names such as `password`: of `"password": …` and `\"password\": …` in JSON, of
-/// `'password': …`, and of `password=…` in forms.
+/// The values under names such as `password`: in `"password": …` and `\"password\": …` of JSON, in `'password': …`, and
+/// in `password=…` of forms.
 pub(super) fn named(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn named(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Where a value ends, be it JSON or plain. One that is cut off ends with the text.
+/// The end of a value, quoted or not. A truncated value ends with the text.
 fn value_end(bytes: &[u8], begin: usize) -> usize {
     let opened = skip(bytes, begin, |byte| byte == b'\\');
     match bytes.get(opened) {
@@ -82,14 +82,14 @@ fn value_end(bytes: &[u8], begin: usize) -> usize {
     }
 }
 
-/// Where a string ends that begins here, with the backslashes that its quotes have where it stands in another string.
+/// The end of the string that begins here. Its quotes are preceded by backslashes if it is nested in another string.
 fn string_end(bytes: &[u8], begin: usize) -> usize {
     let opened = skip(bytes, begin, |byte| byte == b'\\');
     let level = opened.saturating_sub(begin);
     let Some(quote) = bytes.get(opened).filter(|byte| matches!(byte, b'"' | b'\'')) else {
         return opened.max(begin.saturating_add(1));
     };
-    // As many more backslashes are one of the string's own.
+    // A quote with at least this many backslashes belongs to the string's content.
     let own = level.saturating_add(1).saturating_mul(2);
     let (mut at, mut backslashes) = (opened.saturating_add(1), 0_usize);
     while let Some(byte) = bytes.get(at) {
@@ -112,7 +112,7 @@ const fn is_part_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// JSON Web Tokens, and what follows `Bearer` and `Basic`.
+/// JSON Web Tokens, and the credentials after `Bearer` and `Basic`.
 fn tokens(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -120,7 +120,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while at < bytes.len() {
         if !bytes.get(at).is_some_and(|byte| is_part_of_token(char::from(*byte))) {
-            // Between a scheme and its word are spaces only.
+            // Only spaces may separate a scheme from its credentials.
             scheme = scheme.filter(|_| bytes.get(at) == Some(&b' '));
             at = at.saturating_add(1);
             continue;
@@ -147,7 +147,7 @@ enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme at the end of a word, such as `Authorization=Bearer`.
+    /// The scheme that a word ends with: `Authorization=Bearer`.
     fn of(word: &str) -> Option<Self> {
         let last = word.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next()?;
         if last.eq_ignore_ascii_case("bearer") {
@@ -160,7 +160,7 @@ impl Scheme {
     }
 }
 
-/// Whether a word is a user's name and password in base64, or is cut off and may be.
+/// Whether a word is a name and a password in base64, or is truncated and may be.
 fn is_basic(word: &str, is_at_end: bool) -> bool {
     let decoded = STANDARD_NO_PAD.decode(word.trim_end_matches('='));
     is_at_end || decoded.is_ok_and(|pair| pair.contains(&b':'))

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::days::{day_of, day_of_file, earlier, folder_of};
 
-/// Reads the call log, and can continue where it stopped.
+/// Reads the call log; can resume where it stopped.
 #[derive(Debug)]
 pub struct LogReader {
     directory: PathBuf,
-    /// Limits it to one application.
+    /// The directory of the only application to be read; `None` for all.
     folder: Option<String>,
     /// The first day that is read.
     from: Option<i64>,
@@ -21,15 +21,15 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// Reads the logs in a directory: those of one application or of all, from the day of a time on.
+    /// Reads the logs in a directory: those of one application or of all, starting with the day of `since`.
     #[must_use]
     pub fn new(directory: PathBuf, application: Option<&str>, since: Option<DateTime>) -> Self {
         let folder = application.map(folder_of);
         Self { directory, folder, from: since.map(day_of), positions: HashMap::new() }
     }
 
-    /// Passes every call written since the last time to `take`, with its application, by day and in the order in which
-    /// the calls ended. Missing files count as empty.
+    /// Passes every call that has been written since the last invocation to `take`, together with its application.
+    /// Calls are ordered by day, and within a file by when they ended. Missing files count as empty.
     ///
     /// # Errors
     /// A file cannot be read, or `take` fails.
@@ -62,7 +62,7 @@ impl LogReader {
         Ok(())
     }
 
-    /// Notes of a file that has given way to a new one that it was read under its former name.
+    /// If a file has been replaced because it was full, carries its reading position over to its new name.
     fn follow_moved(&mut self, path: &Path) {
         let Some(position) = self.positions.get(path).copied() else { return };
         let is_new = fs::metadata(path).is_ok_and(|about| about.len() < position);
@@ -72,7 +72,7 @@ impl LogReader {
         }
     }
 
-    /// The files by day and application, those that have given way before the others.
+    /// The files by day and application. Full files come before those that replaced them.
     fn files(&self) -> io::Result<Vec<(i64, String, PathBuf)>> {
         let mut files = Vec::new();
         let folders = match fs::read_dir(&self.directory) {

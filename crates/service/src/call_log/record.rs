@@ -20,21 +20,21 @@ const MAX_NAME: usize = 128;
 /// The most characters of an error that are logged.
 const MAX_ERROR: usize = 8192;
 
-/// Where standard error says that a line comes from.
+/// The `tracing` target of the lines on standard error.
 const TARGET: &str = "portcullis::functions";
 
-/// What stands in the place of texts in which a password of the caller could not be found.
+/// The replacement for texts that cannot be searched for the caller's passwords.
 const NOT_KEPT: &str = "<not kept: what was sent is too large to be searched for passwords>";
 
-/// What is known before a call.
+/// The data known before a call.
 pub(crate) struct Begun {
     time: DateTime,
     function: String,
     user: String,
     entry: &'static str,
     arguments: Arguments,
-    /// The passwords, tokens and the like in the arguments and the request, so that they are left out where the function
-    /// shows them. Without it there is too much of them, and neither console nor error are kept.
+    /// The passwords and tokens in the arguments and the request, which are removed wherever the function shows them.
+    /// If `None`, there are too many, and neither console output nor errors are kept.
     hidden: Option<Vec<String>>,
 }
 
@@ -128,7 +128,7 @@ impl Record {
         tracing::enabled!(target: TARGET, tracing::Level::INFO)
     }
 
-    /// Tells standard error of it.
+    /// Writes the record to standard error.
     pub(super) fn tell(&self) {
         if !Self::is_told() {
             return;
@@ -154,7 +154,7 @@ impl Record {
         );
     }
 
-    /// Its line in the call log.
+    /// The record as a line of the call log.
     pub(super) fn to_json(&self) -> Value {
         let mut record = Map::new();
         record.insert("time".into(), json!(self.time.try_to_rfc3339_string().unwrap_or_default()));
@@ -179,17 +179,17 @@ impl Record {
     }
 }
 
-/// Whether the arguments of a call are not for logs.
+/// Whether the arguments of a call must not be logged.
 fn hides_arguments(app: &App, call: &Call) -> bool {
     let function = app.functions.iter().find(|function| function.name == call.function);
     let hides = function.is_some_and(|function| {
         function.config.node.get("disable_arg_logs").is_some_and(|node| node.as_bool() != Some(false))
     });
-    // Passwords and tokens stand in what logins get.
+    // The arguments of login functions contain passwords and tokens.
     hides || matches!(call.entry, Entry::Login)
 }
 
-/// Whether arguments are small enough to be logged; it reads no more of them than necessary.
+/// Whether arguments are small enough to be logged. Examines no more of them than necessary.
 fn fits(arguments: &[Bson]) -> bool {
     let mut left = MAX_ARGUMENTS;
     arguments.iter().all(|argument| take(argument, &mut left))

@@ -1,4 +1,4 @@
-//! Redaction of the log.
+//! Removes secrets, passwords and tokens from log entries.
 
 use portcullis::app::Secrets;
 use serde_json::Value;
@@ -9,15 +9,15 @@ use super::patterns::marked;
 /// The replacement for a password or a token.
 const REDACTED: &str = "<redacted>";
 
-/// How many bytes a text has at least that may have been cut off in the midst of a secret: the lines of a console are.
+/// The minimum length of a text that may have been truncated in the middle of a secret, as console lines are.
 const MAYBE_CUT: usize = 500;
 
 /// The shortest prefix of a secret at the end of such a text that is treated as the secret.
 const MIN_PART: usize = 4;
 
-/// The secrets of an application.
+/// Replaces the secrets of an application.
 pub(super) struct Redaction {
-    /// Each with its replacement, longest first, since one may contain another.
+    /// The secrets and their replacements, longest first, since one may contain another.
     secrets: Vec<(String, String)>,
 }
 
@@ -27,7 +27,7 @@ impl Redaction {
         for name in secrets.names() {
             let Some(value) = secrets.get(name).filter(|value| !value.is_empty()) else { continue };
             let place = format!("<secret {name}>");
-            // In its JSON form, if that differs.
+            // Also in JSON notation, if that differs.
             let quoted = Value::from(value).to_string();
             let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
             if inside != value {
@@ -45,7 +45,7 @@ impl Redaction {
         let known = self.secrets.iter().map(|(value, place)| (value.as_str(), place.as_str()));
         let known: Vec<(&str, &str)> = known.chain(hidden.iter().map(|value| (value.as_str(), REDACTED))).collect();
         let mut marked = marked(text).into_iter().peekable();
-        // In a single pass, so that replacements are not searched again.
+        // A single pass, so that replacements are not searched again.
         let mut clean = String::with_capacity(text.len());
         let mut at = 0;
         while let Some((rest, letter)) = text.get(at..).and_then(|rest| Some((rest, rest.chars().next()?))) {
@@ -55,7 +55,7 @@ impl Redaction {
                 }
             };
             while marked.next_if(|range| range.end <= at).is_some() {}
-            // A secret that reaches into what is marked may have led here.
+            // The range may have begun inside a secret that was just replaced.
             if let Some(range) = marked.next_if(|range| range.start <= at) {
                 put(REDACTED);
                 at = range.end;
@@ -94,7 +94,7 @@ impl Redaction {
     }
 }
 
-/// Whether the end of a text is the beginning of a secret, in the midst of which the text was cut off.
+/// Whether a text ends with the beginning of a secret because it was truncated.
 fn is_cut_off(text: &str, rest: &str, value: &str) -> bool {
     text.len() >= MAYBE_CUT && rest.len() >= MIN_PART && rest.len() < value.len() && value.starts_with(rest)
 }

@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::days::{day_of, day_of_file, earlier, file_of, folder_of};
 
-/// How large a file becomes, in bytes, before it gives way; a day has two at most.
+/// The largest size of a file, in bytes. A day has at most two files.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
-/// The most calls that are written together.
+/// The most calls that are written in one batch.
 const BATCH: usize = 256;
 
 pub(super) enum Message {
@@ -24,21 +24,21 @@ pub(super) enum Message {
     Flush(SyncSender<()>),
 }
 
-/// A call of an application.
+/// A log entry.
 pub(super) struct Line {
     pub(super) application: Arc<str>,
-    /// When it began.
+    /// When the call began.
     pub(super) time: DateTime,
-    /// As JSON.
+    /// The record as JSON.
     pub(super) text: String,
 }
 
-/// Writes calls on a thread of its own.
+/// Writes log entries on a thread of its own.
 pub(super) struct Writer {
     directory: PathBuf,
     days: i64,
     dropped: Arc<AtomicU64>,
-    /// The day on which old files were removed last.
+    /// The day on which old files were last removed.
     pruned: i64,
     max_file: u64,
 }
@@ -99,7 +99,8 @@ impl Writer {
         }
     }
 
-    /// Writes to the file of a day. One that is full gives way, in the place of the one that did so before: what is newest is kept.
+    /// Appends to the file of a day. A full file is renamed, replacing the one that was renamed before, so that the
+    /// latest entries are kept.
     fn append(&self, path: &Path, text: &[u8]) -> io::Result<()> {
         if let Some(folder) = path.parent() {
             make(folder)?;
@@ -179,7 +180,7 @@ mod tests {
         read(&mut numbers);
         assert_eq!(numbers, [6, 7, 8, 9]);
         assert_eq!(fs::read_dir(directory.join("shop")).unwrap().count(), 2);
-        // Who follows misses nothing, and is told nothing twice, where a file gives way.
+        // A reader that follows the log neither misses nor repeats an entry when a file is replaced.
         for number in 10..14 {
             writer.append(&path, format!("{{\"number\": {number}}}\n").as_bytes()).unwrap();
             read(&mut numbers);
