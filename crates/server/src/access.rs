@@ -1,5 +1,5 @@
-//! AuthZEN 1.0: other rule engines and gateways ask for decisions about users. They authenticate with a key of the
-//! application.
+//! AuthZEN 1.0: lets other rule engines and gateways ask for decisions about users. They authenticate with an access
+//! key of the application.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ const LISTED: u64 = 100;
 /// The most resources in one reply.
 const MOST_LISTED: u64 = 1000;
 
-/// A key that permits asking for decisions about an application's users.
+/// A key that permits its holder to ask for decisions about an application's users.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
     /// The client app ID.
@@ -38,7 +38,7 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// The key of an application. Only its hash is kept.
+    /// Creates the key of an application. Only its hash is kept.
     pub fn new(app: impl Into<String>, key: &str) -> Self {
         Self { app: app.into(), hash: Sha256::digest(key).into() }
     }
@@ -48,7 +48,7 @@ impl AccessKey {
     }
 }
 
-/// The application whose key a request carries.
+/// The application to which the access key of a request belongs.
 fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, ClientError> {
     let hash = Sha256::digest(bearer(headers)?).into();
     let refused = || ClientError::plain(ErrorClass::Unauthorized, "unauthorized");
@@ -73,7 +73,7 @@ pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: Header
     apart(length, answers(&api, body.as_ref(), &bytes)).await?
 }
 
-/// The answers to the questions of a request, whose body was read from a text.
+/// The decisions about the evaluations in a request body. `text` is what the body was parsed from.
 async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
     let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
     let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
@@ -112,7 +112,7 @@ async fn one_of(evaluator: &mut Evaluator<'_>, asked: &Asked<'_>) -> Result<Eval
     }
 }
 
-/// The decision after which no further evaluations are made; `None` to make all of them.
+/// The decision after which evaluation stops; `None` to make all of them.
 fn semantics(body: Option<&Node>) -> Result<Option<bool>, ClientError> {
     let semantics = body.and_then(|body| body.get("options")).and_then(|options| options.get("evaluations_semantic"));
     match semantics.map(Node::as_str) {
@@ -148,7 +148,7 @@ pub(crate) async fn search_resources(Extract(state): Extract<State>, headers: He
     Ok(json_reply(StatusCode::OK, &json!({ "results": results, "page": { "next_token": next } })))
 }
 
-/// An `_id` as text: its own if it is one, the digits of an `ObjectId`, extended JSON of any other.
+/// An `_id` as text: a string as it is, an `ObjectId` as hexadecimal digits, anything else as extended JSON.
 fn shown(id: &bson::Bson) -> String {
     match id {
         bson::Bson::String(text) => text.clone(),
@@ -157,7 +157,7 @@ fn shown(id: &bson::Bson) -> String {
     }
 }
 
-/// The addresses of the endpoints.
+/// The configuration document, with the URLs of the endpoints.
 pub(crate) async fn configuration(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -174,11 +174,11 @@ pub(crate) async fn configuration(
     Ok(json_reply(StatusCode::OK, &body))
 }
 
-/// An evaluation, with defaults from the request for the parts that it lacks.
+/// An evaluation. Parts that it lacks are taken from the request as a whole.
 struct Asked<'a> {
     own: Option<&'a Node>,
     shared: Option<&'a Node>,
-    /// The body that both were read from.
+    /// The text that both were parsed from.
     text: &'a [u8],
 }
 
@@ -200,7 +200,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The properties of the subject are ignored: the stores determine who the user is.
+    /// The question. Properties of the subject are ignored: the stores determine who the user is.
     fn question(&self) -> Result<Question<'a>, ClientError> {
         let resource = self.part("resource");
         let document = resource.and_then(|resource| resource.get("properties"));

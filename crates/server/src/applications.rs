@@ -14,7 +14,7 @@ use crate::rate_limits::{Attempt, Limits, RateLimits};
 use crate::reply::Failure;
 use crate::streams::Streams;
 
-/// The applications that are served together.
+/// The applications that are served together, with the state of the server. Cheap to clone.
 #[derive(Clone)]
 pub struct State(Arc<Inner>);
 
@@ -31,7 +31,7 @@ struct Inner {
 /// Options of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The address under which clients reach the server, `https://example.com`; by default, the one to which they sent
+    /// The address under which clients reach the server: `https://example.com`. By default, the one to which they sent
     /// their request.
     pub public_url: Option<String>,
     /// Whether the server itself speaks TLS.
@@ -40,20 +40,21 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// The limits on login attempts; `None` for no limits.
     pub rate_limits: Option<RateLimits>,
-    /// The keys that permit asking for decisions about users; without any, those paths do not exist.
+    /// The keys that permit asking for decisions about users. If empty, the paths for that do not exist.
     pub access_keys: Vec<AccessKey>,
-    /// Whether callers of endpoints see why a function failed, for development. By default only the log has it.
+    /// Whether callers of endpoints see why a function failed, for development. By default, only the log contains the
+    /// reason.
     pub shows_function_errors: bool,
 }
 
 pub(crate) struct Application {
     pub(crate) api: Arc<ClientApi>,
-    /// The origins from which browsers may send requests; `None` if all may.
+    /// The origins from which browsers may send requests; `None` for all.
     pub(crate) origins: Option<Vec<String>>,
 }
 
 impl State {
-    /// These applications.
+    /// Serves these applications.
     #[must_use]
     pub fn new(applications: Vec<ClientApi>, options: Options) -> Self {
         let public_url = options.public_url.map(|url| url.trim_end_matches('/').to_owned());
@@ -87,7 +88,7 @@ impl State {
         &self.0.requests
     }
 
-    /// What limits the work that is done to its end.
+    /// Limits the work that continues even if its client disconnects.
     pub(crate) fn under_way(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.under_way)
     }
@@ -96,7 +97,7 @@ impl State {
         &self.0.streams
     }
 
-    /// Counts an attempt of a client, if attempts are limited.
+    /// Counts an attempt of a client, if attempts are limited; an error if it exceeds a limit.
     pub(crate) fn check(&self, app: &str, client: &Client, attempt: Attempt<'_>) -> Result<(), Failure> {
         let Some(limits) = &self.0.limits else { return Ok(()) };
         let checked = limits.check(app, client.network(), attempt);
@@ -129,7 +130,7 @@ impl State {
         Ok(Arc::clone(&self.find(id).ok_or_else(unknown)?.api))
     }
 
-    /// The application that a token claims to be for. The application itself verifies that.
+    /// The application that an unverified token claims to be for. The application itself verifies the token.
     pub(crate) fn api_of(&self, token: &str) -> Result<Arc<ClientApi>, ClientError> {
         let id = ClientApi::application_of(token);
         let application = id.and_then(|id| self.find(&id));
@@ -144,8 +145,8 @@ fn by_id(applications: Vec<ClientApi>) -> HashMap<String, Arc<Application>> {
     applications.into_iter().map(with_id).collect()
 }
 
-/// `allowed_request_origins` of an application's own file. An empty list allows all. A malformed list allows only the
-/// valid origins in it.
+/// `allowed_request_origins` in the application's own configuration file. An empty list allows all origins. If the list
+/// is malformed, only its valid entries are allowed.
 fn origins(api: &ClientApi) -> Option<Vec<String>> {
     let node = &api.app().config.present()?.node;
     let security = node.get("security").and_then(|security| security.get("allowed_request_origins"));

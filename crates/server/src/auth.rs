@@ -12,7 +12,7 @@ use crate::reply::{Reply, empty, json_reply};
 use crate::request::{bearer, large_body};
 use crate::to_the_end::to_the_end;
 
-/// The most bytes of a login payload without a third-party token.
+/// The largest login payload, in bytes, unless it contains a third-party token.
 const SMALL: usize = 16 * 1024;
 
 pub(crate) async fn log_in(
@@ -25,7 +25,7 @@ pub(crate) async fn log_in(
 ) -> Reply {
     let api = state.api(&app)?;
     if bytes.len() > SMALL {
-        // Reading it takes work, so it counts as an attempt before an account is known.
+        // Parsing it takes work, so it counts as an attempt before the account is known.
         state.check(&app, &client, Attempt::Redeem)?;
     }
     let payload = large_body(bytes).await?;

@@ -1,10 +1,10 @@
-//! Canonical extended JSON, written without a tree of JSON values in between.
+//! Writes canonical extended JSON directly, without building a tree of JSON values.
 
 use std::fmt::Write as _;
 
 use bson::{Bson, Document};
 
-/// A value as canonical extended JSON, as [`Bson::into_canonical_extjson`] has it.
+/// A value as canonical extended JSON, equal to the output of [`Bson::into_canonical_extjson`].
 pub(crate) fn canonical(value: &Bson) -> String {
     let mut text = String::with_capacity(256);
     write(value, &mut text);
@@ -12,7 +12,7 @@ pub(crate) fn canonical(value: &Bson) -> String {
 }
 
 fn write(value: &Bson, text: &mut String) {
-    // Writing to a `String` does not fail.
+    // Writing to a `String` cannot fail.
     let _ = match value {
         Bson::Null => text.write_str("null"),
         Bson::Boolean(value) => write!(text, "{value}"),
@@ -61,7 +61,7 @@ fn array(values: &[Bson], text: &mut String) {
 }
 
 fn string(value: &str, text: &mut String) {
-    // Most texts have nothing to escape.
+    // Most strings need no escaping.
     if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
         text.push('"');
         text.push_str(value);

@@ -1,4 +1,4 @@
-//! Cross-origin requests from browsers: tokens are in headers, so no cookies are at risk.
+//! Cross-origin requests from browsers. Tokens are sent in headers, so no cookies are at risk.
 
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -47,13 +47,13 @@ fn share(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Whether the application that a request names allows an origin. A request that names none is checked by its token
-/// later.
+/// Whether an origin is allowed by the application that the path names or, failing that, the token. A request with
+/// neither, such as a preflight request, is allowed: the actual request is checked by its token.
 fn is_allowed(state: &State, request: &Request, origin: &HeaderValue) -> bool {
     let path = request.uri().path();
     let named = path.strip_prefix("/api/client/v2.0/app/").or_else(|| path.strip_prefix("/app/"));
     let named = named.and_then(|rest| rest.split('/').next());
-    // As the routes read it.
+    // Decoded in the same way as by the routes.
     let named = named.map(|named| percent_decode_str(named).decode_utf8_lossy().into_owned());
     let id = named.or_else(|| bearer(request.headers()).ok().and_then(ClientApi::application_of));
     let Some(application) = id.and_then(|id| state.find(&id)) else { return true };

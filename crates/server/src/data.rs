@@ -18,7 +18,7 @@ use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{bearer, body, large_body, seen};
 use crate::streams::Opened;
 
-/// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
+/// Calls a function or an action of a data source. The response is its result in canonical extended JSON.
 pub(crate) async fn call(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -42,12 +42,12 @@ pub(crate) async fn call(
     Ok(Compressible::mark(json_text(StatusCode::OK, apart(length, work).await??)))
 }
 
-/// Clients know a body that cannot be read by the text of a call that is none.
+/// For a body that cannot be parsed, clients expect the error of an invalid call.
 fn not_a_call(error: ClientError) -> ClientError {
     if error.code == Some(ErrorCode::BadRequest) { ClientError::invalid_call() } else { error }
 }
 
-/// Watches a collection: the call is in the query, since such requests have no body.
+/// Watches a collection. The call is in the query, since such requests have no body.
 pub(crate) async fn stream(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -74,7 +74,7 @@ pub(crate) async fn stream(
         return Err(Failure::after(error, BUSY));
     };
     let items = api.watch(token, &call).await?;
-    // Older clients first ask whether a stream could be opened.
+    // Older clients first check whether a stream can be opened.
     if parameter(["stitch_validate"; 2]) == Some("true") {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
@@ -90,10 +90,10 @@ pub(crate) async fn stream(
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
-/// When a client that could not open a stream may retry.
+/// When a client that could not open a stream should retry.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// A stream that is being sent.
+/// The state of a response that streams changes.
 struct Stream {
     items: mpsc::Receiver<StreamItem>,
     stopping: watch::Receiver<bool>,
@@ -137,10 +137,10 @@ impl Drop for Stream {
     }
 }
 
-/// Keeps a connection open.
+/// A comment of server-sent events, which keeps the connection open.
 const COMMENT: &str = ":\n\n";
 
-/// An item as a server-sent event. In its data, line ends and the escape character are escaped.
+/// An item as a server-sent event. In the data, line breaks and the escape character are escaped.
 fn written(item: &StreamItem) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
     match item {

@@ -11,7 +11,7 @@ use crate::reply::{Compressible, Reply, http_reply};
 use crate::request::large_body;
 use crate::tries::PasswordTries;
 
-/// An action of the Data API.
+/// Handles an action of the Data API.
 pub(crate) async fn act(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,

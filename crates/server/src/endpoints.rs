@@ -11,7 +11,7 @@ use crate::peer::Client;
 use crate::reply::{Reply, http_reply};
 use crate::tries::PasswordTries;
 
-/// An endpoint whose route is `/`.
+/// Handles requests to the endpoint with the route `/`.
 pub(crate) async fn at_root(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -22,7 +22,7 @@ pub(crate) async fn at_root(
     endpoint(&state, &client, &app, &parts, "/".to_owned(), &bytes).await
 }
 
-/// An endpoint with another route.
+/// Handles requests to endpoints with any other route.
 pub(crate) async fn at_route(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -41,7 +41,7 @@ async fn endpoint(state: &State, client: &Client, app: &str, parts: &Parts, rout
     answered(state, &tries, answer)
 }
 
-/// An incoming webhook of an older application.
+/// Handles requests to an incoming webhook of an older application.
 pub(crate) async fn webhook(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
@@ -57,7 +57,8 @@ pub(crate) async fn webhook(
     answered(&state, &tries, answer)
 }
 
-/// The response, or the error; for developers, including the details that otherwise only go to the log.
+/// The response, or the error. If configured for development, the error includes the details that otherwise go only to
+/// the log.
 fn answered(state: &State, tries: &PasswordTries<'_>, answer: Result<HttpReply, ClientError>) -> Reply {
     let shows = state.options().shows_function_errors;
     let answer = answer.map_err(|error| match error {

@@ -4,7 +4,7 @@ use portcullis_service::client::{Incoming, Tries};
 
 use crate::peer::Client;
 
-/// A request as endpoints and the Data API see it. `route` is the path after the application's address.
+/// A request in the form that endpoints and the Data API take. `route` is the path after the application's address.
 pub(crate) fn incoming<'b>(
     parts: &Parts,
     client: &Client,

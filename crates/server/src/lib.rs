@@ -1,5 +1,5 @@
-//! The client API of App Services over HTTP, so that unchanged client SDKs log in, read their custom data and reach their collections.
-//! The paths, bodies, texts and codes are those of the original service; the meaning is in
+//! Serves the client API of App Services over HTTP, so that unchanged client SDKs can log in, read custom data and access
+//! collections. Paths, bodies, error texts and codes are those of App Services. What requests do is implemented in
 //! [`portcullis_service::client`].
 //!
 //! ```no_run
@@ -55,24 +55,24 @@ pub use metrics::{metrics, serve_metrics};
 pub use rate_limits::RateLimits;
 pub use tls::{Tls, TlsError};
 
-/// How large the body of a call may be, in bytes.
+/// The largest body of a call, in bytes.
 ///
 /// Source: the limits of App Services, for arguments, headers and body together.
 pub const MAX_BODY: usize = 18 * 1024 * 1024;
 
-/// The largest body of a request to an endpoint, in bytes. Functions get it unchanged.
+/// The largest body of a request to an endpoint, in bytes. Functions receive it unchanged.
 pub const MAX_REQUEST: usize = MAX_BODY;
 
-/// The largest body of any other request, in bytes. A third-party token has at most a million characters.
+/// The largest body of any other request, in bytes. Third-party tokens have at most a million characters.
 const MAX_OTHER_BODY: usize = 1_200_000;
 
 /// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The longest pause while a body is received.
+/// The longest pause between two parts of a request body.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// The routes of the client API for the applications of a state.
+/// The router of the server, with the routes for all applications.
 pub fn app(state: State) -> Router {
     let routes = application_routes("/api/client/v2.0/app/{app}", &state).merge(user_routes("/api/client/v2.0/auth"));
     let routes = routes.merge(endpoint_routes("/app/{app}/endpoint"));
@@ -91,7 +91,7 @@ pub fn app(state: State) -> Router {
         .route("/groups/{group}/apps/{app}/logs", get(observe::log_of_request))
         .with_state(state.clone())
         .fallback_service(routes)
-        // The first is the outermost. As one layer they are boxed once, not each.
+        // The first layer is the outermost. As a single layer they are boxed only once.
         .layer((
             from_fn_with_state(state.clone(), observe::observe),
             from_fn_with_state(state, cors::answer),
@@ -102,7 +102,7 @@ pub fn app(state: State) -> Router {
         ))
 }
 
-/// The routes that name an application.
+/// The routes whose path names the application.
 fn application_routes(at: &str, state: &State) -> Router<State> {
     let large = from_fn_with_state(state.clone(), request::bound_body);
 
@@ -160,7 +160,7 @@ fn access_routes() -> Router<State> {
         .route("/access/v1/search/resource", post(access::search_resources))
 }
 
-/// The routes whose token names the application.
+/// The routes on which the token names the application.
 fn user_routes(at: &str) -> Router<State> {
     let path = |rest: &str| format!("{at}{rest}");
     Router::new()

@@ -1,4 +1,4 @@
-//! Connections: how many, how slow, in TLS or not, and how they end.
+//! Accepts connections, with or without TLS; limits their number and how slow they may be; shuts them down.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,10 +22,10 @@ use crate::peer::{Client, Peer};
 use crate::streams::{Open, Opened};
 use crate::tls::Tls;
 
-/// How long the server waits for requests that have begun when it shuts down.
+/// How long requests that have begun may take to finish when the server shuts down.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to send the head of a request, also between two requests, and for the TLS handshake.
+/// The time limit for the head of a request, which includes idle time between requests, and for the TLS handshake.
 const HEAD: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, in bytes. Some clients send their token in the URL.
@@ -37,8 +37,8 @@ const HEADERS: usize = 100;
 /// The most open connections.
 const CONNECTIONS: usize = 25_000;
 
-/// The most open connections from one network. Behind a proxy, all come from its address, so a trusted proxy has no
-/// limit.
+/// The most open connections from one network. All connections of a proxy come from its address, so trusted proxies are
+/// not limited.
 const CONNECTIONS_OF_NETWORK: usize = 1_000;
 
 /// Serves until `stop` completes. Then no more connections are accepted, streams end with an event, and requests that
@@ -65,7 +65,7 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // For example too many open files, which passes when other connections end.
+                // For example, too many open files, which passes when other connections end.
                 tracing::error!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -84,12 +84,13 @@ pub async fn serve(
         renewal.abort();
     }
     state.streams().stop();
-    // Connections that are still open then are aborted.
+    // Connections that are still open after that are aborted.
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     Ok(())
 }
 
-/// What connections are counted by; a trusted proxy acts for many clients.
+/// The address by which connections are counted. A trusted proxy acts for many clients, so it counts as loopback, which
+/// has no limit.
 fn network(state: &State, peer: SocketAddr) -> std::net::IpAddr {
     let address = peer.ip().to_canonical();
     if state.options().trusted_proxies.iter().any(|network| network.contains(&address)) {
@@ -111,7 +112,7 @@ impl Connection {
         match tls {
             None => self.answer(stream, watcher).await,
             Some(tls) => {
-                // A failed handshake of a stranger is not worth logging.
+                // Failed handshakes of strangers are not worth logging.
                 if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, tls.acceptor().accept(stream)).await {
                     self.answer(stream, watcher).await;
                 }
@@ -134,7 +135,7 @@ impl Connection {
             .max_headers(HEADERS)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         state.metrics().connections.inc();
-        // A client that disconnects, or does not speak HTTP, is not worth logging.
+        // Clients that disconnect or do not speak HTTP are not worth logging.
         let _ = watcher.watch(connection).await;
         state.metrics().connections.dec();
         drop(opened);

@@ -7,7 +7,7 @@ use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
 use crate::request::{base, host};
 
-/// The address of an application, which clients request before anything else.
+/// Returns the address of an application, which clients request before anything else.
 pub(crate) async fn location(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,

@@ -1,4 +1,4 @@
-//! Counts and times for Prometheus.
+//! Metrics for Prometheus.
 
 use std::io;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::applications::State;
 
-/// The labels of a request. Each has a small, fixed set of values, so clients cannot create new ones.
+/// The labels of a request. Each has a small, fixed set of values, so that clients cannot create new time series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     method: &'static str,
@@ -47,7 +47,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
 }
 
-/// The bounds of the times of requests, in seconds.
+/// The buckets of the duration of requests, in seconds.
 fn times() -> Histogram {
     Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0])
 }
@@ -84,13 +84,13 @@ impl Metrics {
 
     fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a `String` does not fail.
+        // Writing to a `String` cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
 }
 
-/// `GET /metrics`, for a listener that clients do not reach.
+/// The router for `GET /metrics`, for a listener that clients cannot reach.
 pub fn metrics(state: State) -> Router {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Router::new().route(

@@ -1,4 +1,5 @@
-//! Middleware around every request: assigns its id, determines the client, logs and counts it, and writes error bodies.
+//! The outermost middleware: assigns the request ID, determines the client, logs and counts the request, and writes
+//! error bodies.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +16,15 @@ use crate::peer::{Client, Peer};
 use crate::reply::{Failure, error_body, json_reply};
 use crate::request::{base, host, take_one_slash};
 
-/// The most concurrent requests, not counting streams. The original service had the same limit.
+/// The most concurrent requests, not counting streams; the same limit as that of App Services.
 pub(crate) const AT_ONCE: usize = 10_000;
 
 /// The pattern of the route that matched, stored in the response extensions for the outer middleware.
 #[derive(Clone)]
 struct Route(MatchedPath);
 
-/// Marks a reply that an application wrote itself: its status says nothing about the server, and its body is sent as it is.
+/// Marks a response that an application wrote itself: its status says nothing about the server, and its body is sent
+/// unchanged.
 #[derive(Clone, Copy)]
 pub(crate) struct AsIs;
 
@@ -56,7 +58,7 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     let took = begun.elapsed();
     state.metrics().answered(method_name(&method), route, status.as_u16(), took);
     let code = failure.as_ref().and_then(|failure| failure.error.code).map(ErrorCode::name);
-    // What a function threw may repeat what it was sent: the log of functions tells it, without passwords.
+    // The error may repeat what was sent to the function; the call log contains it without passwords.
     let is_of_function = |error: &ClientError| error.code == Some(ErrorCode::FunctionExecutionError);
     let private = failure.as_ref().filter(|failure| !is_of_function(&failure.error));
     let private = private.and_then(|failure| failure.error.private.as_deref());
@@ -81,8 +83,8 @@ fn is_json(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
 }
 
-/// An error as JSON, since clients read nothing else, including errors that do not come from the routes, such as a body
-/// that is too large.
+/// Writes an error as JSON, the only format that clients read. This includes errors that do not come from the routes,
+/// such as that of a body which is too large.
 fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response {
     let status = response.status();
     let body = match failure {
@@ -91,7 +93,7 @@ fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response 
     };
     let mut written = json_reply(status, &body);
     let kept = response.headers().iter().filter(|(name, _)| {
-        // Headers that describe the body that is replaced.
+        // These headers describe the body that is replaced.
         !matches!(**name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
     });
     for (name, value) in kept {
@@ -104,7 +106,7 @@ fn standard_text(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("failed").to_lowercase()
 }
 
-/// Known methods only, since a client can send any name.
+/// The label for a method. Only known methods have their own, since a client can send any name.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -118,14 +120,14 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// The link to a request's log, in the form of the original service, from which clients extract the request id.
+/// The link to a request's log, in the format of App Services, from which clients extract the request ID.
 fn link(base: &str, path: &str, id: &str) -> String {
     let app = path.split("/app/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("");
     let app: String = Sha256::digest(app).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("{base}/groups/000000000000000000000000/apps/{app}/logs?co_id={id}")
 }
 
-/// The page that such a link leads to.
+/// The page to which such a link leads.
 pub(crate) async fn log_of_request() -> &'static str {
     "Look for the id at the end of this address in the log of the server.\n"
 }

@@ -1,5 +1,5 @@
-//! Registration, confirmation and reset. These requests need no token; if there is one, it is ignored. They never
-//! answer 401, because clients would then refresh their token and repeat the request.
+//! Registration, confirmation and password reset. These requests need no token and ignore one that is sent. They never
+//! respond with 401, because clients would then refresh their token and repeat the request.
 
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State as Extract};
@@ -14,7 +14,7 @@ use crate::reply::{Reply, empty};
 use crate::request::{array, body, text};
 use crate::to_the_end::to_the_end;
 
-/// A text of a body, for work that outlasts the request.
+/// An owned string from a body, for work that may outlive the request.
 fn owned(body: Option<&Node>, name: &str) -> Result<String, ClientError> {
     text(body, name).map(str::to_owned)
 }
@@ -45,7 +45,7 @@ pub(crate) async fn confirm(
     Ok(empty(StatusCode::OK))
 }
 
-/// What a mail brought. What is not there is a token that nobody has.
+/// The token and its ID, as a link in a mail contains them. If one is missing, it is empty, which no valid token is.
 fn tokens(body: Option<&Node>) -> (String, String) {
     let token = |name: &str| body.and_then(|body| body.get(name)?.as_str()).unwrap_or_default().to_owned();
     (token("token"), token("tokenId"))

@@ -1,4 +1,4 @@
-//! The sender of a request: the other end of the connection, or the client that a trusted proxy names.
+//! Determines the sender of a request: the other end of the connection, or the client that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,7 +21,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Reads forwarded headers only from configured proxies: anyone else can put anything into them.
+    /// Determines the client. Forwarded headers count only if they come from configured proxies: anyone else could
+    /// forge them.
     pub(crate) fn of(peer: Option<Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Self {
         let peer = canonical(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Peer(address)| address));
         let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
@@ -36,7 +37,8 @@ impl Client {
         };
         let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let named: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-        // Each proxy appends the address that it saw. Entries left of the first untrusted address are supplied by the client.
+        // Each proxy appends the address that it saw. Entries to the left of the first untrusted address may be forged
+        // by the client.
         let mut address = peer;
         for name in named.iter().rev() {
             let Some(next) = parse(name) else { break };
@@ -48,7 +50,7 @@ impl Client {
         Self { address, scheme, host: text("x-forwarded-host").map(str::to_owned) }
     }
 
-    /// What limits are counted by: an IPv4 address, or the IPv6 network of a single customer.
+    /// The address by which clients are counted: an IPv4 address, or the IPv6 network that a single customer has.
     pub(crate) fn network(&self) -> IpAddr {
         match self.address {
             IpAddr::V4(_) => self.address,
@@ -60,7 +62,7 @@ impl Client {
     }
 }
 
-/// An address with or without a port.
+/// Parses an address with or without a port.
 fn parse(name: &str) -> Option<IpAddr> {
     let plain = name.parse::<IpAddr>().ok();
     let bracketed = || name.strip_prefix('[')?.split(']').next()?.parse().ok();
@@ -68,7 +70,7 @@ fn parse(name: &str) -> Option<IpAddr> {
     plain.or_else(with_port).or_else(bracketed).map(canonical)
 }
 
-/// An IPv4 address that is written as IPv6 counts as the IPv4 address.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }

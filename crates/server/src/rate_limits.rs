@@ -15,8 +15,8 @@ use portcullis_service::client::{ClientError, ErrorClass};
 
 use crate::reply::Failure;
 
-/// The limits within a quarter of an hour. Attempts are counted by client address, and by address and account together:
-/// nobody can use up the attempts of an account from elsewhere and so lock its user out.
+/// The limits within 15 minutes. Attempts are counted by client address, and by address and account together: using up
+/// the attempts of an account from one address does not lock out its user elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
     /// Logins of one account from one address.
@@ -27,7 +27,7 @@ pub struct RateLimits {
     pub registrations: NonZeroU32,
     /// Mails and calls of password functions for one account from one address.
     pub mails: NonZeroU32,
-    /// Mails to one account, from any address. The latest mail is valid, so its recipient is not locked out.
+    /// Mails to one account, from any address. The latest mail remains valid, so its recipient is not locked out.
     pub mails_of_account: NonZeroU32,
 }
 
@@ -50,7 +50,7 @@ const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// The number of attempts after which expired entries are removed.
 const SWEEP: u32 = 4096;
 
-/// The most passwords that are remembered as correct, as hashes.
+/// The most correct passwords that are remembered, as hashes.
 const MAX_RIGHT: usize = 65_536;
 
 /// An attempt of a client.
@@ -77,7 +77,7 @@ pub(crate) struct Limits {
     /// Keys are stored as hashes that outsiders cannot predict.
     hasher: RandomState,
     tries: AtomicU32,
-    /// When passwords sent with single requests were correct, by account and address.
+    /// When each password that was sent with a single request was last correct, by account, address and password.
     right: Mutex<HashMap<u64, Instant>>,
 }
 
@@ -100,8 +100,8 @@ impl Limits {
         }
     }
 
-    /// Counts an attempt with a password that is sent with a single request, as in the Data API, unless the same
-    /// password was correct from the same address a while ago: then nobody is guessing.
+    /// Counts an attempt with a password that is sent with a single request, as in the Data API. If the same password
+    /// was recently correct from the same address, the attempt is not counted, since nobody is guessing.
     pub(crate) fn check_password(
         &self,
         app: &str,
@@ -116,21 +116,21 @@ impl Limits {
         if is_known { Ok(()) } else { self.check(app, network, Attempt::LogIn(Some(account))) }
     }
 
-    /// Records that a password was correct.
+    /// Remembers that a password was correct.
     pub(crate) fn password_was_right(&self, app: &str, network: IpAddr, account: &str, password: &str) {
         let key = self.hasher.hash_one((app, network, account, password));
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
         if right.len() >= MAX_RIGHT {
             right.retain(|_, at| at.elapsed() < WINDOW);
         }
-        // Entries that are dropped here count as attempts again.
+        // Attempts with passwords that are forgotten here count again.
         if right.len() >= MAX_RIGHT {
             right.clear();
         }
         right.insert(key, Instant::now());
     }
 
-    /// Counts an attempt in an application from a network.
+    /// Counts an attempt in an application from a network; an error if it exceeds a limit.
     pub(crate) fn check(&self, app: &str, network: IpAddr, attempt: Attempt<'_>) -> Result<(), Failure> {
         self.sweep();
         let from = self.hasher.hash_one(network);
@@ -180,7 +180,7 @@ mod tests {
         let let_through = (0..50).filter(|_| log_in(attacker).is_ok()).count();
         assert_eq!(let_through, 10);
         assert!(log_in(victim).is_ok());
-        // Others at the attacker's address may log in too, until the limit of the address is used up.
+        // Others at the attacker's address may log in until the limit of that address is used up.
         assert!(limits.check("app", attacker, Attempt::LogIn(Some("ann@example.com"))).is_ok());
         assert!(limits.check("other", attacker, Attempt::LogIn(Some("ken@example.com"))).is_ok());
     }
@@ -202,7 +202,7 @@ mod tests {
         assert!(ask(ken, "right"));
         limits.password_was_right("app", ken, "ken@example.com", "right");
         assert!((0..1000).all(|_| ask(ken, "right")));
-        // Neither a wrong password from there nor the correct one from elsewhere is known.
+        // Neither a wrong password from that address nor the correct one from another is remembered.
         assert!((0..100).filter(|_| ask(ken, "wrong")).count() < 10);
         assert_eq!((0..100).filter(|_| ask(eve, "right")).count(), 10);
         assert!(ask(ken, "right"));

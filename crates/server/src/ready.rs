@@ -10,12 +10,12 @@ use crate::reply::{Reply, empty};
 /// How long the stores may take to respond.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The process responds.
+/// Responds as long as the process runs.
 pub(crate) async fn health() -> StatusCode {
     StatusCode::OK
 }
 
-/// The stores of every application respond as well.
+/// Responds with success if the stores of every application respond, too.
 pub(crate) async fn ready(Extract(state): Extract<State>) -> Reply {
     let asked = async {
         for application in state.all() {

@@ -1,5 +1,5 @@
-//! Writes replies. Clients compare the content type of JSON replies for equality, and treat an empty reply as no value
-//! only if it has no content type at all.
+//! Writes responses. Clients compare the content type of JSON responses for equality, and take an empty response for a
+//! missing value only if it has no content type at all.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -14,36 +14,37 @@ use serde_json::{Value, json};
 
 use crate::observe::AsIs;
 
-/// A JSON reply.
+/// A JSON response.
 pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
     json_text(status, body.to_string())
 }
 
-/// A reply whose JSON is written.
+/// A response whose JSON is already serialized.
 pub(crate) fn json_text(status: StatusCode, body: String) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (status, [kind], body).into_response()
 }
 
-/// Marks a reply that may be compressed. Those to logins and of keys hold secrets beside what a client sent, and those of
-/// endpoints may: how small such a reply becomes would tell how much of the secret was guessed.
+/// Marks a response that may be compressed. Responses to logins and about keys contain secrets next to data from the
+/// client, and those of endpoints may: the size of such a response, once compressed, would reveal how much of the
+/// secret a client has guessed.
 #[derive(Clone, Copy)]
 pub(crate) struct Compressible;
 
 impl Compressible {
-    /// Marks a reply.
+    /// Adds the mark to a response.
     pub(crate) fn mark(mut response: Response) -> Response {
         response.extensions_mut().insert(Self);
         response
     }
 }
 
-/// Which replies are compressed: of those that may be, what is large enough to gain by it.
+/// Whether a response is compressed: if it is successful and marked. A minimum size is checked separately.
 pub(crate) fn is_compressed(status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
     status.is_success() && extensions.get::<Compressible>().is_some()
 }
 
-/// A reply without a body.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
     status.into_response()
 }
@@ -52,8 +53,8 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 const CONNECTION: [HeaderName; 5] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE, header::TRAILER];
 
-/// The response of an endpoint or the Data API. Invalid headers are dropped; a status that does not complete a request
-/// is an error.
+/// The response of an endpoint or the Data API. Invalid headers are dropped. A status that is invalid or does not
+/// complete a request is an error.
 pub(crate) fn http_reply(reply: HttpReply) -> Response {
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| !status.is_informational());
     let Some(status) = status else {
@@ -77,7 +78,7 @@ pub(crate) fn http_reply(reply: HttpReply) -> Response {
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Arc<ClientError>,
-    /// In how many seconds the client may try again.
+    /// In how many seconds the client may retry.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -93,11 +94,11 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// How a request ends.
+/// The result of handling a request.
 pub(crate) type Reply = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
-    /// The status; the body is written later, when the request id is known.
+    /// Sets the status. The body is written later, when the request ID is known.
     fn into_response(self) -> Response {
         let status = match self.error.class {
             ErrorClass::BadRequest => StatusCode::BAD_REQUEST,
@@ -119,7 +120,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The body of an error. `link` leads to the log of its request.
+/// The body of an error. `link` leads to the log of the request.
 pub(crate) fn error_body(message: &str, code: Option<ErrorCode>, link: &str) -> Value {
     let mut body = json!({ "error": message });
     if let Value::Object(members) = &mut body {
@@ -139,7 +140,7 @@ pub(crate) async fn unknown_path() -> Response {
     plain(StatusCode::NOT_FOUND)
 }
 
-/// An error that its status fully describes.
+/// An error that its status describes completely.
 fn plain(status: StatusCode) -> Response {
     status.into_response()
 }
@@ -162,7 +163,7 @@ pub(crate) async fn no_sync() -> Response {
     not_served("device sync is not served")
 }
 
-/// A request that ended in a panic; the client gets no details.
+/// The response to a request whose handler panicked; the client receives no details.
 pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure::from(ClientError::internal("a request panicked")).into_response()
 }

@@ -23,7 +23,7 @@ use crate::reply::Failure;
 use crate::streams::Open;
 use crate::{MAX_BODY, MAX_REQUEST};
 
-/// Treats several slashes at the beginning of a path as one: they come from base addresses that end in a slash.
+/// Replaces several slashes at the beginning of a path by one: they come from base URLs that end with a slash.
 pub(crate) fn take_one_slash(request: &mut HttpRequest) {
     let uri = request.uri();
     if uri.path().starts_with("//") {
@@ -34,7 +34,7 @@ pub(crate) fn take_one_slash(request: &mut HttpRequest) {
     }
 }
 
-/// The token of a request.
+/// The bearer token of a request.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
@@ -45,10 +45,10 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     }
 }
 
-/// Large bodies are read beside the threads that answer requests, a few at a time.
+/// Large bodies are parsed on threads other than those that handle requests, a few at a time.
 static READERS: Semaphore = Semaphore::const_new(2);
 
-/// As [`body`], for bodies that may be large.
+/// Like [`body`], for bodies that may be large.
 pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError> {
     if bytes.len() <= LARGE {
         return body(&bytes);
@@ -57,8 +57,8 @@ pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError
     tokio::task::spawn_blocking(move || body(&bytes)).await.map_err(ClientError::internal)?
 }
 
-/// The memory for large bodies and the values parsed from them, in MiB, separately for users and for strangers, so that
-/// strangers cannot take it from users.
+/// The memory for large bodies and the values parsed from them, in MiB. Authenticated users and strangers have separate
+/// budgets, so that strangers cannot use up that of users.
 const HELD: usize = 256;
 
 static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
@@ -73,14 +73,14 @@ const UPLOAD: Duration = Duration::from_secs(60);
 /// How long to wait for memory for more of a large body.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// The length of a request's body. If unknown, it may be as large as the limit.
+/// The length of a request's body. If it is unknown, the largest permitted length is assumed.
 fn length(request: &HttpRequest, allowed: usize) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     length.unwrap_or(if request.body().is_end_stream() { 0 } else { allowed })
 }
 
-/// Reads a large body only from the bearer of a valid token, and only if there is memory for it, which is held until
-/// the reply is ready.
+/// Reads a large body only from the bearer of a valid token, and only if there is memory for it. The memory stays
+/// reserved until the response is ready.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_BODY) <= LARGE {
         return next.run(request).await;
@@ -96,7 +96,7 @@ pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequ
     with_room(&ROOM, MAX_BODY, request, next).await
 }
 
-/// Reads a large body from anyone, since endpoints need it to authenticate its sender, if there is memory for it.
+/// Reads a large body from anyone, since endpoints need it to authenticate the sender, if there is memory for it.
 pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_REQUEST) <= LARGE {
         return next.run(request).await;
@@ -119,8 +119,8 @@ async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, 
     }
 }
 
-/// Acquires memory as the body arrives, so that a slow sender holds only what it has sent, and then memory for the
-/// parsed values.
+/// Reserves memory as the body arrives, so that a slow sender holds only as much as it has sent, and then memory for
+/// the parsed values.
 async fn read_with_room(
     room: &Arc<Semaphore>,
     allowed: usize,
@@ -142,7 +142,7 @@ async fn read_with_room(
     Ok((Bytes::from(bytes), held))
 }
 
-/// Acquires the missing memory.
+/// Reserves more memory, up to this total.
 async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebibytes: usize) -> Result<(), Response> {
     while held.len() < mebibytes.min(HELD) {
         match tokio::time::timeout(WAIT, Arc::clone(room).acquire_owned()).await {
@@ -156,13 +156,13 @@ async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebib
     Ok(())
 }
 
-/// The number of JSON values that count as a MiB: each takes half a KiB while it is parsed.
+/// The number of JSON values that are charged as one MiB: each takes half a KiB while it is parsed.
 const VALUES_IN_ROOM: usize = 2000;
 
 /// The most JSON values in a body.
 const MAX_VALUES: usize = 250_000;
 
-/// An upper bound on the number of values in JSON text. The contents of strings are not counted.
+/// An upper bound on the number of values in a JSON text. The contents of strings are not counted.
 fn values(json: &[u8]) -> usize {
     let (mut count, mut in_text, mut is_escaped) = (1_usize, false, false);
     for byte in json {
@@ -177,7 +177,7 @@ fn values(json: &[u8]) -> usize {
     count
 }
 
-/// The body as JSON, whatever its declared type; an empty one counts as absent.
+/// Parses the body as JSON, whatever its declared type. An empty body counts as absent.
 pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -190,13 +190,13 @@ pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
     parsed.map(Some).map_err(|_| ClientError::bad(ErrorCode::BadRequest, "the body is not valid JSON"))
 }
 
-/// A text of a body.
+/// A required string in a body.
 pub(crate) fn text<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b str, ClientError> {
     let value = body.and_then(|body| body.get(name)).and_then(Node::as_str);
     value.ok_or_else(|| ClientError::bad(ErrorCode::BadRequest, format!("'{name}' is a required string")))
 }
 
-/// An array of a body; an absent one is empty.
+/// An array in a body; an absent one is empty.
 pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node], ClientError> {
     match body.and_then(|body| body.get(name)).map(|value| &value.kind) {
         None | Some(Kind::Null) => Ok(&[]),
@@ -205,7 +205,7 @@ pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node]
     }
 }
 
-/// The request as seen by rules and functions, as `%%request` and `context.request`, without its token and cookies.
+/// The request as rules and functions see it, in `%%request` and `context.request`: without its token and cookies.
 pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> Request {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
@@ -219,11 +219,11 @@ pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpA
         "rawQueryString": uri.query().map(|query| format!("?{query}")).unwrap_or_default(), "requestHeaders": named,
         "remoteIPAddress": address.to_string(), "service": "", "action": "", "webhookUrl": "",
     };
-    // Each of these names is in the request.
+    // All fields have the expected types, so this does not fail.
     Request::from_document(fields).unwrap_or_default()
 }
 
-/// A header's name in the form used by functions and rules: `Content-Type`.
+/// The name of a header in the form that functions and rules use: `Content-Type`.
 fn canonical(name: &str) -> String {
     let mut begins = true;
     let letter = |letter: char| {
@@ -234,7 +234,7 @@ fn canonical(name: &str) -> String {
     name.chars().map(letter).collect()
 }
 
-/// The host that a request asks.
+/// The `Host` header.
 pub(crate) fn host(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(header::HOST)
 }

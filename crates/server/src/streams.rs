@@ -1,4 +1,4 @@
-//! Limits on open streams and connections, in total and for one address, and the end of streams at shutdown.
+//! Limits on open streams and connections, in total and per network, and the end of streams at shutdown.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 /// The most open streams.
 const STREAMS: usize = 20_000;
 
-/// The most concurrent items, in total and for one network.
+/// Limits the number of concurrent items, in total and for one network.
 pub(crate) struct Open {
     most: usize,
     most_of_network: usize,
@@ -22,7 +22,7 @@ struct Counts {
     of_network: HashMap<IpAddr, usize>,
 }
 
-/// One open item, until it is dropped.
+/// One open item. It counts until it is dropped.
 pub(crate) struct Opened {
     open: Arc<Open>,
     network: IpAddr,
@@ -33,8 +33,8 @@ impl Open {
         Arc::new(Self { most, most_of_network, counts: Mutex::default() })
     }
 
-    /// Opens another item, within the limits. The loopback address, from which a proxy may act for many clients, has no
-    /// limit of its own.
+    /// Opens another item; `None` if that exceeds a limit. The loopback address has no limit of its own, since a proxy
+    /// there may act for many clients.
     pub(crate) fn take(self: &Arc<Self>, network: IpAddr) -> Option<Opened> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_network = counts.of_network.get(&network).copied().unwrap_or(0);
@@ -81,7 +81,7 @@ impl Streams {
         self.stopping.subscribe()
     }
 
-    /// Ends all of them.
+    /// Ends all streams.
     pub(crate) fn stop(&self) {
         self.stopping.send_replace(true);
     }

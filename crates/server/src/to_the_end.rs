@@ -1,5 +1,5 @@
-//! Work of several steps, which a client that goes away must not cut between two of them: a user without a password, a password
-//! that is new while sessions of the old one last.
+//! Work in several steps that must not stop halfway if the client disconnects. Otherwise, for example, a user could be
+//! left without a password, or a password could be changed while sessions opened with the old one remain.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use portcullis_service::client::{ClientError, ErrorClass};
 use crate::applications::State;
 use crate::reply::Failure;
 
-/// Does the work to its end, whether or not anybody still waits for it. No more is under way than there may be requests at once.
+/// Completes the work even if the client disconnects. The amount of such work is limited to as much as there may be
+/// concurrent requests.
 pub(crate) async fn to_the_end<T: Send + 'static>(
     state: &State,
     work: impl Future<Output = Result<T, ClientError>> + Send + 'static,

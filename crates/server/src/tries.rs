@@ -1,4 +1,4 @@
-//! Passwords sent with requests to endpoints and the Data API.
+//! Limits attempts with passwords that are sent with requests to endpoints and the Data API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use crate::applications::State;
 use crate::peer::Client;
 use crate::reply::Failure;
 
-/// Those of one request.
+/// The attempts of one request.
 pub(crate) struct PasswordTries<'a> {
     state: &'a State,
     app: &'a str,
     client: &'a Client,
-    /// The number of seconds after which a rejected client may retry; otherwise 0.
+    /// The number of seconds after which a client may retry if an attempt exceeded a limit; otherwise 0.
     retry_after: AtomicU64,
 }
 
@@ -23,7 +23,7 @@ impl<'a> PasswordTries<'a> {
         Self { state, app, client, retry_after: AtomicU64::new(0) }
     }
 
-    /// The error of the request.
+    /// Converts an error of the request into the failure to send.
     pub(crate) fn failure(&self, error: ClientError) -> Failure {
         let wait = self.retry_after.load(Ordering::Relaxed);
         Failure { error: Arc::new(error), retry_after: (wait > 0).then_some(wait) }

@@ -1,8 +1,8 @@
-//! An application of Portcullis, served: its directory, the stores that hold its users, sessions, custom user data and documents,
-//! and the keys that sign its tokens, opened where and when they are needed. It knows neither HTTP nor a terminal: the command
-//! and servers are faces of it.
+//! Serves an application: combines its directory with the stores of its users, sessions, custom user data and documents, and
+//! with the keys that sign its tokens. All of them are opened when first needed. This crate knows neither HTTP nor a
+//! terminal; the server and the command build on it.
 //!
-//! [`Places`] says where everything is kept; [`Service`] puts it together with an [`App`](portcullis::App).
+//! [`Places`] says where everything is stored; [`Service`] combines that with an [`App`](portcullis::App).
 //!
 //! ```no_run
 //! use portcullis::App;
