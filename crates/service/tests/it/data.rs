@@ -1,4 +1,4 @@
-//! What functions can do with data sources, on any store.
+//! What functions can do with data sources, on either store.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use bson::{Bson, Document, bson, doc};
 use portcullis::User;
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 
-/// The data source of the application `guild`, as functions reach it.
+/// The data source of the application `guild`, through the backend of its functions.
 pub(crate) struct Source {
     pub(crate) backend: Arc<dyn Backend>,
-    /// A collection of the test's own in the database `guild`, where the system acts.
+    /// A collection in the database `guild` that belongs to this test only; used as the system.
     pub(crate) collection: String,
 }
 
@@ -17,7 +17,7 @@ pub(crate) type Law = fn(Source) -> std::pin::Pin<Box<dyn Future<Output = ()> + 
 
 macro_rules! laws {
     ($($name:ident)+) => {
-        /// The laws, with their names.
+        /// The tests, with their names.
         pub(crate) const LAWS: &[(&str, Law)] = &[$((stringify!($name), |source| Box::pin($name(source)))),+];
     };
 }
@@ -251,7 +251,7 @@ async fn a_pipeline_joins_collections_by_variables(source: Source) {
         let lookup = bson!({ "$lookup": { "from": &other, "let": vars, "pipeline": stages, "as": "found" } });
         read(bson!([few.clone(), order.clone(), lookup, shown.clone()]))
     };
-    // In an expression of a filter, wherever that stands; in each stage that has expressions.
+    // In `$expr`, wherever a filter contains it, and in each stage that has expressions.
     let equal = bson!({ "$match": { "$or": [{ "$and": [{ "$expr": { "$eq": ["$of", "$$id"] } }] }] } });
     let made = bson!([
         equal.clone(),
@@ -275,13 +275,13 @@ async fn a_pipeline_joins_collections_by_variables(source: Source) {
             { "_id": 3, "found": [{ "id": 3, "count": 12, "most": 7 }] }
         ])
     );
-    // Outside of expressions a text is a text, and what a document has not is missing.
+    // Outside of expressions a string is just a string, and a field that the document lacks is missing.
     let text = bson!([{ "$match": { "t": "$$n" } }, { "$project": { "gone": "$$gone" } }]);
     assert_eq!(
         joined(bson!({ "gone": "$nothing" }), text).await,
         bson!([{ "_id": 2, "found": [{ "_id": 1 }] }, { "_id": 3, "found": [{ "_id": 1 }] }])
     );
-    // An inner pipeline knows the variables of the outer one, and both fields and variables may be said.
+    // Inner pipelines see the variables of outer ones, and a stage may have both fields and variables.
     let inner = bson!({ "$lookup": {
         "from": &other, "let": { "mine": { "$add": ["$_id", 0] } }, "as": "inner",
         "pipeline": [

@@ -1,4 +1,4 @@
-//! What happens to a user in the middle of a deletion.
+//! A user who is changed while being deleted.
 
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use portcullis::store::{
 use portcullis_service::client::delete;
 use portcullis_service::{IfMissing, Places};
 
-/// Users, of whom one is given an address right before the deletion, and somebody logs in by that address right after it.
+/// A store of users that links an address to a user right before deleting that user, and logs in with the address right
+/// after.
 struct LinkedMeanwhile {
     users: Arc<dyn Users>,
     address: Identity,
 }
 
-/// Methods that do as those of the users do.
+/// Methods that delegate to the inner store.
 macro_rules! as_they_do {
     ($($life:lifetime $name:ident($($argument:ident: $kind:ty),*) -> $told:ty;)+) => {
         $(fn $name<$life>(&$life self, $($argument: $kind),*) -> BoxFuture<$life, $told> {

@@ -1,6 +1,6 @@
-//! Applications in the embedded store: one binary, a module a topic.
+//! Applications on the embedded store: one binary, with a module for each topic.
 
-// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+// Tests and their helpers fail by panicking; clippy does not recognize the helpers as tests.
 #![allow(
     clippy::unwrap_used,
     clippy::unwrap_in_result,
@@ -27,7 +27,7 @@ use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};
 use stories::Place;
 
-/// The application `guild` with a state of its own.
+/// The application `guild` with its own state directory.
 struct Guild {
     api: Arc<ClientApi>,
     state: PathBuf,

@@ -1,4 +1,4 @@
-//! No connection string shows, whatever is printed.
+//! Connection strings are never shown, whatever is printed.
 
 use portcullis_service::Places;
 
@@ -7,7 +7,7 @@ async fn no_password_of_a_connection_string_shows_once_it_is_open() {
     let uri = "mongodb://ada:s3cr3t@localhost:1/?authSource=admin".parse().unwrap();
     let places = Places { server: Some(uri), ..Places::in_directory("state") };
     let server = places.server().await.unwrap();
-    // It is kept for whoever asks next.
+    // The connection is reused.
     assert!(places.server().await.unwrap().is_some());
     let shown = format!("{places:?} {server:?}");
     assert!(!shown.contains("s3cr3t") && !shown.contains("ada"), "{shown}");

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::Guild;
 
-/// What a stream tells next, but for silence.
+/// The next item of a stream, skipping keep-alives.
 async fn told(stream: &mut mpsc::Receiver<StreamItem>) -> String {
     loop {
         match tokio::time::timeout(Duration::from_secs(30), stream.recv()).await.unwrap().unwrap() {
@@ -39,7 +39,7 @@ async fn a_stream_asks_the_functions_of_its_rules() {
         let api = Arc::clone(&api);
         async move { api.functions().call(call).await.unwrap() }
     };
-    // Of the levels 1, 2 and 9 the user has the first.
+    // Of the quests with levels 1, 2 and 9, the user may read the first.
     call("makeQuests").await;
     assert_eq!(told(&mut stream).await, "insert rats");
     call("moreQuests").await;

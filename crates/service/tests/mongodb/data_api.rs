@@ -1,4 +1,4 @@
-//! The Data API on a server.
+//! The Data API on a MongoDB server.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use portcullis_service::client::{ClientApi, ClientError, Host, Incoming, MailSet
 use portcullis_testkit::mongodb::World;
 use serde_json::{Value, json};
 
-/// The shop, with its collections in a database of the test's own, and with these settings of the Data API.
+/// The application `shop` with these Data API settings, and its collections in the test's own database.
 async fn shop(world: &World, places: &Places, settings: Value) -> ClientApi {
     let database = world.database.name();
     let folder = places.state.join(format!("app-{}", bson::oid::ObjectId::new().to_hex()));
@@ -99,7 +99,7 @@ pub(crate) async fn actions_answer_by_the_rules_and_as_the_system(world: World) 
     ] {
         assert_eq!(act(&system, None, action, body(options)).await.unwrap(), expected, "{action}");
     }
-    // By the rules, the server's key sees nothing of it and changes nothing.
+    // Under the rules, the server key can neither see nor change any of it.
     for (action, options, expected) in [
         ("find", json!({}), json!({ "documents": [] })),
         (

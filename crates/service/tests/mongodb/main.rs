@@ -1,6 +1,6 @@
-//! Applications on MongoDB, against a real server.
+//! Applications on a real MongoDB server.
 
-// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+// Tests and their helpers fail by panicking; clippy does not recognize the helpers as tests.
 #![allow(
     clippy::unwrap_used,
     clippy::unwrap_in_result,
@@ -29,7 +29,7 @@ use portcullis_testkit::mongodb::{Finished, LIMIT, Run, World};
 use portcullis_testkit::{cases, mongodb};
 use stories::Place;
 
-/// The server of all tests, with a database of the test's own for users and sessions.
+/// A place on the shared server, with users and sessions in the test's own database.
 fn place(world: &World) -> Place {
     let mut place = Place::new(|_| StorePlace::Server(world.uri.parse().unwrap()));
     place.places.database = world.database.name().to_owned();

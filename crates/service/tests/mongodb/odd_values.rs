@@ -1,4 +1,4 @@
-//! `fixtures/served/odd_values.json` on MongoDB, which has its own ideas of what it takes.
+//! `fixtures/served/odd_values.json` on MongoDB, which accepts other values than the embedded store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::place;
 use crate::stories::{log_in_by, register};
 
-/// A template with a value in the places for it.
+/// Fills a value into the placeholders of a template.
 fn filled(template: &Value, value: &Value, user: &str) -> Value {
     match template {
         Value::String(text) if text == "VALUE" => value.clone(),
@@ -28,7 +28,7 @@ fn filled(template: &Value, value: &Value, user: &str) -> Value {
     }
 }
 
-/// What a request of the fixture comes to; `None` where it concerns no store, or is no JSON of ours.
+/// The result of a request of the fixture; `None` if it does not concern a store, or is not valid JSON.
 async fn carried_out(api: &Arc<ClientApi>, token: &str, path: &str, body: &Node) -> Option<Result<(), ClientError>> {
     if path == "CALL" {
         let user = api.bearer(token).await.unwrap();
@@ -74,7 +74,8 @@ pub(crate) async fn no_value_of_a_client_makes_the_server_fail(world: World) {
     for request in fixture["requests"].as_array().unwrap() {
         let path = request["path"].as_str().unwrap();
         for value in fixture["values"].as_array().unwrap() {
-            // What is no text gets no further than to the server, whose own tests hash enough passwords.
+            // Other types than strings do not reach the store, and the tests of the server hash enough passwords
+            // already.
             if path.starts_with("LOGIN") && !value.is_string() {
                 continue;
             }

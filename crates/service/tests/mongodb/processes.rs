@@ -1,4 +1,4 @@
-//! Two servers of one application over one database, which share nothing else.
+//! Two servers of one application that share a database and nothing else.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub(crate) async fn a_session_that_is_revoked_by_one_process_is_dead_in_the_othe
     }
     api.log_out(&ken.refresh_token).await.unwrap();
     let ended = Instant::now();
-    // At once where it was ended; elsewhere a new access token cannot be had either.
+    // On the server that ended the session, at once; on the other one, at least no new access token can be obtained.
     assert_eq!(told(api.bearer(&ken.access_token).await).code_name(), "InvalidSession");
     for one in [&api, &other] {
         assert_eq!(told(one.refresh(&ken.refresh_token).await).code_name(), "InvalidSession");
@@ -48,7 +48,7 @@ pub(crate) async fn a_session_that_is_revoked_by_one_process_is_dead_in_the_othe
     end([here, there]).await;
 }
 
-/// No request that begins a second after the end of its session is served.
+/// Requests that begin a second or more after the end of their session must be rejected.
 async fn dies_within_a_second(api: &ClientApi, access_token: &str, ended: Instant) {
     loop {
         let asked = Instant::now();

@@ -1,4 +1,4 @@
-//! The application `guild` on a server.
+//! The application `guild` on a MongoDB server.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use portcullis_testkit::mongodb::World;
 
 use crate::data::{LAWS, Source};
 
-/// The application with its users in a database of the test's own. Its documents are where its rules say.
+/// The application, with its users in the test's own database and its documents where its rules say.
 async fn guild(world: &World, places: &Places) -> ClientApi {
     let app = App::load(portcullis_testkit::root().join("fixtures/served/guild")).unwrap();
     let served = vec![Served { app: Arc::new(app), secrets: Secrets::default() }];
@@ -27,7 +27,7 @@ fn places(world: &World) -> Places {
     Places { database: format!("accounts_{}", world.database.name()), ..Places::in_directory(state) }
 }
 
-/// Ends what the test has opened.
+/// Closes connections and removes files.
 async fn end(places: Places) {
     places.clients.shut_down().await;
     let _ = std::fs::remove_dir_all(&places.state);

@@ -1,4 +1,4 @@
-//! What triggers are told of changes, and from where they go on.
+//! Which changes triggers receive, and where they resume.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use portcullis_testkit::mongodb::World;
 
 use crate::recorder::{Application, Recorder, options};
 
-/// An application with the trigger `t` of the collection `orders`; `rest` is more of its configuration.
+/// An application with the trigger `t` on the collection `orders`; `rest` is added to the trigger's configuration.
 fn on_orders(world: &World, operations: &str, rest: &str) -> Application {
     let database = world.database.name();
     trigger(&format!(r#""database": "{database}", "collection": "orders", "operation_types": [{operations}]{rest}"#))
@@ -65,7 +65,7 @@ async fn wait_for(world: &World, is_so: impl Fn(&TriggerState) -> bool) -> Trigg
     }
 }
 
-/// Waits until a stream is open, whose place has been noted.
+/// Waits until the stream is open and its position has been stored.
 async fn open(world: &World) {
     wait_for(world, |state| state.position.is_some()).await;
 }
@@ -98,7 +98,7 @@ pub(crate) async fn changes_are_told_in_their_order_as_they_are_wanted(world: Wo
     };
     let mut told = functions.events();
     for event in &mut told {
-        // The order of a projection's fields is the server's.
+        // The server decides the order of a projection's fields.
         let keys = ["operationType", "documentKey", "fullDocument"];
         *event = keys.iter().map(|key| ((*key).to_owned(), event.get(key).unwrap().clone())).collect();
     }
@@ -144,7 +144,7 @@ pub(crate) async fn an_update_is_told_with_its_document_before_and_after(world: 
 
 pub(crate) async fn a_database_is_told_whole_and_what_is_ours_is_told_to_nobody(world: World) {
     let name = world.database.name().to_owned();
-    // Only what belongs to this test, of all databases.
+    // Only the databases of this test.
     let matching = format!(r#", "match": {{"ns.db": {{"$regex": "^{name}(_|$)"}}}}"#);
     let operations = r#""operation_types": ["INSERT", "CREATE_COLLECTION", "DROP_DATABASE"]"#;
     let everything = trigger(&format!("{operations}{matching}"));
@@ -174,7 +174,7 @@ pub(crate) async fn a_database_is_told_whole_and_what_is_ours_is_told_to_nobody(
     ];
     assert_eq!(told, expected);
     other.drop().await.unwrap();
-    // Nor may somebody name it.
+    // A trigger that names it is refused.
     for config in ["", r#""collection": "users", "#] {
         let database = accounts(&world).name().to_uppercase();
         let ours = trigger(&format!(r#""database": "{database}", {config}"operation_types": ["INSERT"]"#));
@@ -193,7 +193,7 @@ pub(crate) async fn unordered_changes_are_handled_at_once_and_none_is_lost(world
         let gate = Arc::clone(&opened);
         Box::pin(async move {
             let event = event.unwrap().as_document().unwrap().clone();
-            // The first does not end before all others have.
+            // The first call does not end before all others have.
             if event.get_document("documentKey").unwrap().get_i32("_id").unwrap() == 0 {
                 gate.acquire().await.unwrap().forget();
             }
@@ -207,7 +207,7 @@ pub(crate) async fn unordered_changes_are_handled_at_once_and_none_is_lost(world
     orders(&world).insert_many(documents).await.unwrap();
     functions.wait(99).await;
     wait_for(&world, |state| state.runs == 99).await;
-    // As the first has not ended, nothing after it counts.
+    // As long as the first one has not ended, the position does not advance.
     assert_eq!(states(&world).state("t").await.unwrap().position, before);
     gate.add_permits(1);
     functions.wait(100).await;
@@ -251,21 +251,22 @@ pub(crate) async fn two_runners_handle_each_change_once_and_in_order(world: Worl
     orders(&world).insert_many(documents).await.unwrap();
     slow.wait(20).await;
     assert!(functions.told().is_empty(), "only one of them has the lease");
-    // Gone without a word.
+    // Gone without releasing its lease.
     drop(first);
     let before = ids(&slow);
     functions.wait(300 - before.len()).await;
     wait_for(&world, |state| state.runs >= 300).await;
     second.shut_down().await;
     let after = ids(&functions);
-    // The second goes on where the first had noted it stood: some may be told again, none is left out, and none is out of its order.
+    // The second runner resumes at the position that the first one stored: some events may be repeated, but none is
+    // missing or out of order.
     assert_eq!(before, (0..i32::try_from(before.len()).unwrap()).collect::<Vec<_>>());
     assert_eq!(after, (after[0]..300).collect::<Vec<_>>());
     assert!(after[0] <= i32::try_from(before.len()).unwrap(), "{} {}", after[0], before.len());
     assert_eq!(slow.most.load(Ordering::SeqCst).max(functions.most.load(Ordering::SeqCst)), 1);
 }
 
-/// Makes a trigger stand at a place that the server does not know.
+/// Sets a trigger's position to one that the server does not know.
 async fn lose_history(world: &World) {
     let states = states(world);
     let lease = states.acquire("t", "test", Duration::from_secs(600)).await.unwrap().unwrap();
@@ -281,7 +282,7 @@ pub(crate) async fn a_lost_history_suspends_unless_it_is_tolerated(world: World)
     let runner = start(&world, &app, &functions);
     let state = wait_for(&world, |state| state.suspended.is_some()).await;
     assert!(state.suspended.as_ref().unwrap().contains("ChangeStreamHistoryLost"), "{state:?}");
-    // It is not tried again by itself, but from now on if somebody says so.
+    // It is not retried automatically, but continues from the present when an operator resumes it so.
     states(&world).switch("t", Switch::ResumeFromNow).await.unwrap();
     open(&world).await;
     orders(&world).insert_one(doc! { "_id": 1 }).await.unwrap();
@@ -319,7 +320,7 @@ pub(crate) async fn a_dropped_collection_suspends_until_somebody_resumes(world: 
 }
 
 pub(crate) async fn a_filter_that_the_server_refuses_suspends_with_its_reason(world: World) {
-    // Computed by the server when it is asked, and by nothing before.
+    // Only the server evaluates this expression, when the stream is opened.
     let app = on_orders(&world, r#""INSERT""#, r#", "match": {"$expr": {"$divide": [1, 0]}}"#);
     let functions = Recorder::quiet();
     let runner = start(&world, &app, &functions);
@@ -340,7 +341,7 @@ pub(crate) async fn what_happens_while_it_is_paused_is_passed_over_if_it_is_to_b
         orders(&world).insert_one(doc! { "_id": 1 }).await.unwrap();
         functions.wait(1).await;
         states(&world).switch("t", Switch::Pause).await.unwrap();
-        // The lease is given back, and where it is to be the place is forgotten.
+        // The lease is released and, where configured, the position is forgotten.
         let now = bson::DateTime::now();
         let is_idle = |state: &TriggerState| {
             state.is_paused && state.leased_until.is_some_and(|until| until <= bson::DateTime::now() && until > now)

@@ -1,4 +1,4 @@
-//! What an administrator does without a client.
+//! What administrators do without a client.
 
 use std::fs;
 
@@ -81,7 +81,7 @@ pub(super) async fn the_key_of_a_server_is_a_user_who_ends_with_it(place: Place)
     assert_eq!(told(log_in_by_key(&api, &one.key).await).code_name(), "AuthError");
     let left: Vec<String> = users(&api).await.into_iter().map(|account| account.id).collect();
     assert_eq!(left, std::slice::from_ref(&second.user_id));
-    // The key goes with its user, too.
+    // Deleting the user of a server key deletes the key, too.
     assert!(administration.delete(&second.user_id).await.unwrap());
     assert_eq!(told(log_in_by_key(&api, &other.key).await).code_name(), "AuthError");
     assert!(administration.server_keys().await.unwrap().is_empty());
@@ -102,7 +102,7 @@ pub(super) async fn the_key_of_a_server_is_disabled_at_once(place: Place) {
     api.bearer(&second.access_token).await.unwrap();
     let states: Vec<bool> = administration.server_keys().await.unwrap().iter().map(|key| key.is_disabled).collect();
     assert_eq!(states, [true, false]);
-    // By its id, too. The user is the same as before, and the sessions of before do not come back.
+    // Keys can also be named by ID. The user is the same as before, and earlier sessions stay ended.
     assert!(!administration.set_server_key_disabled(&one.id, false).await.unwrap().is_disabled);
     assert_eq!(told(api.bearer(&first.access_token).await).code_name(), "InvalidSession");
     assert_eq!(log_in_by_key(&api, &one.key).await.unwrap().user_id, first.user_id);

@@ -1,4 +1,4 @@
-//! How much one request reads and writes.
+//! Limits on how much one request reads and writes.
 
 use bson::Bson;
 use serde_json::{Value, json};

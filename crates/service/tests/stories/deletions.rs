@@ -1,4 +1,4 @@
-//! Users who are deleted, at whatever moment.
+//! Users who are deleted while something else happens.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) async fn a_login_that_overlaps_a_deletion_leaves_no_user(place: Place
                 tokio::spawn(async move { api.log_in("local-userpass", Some(&payload)).await })
             })
             .collect();
-        // While they hash.
+        // While the logins are hashing.
         api.delete_user(&ken.access_token).await.unwrap();
         for login in logins {
             if let Ok(login) = login.await.unwrap() {
@@ -30,7 +30,7 @@ pub(super) async fn a_login_that_overlaps_a_deletion_leaves_no_user(place: Place
             }
         }
         assert_eq!(users(&api).await, [], "round {round}");
-        // The address is free.
+        // The address can be registered again.
         register(&api, &email).await;
         let again = log_in_by(&api, &email).await;
         assert_ne!(again.user_id, ken.user_id);

@@ -1,4 +1,4 @@
-//! API keys of users, their sessions, and what the profile says of them.
+//! API keys of users, their sessions, and their identities in the profile.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) async fn a_disabled_key_ends_the_sessions_that_it_opened(place: Place
     assert_eq!(told(api.bearer(&first.access_token).await).code_name(), "InvalidSession", "it does not come back");
     let again = log_in_by_key(&api, &one.key).await.unwrap();
     assert_eq!(again.user_id, ken.user_id);
-    // A key may end its own session so.
+    // A session may disable the key that opened it, which ends the session.
     api.set_key_disabled(&again.refresh_token, &one.id, true).await.unwrap();
     assert_eq!(told(api.bearer(&again.access_token).await).code_name(), "InvalidSession");
 }

@@ -1,5 +1,5 @@
-//! What becomes of users, sessions and keys of an application, on whichever store. A story gets an empty place and panics where the
-//! application does not do as it should.
+//! Stories about users, sessions and keys of an application, for either store. Each gets an empty place, and panics if
+//! the application misbehaves.
 
 mod administration;
 mod bounds;
@@ -70,7 +70,7 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
     }
 }
 
-/// Where an application keeps what it has, for one story.
+/// Where the application of one story stores everything.
 pub(crate) struct Place {
     pub(crate) places: Places,
     pub(crate) store: StorePlace,
@@ -84,19 +84,19 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// `store` is told the folder of the place.
+    /// Creates a place; `store` receives its directory.
     pub(crate) fn new(store: impl FnOnce(&std::path::Path) -> StorePlace) -> Self {
         let folder = std::env::temp_dir().join(format!("portcullis-service-{}", ObjectId::new().to_hex()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = store(&folder);
-        // Servers that share a database need the same key.
+        // Servers that share a database must have the same key.
         let key = folder.join("shared.key");
         std::fs::write(&key, SECRET.as_bytes()).unwrap();
         let places = Places { signing_keys: vec![key], ..Places::in_directory(folder.join("state")) };
         Self { places, store, folder }
     }
 
-    /// An empty place beside this one.
+    /// Another, empty place on the same kind of store.
     fn fresh(&self, name: &str) -> Self {
         let mut place = Self::new(|folder| match &self.store {
             StorePlace::Server(uri) => StorePlace::Server(uri.clone()),
@@ -107,7 +107,7 @@ impl Place {
         place
     }
 
-    /// A file of the story's own.
+    /// A path in the directory of this place.
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -129,12 +129,12 @@ impl Place {
         host.applications(vec![Served { app, secrets }]).unwrap().remove(0)
     }
 
-    /// The payload of a login with a token of the provider `custom-token`.
+    /// The payload of a login with a third-party token.
     pub(crate) fn token_payload(&self, claims: Value) -> Node {
         payload(json!({ "token": token(claims, &SECRET) }))
     }
 
-    /// The texts of the mails that were sent, in their order.
+    /// The texts of the mails that were sent, in order.
     fn mails(&self) -> Vec<String> {
         let Ok(folder) = std::fs::read_dir(self.places.state.join("mail")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -142,7 +142,7 @@ impl Place {
         files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
     }
 
-    /// Token and token id of the last mail.
+    /// The token and the token ID in the last mail.
     fn mailed(&self) -> (String, String) {
         let mail = self.mails().pop().unwrap();
         let part = |name: &str| {
@@ -153,7 +153,7 @@ impl Place {
     }
 }
 
-/// A token of a third party for this application, good for an hour.
+/// A third-party token for this application, valid for an hour.
 fn token(mut claims: Value, secret: &str) -> String {
     let now = DateTime::now().timestamp_millis() / 1000;
     let usual = json!({ "sub": "somebody", "aud": "moved-abcde", "iat": now, "exp": now + 3600 });
@@ -186,7 +186,7 @@ async fn log_in_by_key(api: &ClientApi, key: &str) -> Result<LoginReply, ClientE
     api.log_in("api-key", Some(&payload(json!({ "key": key })))).await
 }
 
-/// A user who is imported with an address and without a password.
+/// A user to be imported with an address but without a password.
 pub(crate) fn imported(id: &str, email: &str) -> Account {
     let identity = Identity {
         provider_type: ProviderType::EmailPassword,
@@ -205,12 +205,12 @@ async fn users(api: &ClientApi) -> Vec<Account> {
     api.accounts().list(None, 1000).await.unwrap()
 }
 
-/// The failure, which there must be.
+/// The error of a request that must fail.
 pub(crate) fn told<T>(result: Result<T, ClientError>) -> ClientError {
     result.err().expect("it must fail")
 }
 
-/// The name of a failure's code.
+/// The name of an error's code.
 pub(crate) trait CodeName {
     fn code_name(&self) -> &'static str;
 }
@@ -221,7 +221,7 @@ impl CodeName for ClientError {
     }
 }
 
-/// Calls an action on a collection of the database `moved`.
+/// Performs an action on a collection of the database `moved`.
 async fn call(
     api: &ClientApi,
     access_token: &str,
@@ -236,7 +236,7 @@ async fn call(
     api.call(user, None, Some(&payload(call))).await
 }
 
-/// The claims of a token of ours.
+/// The claims of a Portcullis token.
 fn claims(token: &str) -> Document {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Functions that decide which role and which filter applies, asked of everything that a client can do.
+//! Functions that decide which roles and filters apply, for everything that a client can do.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Place, call, log_in_by, payload, register};
 
-/// `true` for Ada, `false` for Bob; for anybody else there is no answer.
+/// Returns `true` for Ada and `false` for Bob; throws for anyone else.
 const IS_ADA: &str = r#"
 exports = async () => {
   switch (context.user.data.email) {
@@ -22,7 +22,8 @@ exports = async () => {
   }
 };"#;
 
-/// An application whose only collection has these rules and a name of its own, as other stories use the same server.
+/// An application whose only collection has these rules, under a unique name, since other stories may use the same
+/// server.
 async fn open(place: &Place, mut rules: Value) -> (Arc<ClientApi>, String) {
     let collection = format!("c{}", ObjectId::new().to_hex());
     let (from, app) = (portcullis_testkit::root().join("fixtures/served/moved"), place.path("app"));
@@ -50,7 +51,7 @@ async fn users(api: &ClientApi) -> [LoginReply; 3] {
     [log_in("ada").await, log_in("bob").await, log_in("eve").await]
 }
 
-/// How many documents a user reaches by each way of reading: find, findOne (at most one), count and aggregate.
+/// The number of documents that a user gets by each way of reading: find, findOne (at most one), count and aggregate.
 async fn read(api: &ClientApi, user: &LoginReply, collection: &str) -> [i64; 4] {
     let ask = async |action: &str, options: Value| match call(api, &user.access_token, action, collection, options)
         .await
@@ -68,7 +69,7 @@ async fn read(api: &ClientApi, user: &LoginReply, collection: &str) -> [i64; 4] 
     ]
 }
 
-/// How many documents a user updates.
+/// The number of documents that a user updates.
 async fn update(api: &ClientApi, user: &LoginReply, collection: &str, by: &str) -> i32 {
     let options = json!({ "query": {}, "update": { "$set": { "by": by } } });
     let updated = call(api, &user.access_token, "updateMany", collection, options).await.unwrap();
@@ -86,7 +87,7 @@ async fn watch(api: &Arc<ClientApi>, user: &LoginReply, collection: &str) -> mps
     Arc::clone(api).watch(&user.access_token, &call).await.unwrap()
 }
 
-/// The `_id` of the next document that a stream tells.
+/// The `_id` in the next change of a stream.
 async fn told(stream: &mut mpsc::Receiver<StreamItem>) -> String {
     loop {
         match tokio::time::timeout(Duration::from_secs(60), stream.recv()).await.unwrap().unwrap() {
@@ -100,7 +101,7 @@ async fn told(stream: &mut mpsc::Receiver<StreamItem>) -> String {
     }
 }
 
-/// Nothing that was told before the stream's own last word.
+/// Whether a stream has delivered no changes.
 fn is_silent(stream: &mut mpsc::Receiver<StreamItem>) -> bool {
     loop {
         match stream.try_recv() {
@@ -147,7 +148,7 @@ pub(super) async fn a_function_decides_whether_a_filter_applies(place: Place) {
     });
     let filter =
         |name: &str, applies: Value, query: Value| json!({ "name": name, "apply_when": applies, "query": query });
-    // Whoever is not Ada sees what is public.
+    // Anyone but Ada sees only public documents.
     let applies = json!({ "%%false": { "%function": { "name": "isAda" } } });
     let filters = [filter("public", applies, json!({ "public": true }))];
     let (api, collection) = open(&place, json!({ "roles": [role], "filters": filters })).await;
@@ -162,7 +163,7 @@ pub(super) async fn a_function_decides_whether_a_filter_applies(place: Place) {
     assert_eq!(read(&api, &ada, &collection).await, [3, 1, 3, 3]);
     assert_eq!(read(&api, &bob, &collection).await, [2, 1, 2, 2]);
     assert_eq!(update(&api, &bob, &collection, "bob").await, 2);
-    // A filter of which nobody knows whether it applies does not let anything through.
+    // If it is unknown whether a filter applies, nothing is visible.
     assert_eq!(read_or_refused(&api, &eve, &collection).await, 0);
     for id in ["hidden", "shown", "last"] {
         assert_eq!(told(&mut streams[0]).await, id);
@@ -172,7 +173,7 @@ pub(super) async fn a_function_decides_whether_a_filter_applies(place: Place) {
     }
 }
 
-/// How many documents a user reaches, be it that all is refused.
+/// The number of documents that a user gets, also if every request is rejected.
 async fn read_or_refused(api: &ClientApi, user: &LoginReply, collection: &str) -> usize {
     let mut reached = 0;
     for (action, options) in [("find", json!({ "query": {} })), ("aggregate", json!({ "pipeline": [] }))] {

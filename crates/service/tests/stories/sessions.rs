@@ -1,11 +1,11 @@
-//! Sessions of users whose custom data change.
+//! Sessions of users whose custom data changes.
 
 use bson::Bson;
 use serde_json::json;
 
 use super::{PASSWORD, Place, call, claims, log_in_by, register};
 
-/// A client repeats a request for ever where the token of a successful refresh is refused.
+/// If the token from a successful refresh were rejected, clients would repeat the request forever.
 pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Place) {
     let api = place.open().await;
     api.add_user("admin@example.com", PASSWORD).await.unwrap();
@@ -18,7 +18,7 @@ pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Pla
         let update = json!({ "$set": { "user_id": ken.user_id, "level": level } });
         let options = json!({ "query": { "user_id": ken.user_id }, "update": update, "upsert": true });
         call(&api, &admin.access_token, "updateOne", "users", options).await.unwrap();
-        // The old token is as good as before, with the data of its time.
+        // The old token remains valid, with the data at its time of issue.
         api.bearer(&access).await.unwrap();
         for _ in 0..3 {
             access = api.refresh(&ken.refresh_token).await.unwrap();

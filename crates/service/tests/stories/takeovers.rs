@@ -1,4 +1,4 @@
-//! Users who come over from another server take their accounts over: by a mail, or by a token whose claim names them.
+//! Imported users take over their accounts: by a mail, or by a token with a claim that identifies them.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use super::{CodeName as _, Place, credentials, imported, log_in_by, payload, reg
 
 const KEN: &str = "65a0000000000000000000b2";
 
-/// The user whom a case logs in.
+/// The ID of the user as whom a case logs in.
 async fn user_of(place: &Place, api: &ClientApi, subject: &str, case: &Value) -> String {
     let mut claims = case["claims"].clone();
     claims["sub"] = case.get("subject").cloned().unwrap_or_else(|| json!(subject));
@@ -27,7 +27,7 @@ fn by(case: &Value) -> Vec<&str> {
     case["by"].as_array().unwrap().iter().map(|by| by.as_str().unwrap()).collect()
 }
 
-/// Whoever is a user in an export, with a password set for those who are to have one.
+/// Imports the users of a fixture, and sets passwords for those who are to have one.
 async fn import(api: &ClientApi, fixture: &Value) -> Vec<Account> {
     let accounts: Vec<Account> = (fixture["users"].as_array().unwrap().iter())
         .map(|user| {
@@ -72,7 +72,7 @@ pub(super) async fn claims_take_over_whom_they_may(place: Place) {
         for _ in 0..2 {
             assert_eq!(user_of(&place, &api, "subject", case).await, taken, "{}", case["name"]);
         }
-        // Another person whom the same claims name comes too late.
+        // If another person has the same claims, the account has already been taken over.
         if case.get("subject").is_none() {
             assert_ne!(user_of(&place, &api, "another", case).await, taken, "{}", case["name"]);
             let stored = users(&api).await.into_iter().find(|account| account.id == taken).unwrap();
@@ -100,12 +100,12 @@ pub(super) async fn a_token_that_is_not_accepted_takes_nobody_over(place: Place)
         let refused = told(api.log_in("custom-token", Some(&payload(json!({ "token": wrong })))).await);
         assert_eq!(refused.code_name(), "AuthError");
     }
-    // Nor do claims beside credentials of another provider.
+    // Claims sent along with the credentials of another provider do not count.
     let mut anonymous = claims.clone();
     anonymous["email"] = json!("ken@example.com");
     let guest = api.log_in("anon-user", Some(&payload(anonymous))).await.unwrap();
     assert_ne!(guest.user_id, KEN);
-    // A user who is logged in and links such a token stays who they are.
+    // Linking such a token does not change the user who is logged in.
     let linked = api.link(&guest.access_token, "custom-token", Some(&place.token_payload(claims))).await.unwrap();
     assert_eq!(linked.user_id, guest.user_id);
     assert_eq!(api.accounts().stored(KEN).await.unwrap(), imported(KEN, "ken@example.com"));
@@ -119,12 +119,12 @@ pub(super) async fn a_mail_takes_a_user_over(place: Place) {
         let login = api.log_in("local-userpass", Some(&credentials("ken@example.com", password))).await;
         assert_eq!(told(login).code_name(), "InvalidPassword", "there is none yet");
     }
-    // Addresses are case-sensitive: this one is nobody's, and whoever registers it is somebody else.
+    // Addresses are case-sensitive: this one is unused, and registering it creates another user.
     assert_eq!(told(api.send_reset("Ken@example.com").await).code_name(), "UserNotFound");
     register(&api, "Ken@example.com").await;
     assert_ne!(log_in_by(&api, "Ken@example.com").await.user_id, KEN);
     assert_eq!(told(api.send_confirmation("ken@example.com").await).code_name(), "UserAlreadyConfirmed");
-    // A function never sets the first password.
+    // A reset function never sets the first password.
     assert_eq!(told(api.call_reset("ken@example.com", "password", &[]).await).code, None);
     assert_eq!(api.accounts().stored(KEN).await.unwrap(), imported(KEN, "ken@example.com"));
     assert!(place.mails().is_empty());
@@ -159,8 +159,8 @@ pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
         by_mail.await.unwrap().unwrap();
         let other = by_token.await.unwrap();
         let stored = api.accounts().stored(&id).await.unwrap();
-        // Either the token came first, and the mail ended its session, perhaps before the login was complete, or it led to a user of its
-        // own.
+        // Either the token came first, and the mail ended its session, perhaps before the login was complete; or the
+        // token led to a separate user.
         let linked = stored.identities.len() == 2;
         match other {
             Ok(other) => assert_eq!(linked, other.user_id == id, "{stored:?}"),
@@ -176,7 +176,7 @@ pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
 pub(super) async fn one_of_several_tokens_takes_a_user_over(place: Place) {
     let api = Arc::new(place.open_claiming(&["email=email"]).await);
     api.administration().import(&[imported(KEN, "ken@example.com")]).await.unwrap();
-    // Each of two persons twice.
+    // Four subjects, twice each.
     let logins: Vec<_> = (0..8)
         .map(|n| {
             let subject = format!("subject {}", n % 4);
@@ -201,7 +201,7 @@ pub(super) async fn one_of_several_tokens_takes_a_user_over(place: Place) {
     assert_eq!(api.accounts().stored(KEN).await.unwrap().identities.len(), 2);
 }
 
-/// Keeps the fields of what is logged.
+/// Records the fields of log events.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -244,8 +244,8 @@ pub(super) async fn a_takeover_is_logged(place: Place) {
         imported("65a0000000000000000000b5", "ada@example.com"),
     ];
     api.administration().import(&accounts).await.unwrap();
-    // The place in the code that logs is known to `tracing` before it is listened to: otherwise another test that comes there first, at
-    // the same moment, could have it taken for one to which nobody listens.
+    // Registers the callsite with `tracing` before there is a subscriber. Otherwise, another test that reaches it first
+    // at the same moment could make `tracing` cache that nobody is interested in it.
     api.administration().set_password("ada@example.com", "password").await.unwrap();
     api.send_reset("zoe@example.com").await.unwrap();
     let (token, id) = place.mailed();
@@ -295,7 +295,7 @@ pub(super) async fn an_import_says_which_addresses_are_taken(place: Place) {
     assert_ne!(log_in_by(&api, "ken@example.com").await.user_id, KEN, "who registered it is nobody else");
     let again = api.administration().import(&accounts[1..2]).await.unwrap();
     assert_eq!((&again[0].outcome, again[0].address), (&ImportOutcome::Unchanged, Some(LoginAddition::Unchanged)));
-    // One who was deleted can be imported anew.
+    // A deleted user can be imported again.
     let credentials = api.administration();
     credentials.delete("2").await.unwrap();
     assert_eq!(api.administration().import(&accounts[1..2]).await.unwrap()[0].address, added);

@@ -15,7 +15,7 @@ use portcullis_testkit::keys::secret;
 
 use super::recorder::{Application, Recorder, options};
 
-/// A clock that stands until it is moved.
+/// A clock that changes only when it is set.
 pub(crate) struct Hand(Mutex<DateTime>);
 
 impl Hand {
@@ -52,7 +52,7 @@ pub(crate) fn start(app: &Application, store: &Arc<Embedded>, functions: &Arc<Re
     Runner::start(parts(app, store, functions), options())
 }
 
-/// Logs users in and tells the triggers of the application.
+/// Logs users in, and records account events for the application's triggers.
 pub(crate) fn authenticator(app: &Application, store: &Arc<Embedded>) -> Authenticator {
     let key = SigningKey::from_secret(secret().into_bytes()).unwrap();
     let issuer = TokenIssuer::new(SigningKeys::new(vec![key]).unwrap(), "app-abcde");
@@ -72,7 +72,7 @@ pub(crate) fn identity(name: &str) -> Identity {
     Identity { provider_type: ProviderType::EmailPassword, id: name.to_owned(), data: bson::doc! { "email": name } }
 }
 
-/// Waits until the state of a trigger is as it should be.
+/// Waits until the state of a trigger meets a condition.
 pub(crate) async fn wait_for_state(
     store: &Embedded,
     trigger: &str,

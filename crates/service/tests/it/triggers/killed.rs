@@ -1,4 +1,4 @@
-//! A process that runs triggers and logs users in, killed in the middle.
+//! A process that runs triggers and logs users in, and is killed in the middle.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ fn application() -> Application {
     Application::new(&[("t", r#""type": "AUTHENTICATION", "config": {"operation_type": ["CREATE", "LOGIN"]}"#)])
 }
 
-/// Not a test by itself: the process that the next one kills. It prints each user who has logged in, and each event that was handled.
+/// Not a test by itself: the process that the next test kills. It prints each user who has logged in, and each event
+/// that was handled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_that_is_killed() {
     let Some(path) = std::env::var_os(PLACE) else { return };
@@ -64,12 +65,12 @@ async fn no_login_is_missed_where_a_process_is_killed() {
             lines.collect::<Vec<String>>()
         });
         started.recv_timeout(Duration::from_secs(60)).unwrap();
-        // Somewhere in the middle of others.
+        // At a different moment in each round.
         std::thread::sleep(Duration::from_millis(50 + round * 43));
-        // SIGKILL.
+        // Sends SIGKILL.
         child.kill().unwrap();
         child.wait().unwrap();
-        // What was printed last may be cut off.
+        // The last line may be incomplete.
         for line in read.join().unwrap() {
             let word = |name: &str| line.split_once(name).map(|(_, rest)| rest.trim().to_owned());
             logins.extend(word("login ").filter(|id| id.len() == 24));

@@ -1,4 +1,4 @@
-//! A trigger that keeps `lastLogin` in the custom-data document, step by step; and which events triggers are told of.
+//! A trigger that maintains `lastLogin` in the custom-data document, step by step; and which events triggers receive.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn users() -> Namespace {
     Namespace::parse("app.users").unwrap()
 }
 
-/// Writes the custom-data document of a new user, as `on_user_creation_function_name` does.
+/// Creates the custom-data document of a new user, like `on_user_creation_function_name`.
 struct Creation(Arc<EmbeddedDocuments>);
 
 impl UserCreation for Creation {
@@ -37,7 +37,7 @@ async fn write(documents: &EmbeddedDocuments, document: Document) {
     transaction.commit().await.unwrap();
 }
 
-/// What the function of the LOGIN trigger does.
+/// The function of the LOGIN trigger.
 async fn set_last_login(documents: &EmbeddedDocuments, event: &Document) {
     let id = event.get_document("user").unwrap().get_str("id").unwrap();
     let update = doc! { "$set": { "lastLogin": event.get_datetime("time").unwrap() } };
@@ -90,7 +90,7 @@ async fn the_last_login_is_one_login_behind() {
         .with_custom_data(Arc::new(StoredCustomData::new(shared, config).unwrap()))
         .with_user_creation(Arc::new(Creation(Arc::clone(&documents))));
 
-    // 1: to register makes no user.
+    // 1: registering does not create a user.
     let login = PasswordLogin {
         id: "ada".to_owned(),
         email: "ada@example.com".to_owned(),
@@ -101,13 +101,13 @@ async fn the_last_login_is_one_login_behind() {
     assert!(store.add_login(&login).await.unwrap());
     assert!(store.list(None, 10).await.unwrap().is_empty());
 
-    // 2 to 4: the first login; the creation function's document stands in the first token.
+    // 2 to 4: the first login; the first token contains the document that the creation function wrote.
     let first: Login = authenticator.log_in_as(identity("ada"), None).await.unwrap();
     let snapshot = authenticator.authenticate(&first.access_token, Freshness::Snapshot).await.unwrap().user;
     assert_eq!((last_login(&snapshot), &snapshot), (None, &first.user));
     assert!(functions.told().is_empty(), "no login waits for a trigger");
 
-    // 5: afterwards CREATE, then LOGIN, each to its trigger.
+    // 5: afterwards CREATE and LOGIN are delivered, each to its own trigger.
     let runner = start(&app, &store, &functions);
     functions.wait(2).await;
     let mut events = functions.events();
@@ -126,28 +126,28 @@ async fn the_last_login_is_one_login_behind() {
     let found =
         documents.find(&users(), &Find::by(doc! { "lastLogin": first_time })).await.unwrap().batch().await.unwrap();
     assert_eq!(found.len(), 1);
-    // The session goes on, and its token is what it was.
+    // The session continues, and its token is unchanged.
     let still = authenticator.authenticate(&first.access_token, Freshness::Snapshot).await.unwrap().user;
     assert_eq!(last_login(&still), None);
 
-    // 6: a new token has it; to renew one is no login.
+    // 6: a new token contains the time; refreshing or renewing a token is not a login.
     let refreshed = authenticator.refresh(&first.refresh_token).await.unwrap();
     assert_eq!(last_login(&refreshed.user), Some(first_time));
     let renewed = authenticator.renew(&first.access_token).await.unwrap();
     assert_eq!(last_login(&renewed.user), Some(first_time));
 
-    // 7: the next login has the previous one's time, and then there is a new one.
+    // 7: the token of the next login contains the time of the previous one, which is then updated.
     let second = authenticator.log_in_as(identity("ada"), None).await.unwrap();
     assert_eq!(last_login(&second.user), Some(first_time));
     functions.wait(3).await;
     let event = functions.events().pop().unwrap();
     assert_eq!(event.get_str("operationType").unwrap(), "LOGIN");
     assert!(*event.get_datetime("time").unwrap() >= first_time);
-    // The user of the event is the user of the token.
+    // The user in the event is the one in the token.
     let data = event.get_document("user").unwrap().get_document("custom_data").unwrap();
     assert_eq!(data.get_datetime("lastLogin").unwrap(), &first_time);
 
-    // A user who is deleted is told of as a whole, too.
+    // The event of a deletion contains the whole user, too.
     authenticator.accounts().delete(&first.user.id).await.unwrap();
     functions.wait(4).await;
     let event = functions.events().pop().unwrap();
@@ -206,7 +206,7 @@ async fn a_trigger_is_told_of_its_operations_and_providers_only() {
     let other = portcullis::store::Identity { provider_type: ProviderType::CustomToken, id: "x".into(), data: doc! {} };
     authenticator.link_as(&ada, &other).await.unwrap();
     let eve = authenticator.log_in_as(identity("eve"), None).await.unwrap().user.id;
-    // Somebody whose first login never got so far was never created.
+    // The first login of this user was never completed, so no CREATE event was recorded.
     let pending =
         store.find_or_create(&portcullis::store::Identity { id: "y".into(), ..other }, DateTime::now()).await.unwrap();
     let accounts = authenticator.accounts();

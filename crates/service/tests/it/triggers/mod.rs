@@ -1,4 +1,4 @@
-//! Triggers without a server: schedules, what happens to users, two runners on one store, a process that is killed.
+//! Triggers without a server: schedules, account events, two runners on one store, a process that is killed.
 
 mod changes;
 mod house;

@@ -1,4 +1,4 @@
-//! An application with triggers, and functions that are written here.
+//! An application with triggers, whose functions are implemented in Rust.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use portcullis::{App, BoxFuture};
 use portcullis_service::triggers::{RunnerOptions, TriggerFunctions};
 use tokio::sync::Notify;
 
-/// Quick, so that a test does not wait for long.
+/// Short intervals, so that tests do not wait for long.
 pub(crate) fn options() -> RunnerOptions {
     RunnerOptions {
         lease: Duration::from_millis(600),
@@ -22,14 +22,14 @@ pub(crate) fn options() -> RunnerOptions {
     }
 }
 
-/// An application of triggers, in a directory that goes with it.
+/// An application with triggers, in a directory that is removed on drop.
 pub(crate) struct Application {
     directory: PathBuf,
     pub(crate) app: Arc<App>,
 }
 
 impl Application {
-    /// With these triggers, each a name and the rest of its JSON.
+    /// Creates an application with these triggers, each given by its name and the rest of its JSON.
     pub(crate) fn new(triggers: &[(&str, &str)]) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -56,15 +56,15 @@ impl Drop for Application {
     }
 }
 
-/// What a function does with its argument.
+/// The body of a function.
 type Handler = Box<dyn Fn(Option<Bson>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// Functions that note what they were told, and what is run at the same time.
+/// Functions that record their arguments and how many of them run concurrently.
 pub(crate) struct Recorder {
     told: Mutex<Vec<Option<Bson>>>,
-    /// How many run now.
+    /// The number of calls in progress.
     pub(crate) running: AtomicUsize,
-    /// How many ran at once, at most.
+    /// The most calls that were in progress at once.
     pub(crate) most: AtomicUsize,
     ended: Notify,
     handler: Handler,
@@ -87,7 +87,7 @@ impl Recorder {
         Self::new(|_| Box::pin(async { Ok(()) }))
     }
 
-    /// The arguments of the calls that ended, in their order.
+    /// The arguments of the calls that have ended, in order.
     pub(crate) fn told(&self) -> Vec<Option<Bson>> {
         self.told.lock().unwrap().clone()
     }
@@ -96,7 +96,7 @@ impl Recorder {
         self.told().into_iter().map(|told| told.unwrap().as_document().unwrap().clone()).collect()
     }
 
-    /// Waits until so many calls have ended.
+    /// Waits until this many calls have ended.
     pub(crate) async fn wait(&self, count: usize) {
         let wait = async {
             loop {
@@ -107,7 +107,7 @@ impl Recorder {
                 ended.await;
             }
         };
-        // Of many, a busy machine handles some dozens a second.
+        // A busy machine handles a few dozen calls a second.
         let patience = Duration::from_secs(60 + u64::try_from(count / 50).unwrap());
         if tokio::time::timeout(patience, wait).await.is_err() {
             panic!("only {}: {:?}", self.told().len(), self.told().last());
@@ -115,7 +115,7 @@ impl Recorder {
     }
 }
 
-/// Counts as running until it is dropped, however that comes.
+/// Counts a call as in progress until it is dropped, whatever ends it.
 struct Running<'r>(&'r Recorder);
 
 impl Drop for Running<'_> {

@@ -1,4 +1,4 @@
-//! Triggers that are run at certain times.
+//! Scheduled triggers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn start(app: &Application, store: &Arc<Embedded>, functions: &Arc<Recorder>, cl
     Runner::start_with_clock(parts(app, store, functions), options(), Arc::<Hand>::clone(clock))
 }
 
-/// Waits until the schedule is dealt with until a time.
+/// Waits until the schedule has been handled up to a time.
 async fn until(store: &Embedded, text: &str) {
     let time = bson::DateTime::parse_rfc3339_str(text).unwrap();
     wait_for_state(store, "hourly", |state| state.ran_until == Some(time)).await;
@@ -37,7 +37,7 @@ async fn a_schedule_is_run_in_time_and_once_for_all_that_was_missed() {
     until(&store, "2026-01-01T11:00:00Z").await;
     clock.set("2026-01-01T11:59:59Z");
     runner.shut_down().await;
-    // Nobody runs it for six hours.
+    // No runner for six hours.
     clock.set("2026-01-01T17:30:00Z");
     let runner = start(&app, &store, &functions, &clock);
     functions.wait(2).await;
@@ -92,7 +92,7 @@ async fn a_paused_schedule_waits_until_it_is_resumed() {
     until(&store, "2026-01-01T10:30:00Z").await;
     let leased = wait_for_state(&store, "hourly", |state| state.lease.is_some()).await;
     store.switch("hourly", Switch::Pause).await.unwrap();
-    // The lease is given back: from then on nothing is begun.
+    // Once the lease is released, nothing is started.
     wait_for_state(&store, "hourly", |state| state.leased_until < leased.leased_until.max(Some(bson::DateTime::now())))
         .await;
     clock.set("2026-01-01T11:00:00Z");

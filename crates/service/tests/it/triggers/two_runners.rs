@@ -1,4 +1,5 @@
-//! Two servers on one store: no event is handled by both at once, none is lost where one of them is gone, those of a user keep their order.
+//! Two servers on one store: no event is handled by both at once, none is lost if one of them is gone, and those of
+//! each user stay in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ async fn events_of_a_user_keep_their_order_and_users_do_not_wait_for_each_other(
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_runner_that_is_gone_had_begun_is_begun_again_by_the_other() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
-    // The first runner never comes to an end with anything.
+    // The functions of the first runner never end.
     let stuck = Recorder::new(|_| Box::pin(std::future::pending()));
     let first = start(&app, &store, &stuck);
     for user in ["a", "b"] {
@@ -91,7 +92,7 @@ async fn what_a_runner_that_is_gone_had_begun_is_begun_again_by_the_other() {
     }
     let functions = Recorder::quiet();
     let second = start(&app, &store, &functions);
-    // While it renews its lease, the second does nothing, however long it takes.
+    // As long as the first one renews its lease, the second one does nothing.
     wait_for_state(&store, "t", |state| state.leased_until > leased.leased_until).await;
     wait_for_state(&store, "t", |state| state.lease == leased.lease).await;
     assert!(functions.told().is_empty());
@@ -120,7 +121,7 @@ async fn a_runner_that_loses_its_lease_stops_what_it_does() {
     while functions.most.load(Ordering::SeqCst) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Somebody else writes a later lease, as after a pause of the whole process.
+    // Another holder acquires a later lease, as happens when the whole process is suspended for a while.
     let lease = Triggers::state(&*store, "t").await.unwrap().lease.unwrap();
     store.release(&lease).await.unwrap();
     let other = loop {
@@ -160,7 +161,7 @@ async fn a_function_that_fails_or_panics_keeps_no_other_event_back() {
     assert_eq!(store.count("t").await.unwrap(), 0);
 }
 
-/// How many events the next test has; the environment may say how many more.
+/// The number of events in the next test, which the environment can override.
 fn event_count() -> i32 {
     std::env::var("PORTCULLIS_TRIGGER_EVENTS").ok().and_then(|count| count.parse().ok()).unwrap_or(2000)
 }
@@ -179,7 +180,7 @@ async fn many_events_are_handled_once_and_in_order_while_runners_come_and_go() {
     let total = usize::try_from(each * users).unwrap();
     for part in 1..=4 {
         functions.wait(total * part / 5).await;
-        // In an orderly way, so that nothing is begun twice.
+        // Shut down in an orderly way, so that no event is handled twice.
         runners.remove(0).shut_down().await;
         runners.push(start(&app, &store, &functions));
     }
