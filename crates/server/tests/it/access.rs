@@ -63,7 +63,7 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
     assert_eq!(decision(&ann.user_id, &id).await.0, json!(false));
     assert_eq!(decision(&ken.user_id, "650000000000000000000000").await, (json!(false), json!("no-document")));
     assert_eq!(decision("650000000000000000000000", &id).await, (json!(false), json!("no-user")));
-    // What may be read is listed, page by page.
+    // Readable documents are listed page by page.
     for _ in 0..4 {
         let note = json!({ "document": { "owner": ken.user_id, "text": "more" } });
         server.call(&ken, "insertOne", "notes", note).await;

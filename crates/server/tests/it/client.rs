@@ -1,4 +1,4 @@
-//! A client of the server.
+//! A test client of the server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use portcullis_service::client::{Host, MailSettings, Served, StorePlace};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-/// The API of the application `notes`.
+/// The client API of the application `notes`.
 pub(crate) const NOTES: &str = "/api/client/v2.0/app/notes-abcde";
 pub(crate) const AUTH: &str = "/api/client/v2.0/auth";
 
-/// A server of the applications of `fixtures/served`, with a state of its own.
+/// A server of the applications in `fixtures/served`, with its own state directory.
 pub(crate) struct Server {
     app: Router,
-    /// What is served, to be served at a socket.
+    /// The served state, for tests that listen on a socket.
     pub(crate) served: State,
     state: PathBuf,
 }
 
-/// A reply.
+/// A response with a JSON body, or none.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -38,7 +38,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Status, code and text of a failure.
+    /// The status, error code and message of an error.
     pub(crate) fn failure(&self) -> (u16, &str, &str) {
         let text = |name: &str| self.body.get(name).and_then(Value::as_str).unwrap_or("");
         (self.status.as_u16(), text("error_code"), text("error"))
@@ -66,7 +66,7 @@ impl Server {
         Self::at(std::env::temp_dir().join(name), applications, options).await
     }
 
-    /// The same, with the state that is in a folder.
+    /// Like [`of`](Self::of), with an existing state directory.
     pub(crate) async fn at(state: PathBuf, applications: &[&str], options: Options) -> Self {
         let load = |name: &&str| {
             let app = App::load(portcullis_testkit::root().join("fixtures").join(name)).unwrap();
@@ -83,7 +83,7 @@ impl Server {
         &self.state
     }
 
-    /// The texts of the mails that were sent, in their order.
+    /// The texts of the mails that were sent, in order.
     pub(crate) fn mails(&self) -> Vec<String> {
         let Ok(folder) = std::fs::read_dir(self.state.join("mail")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -96,25 +96,25 @@ impl Server {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        // An empty reply has no type, and every other the one that clients compare with.
+        // Empty responses have no content type; all others have the one that clients compare with.
         let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap());
         assert_eq!(kind, (!bytes.is_empty()).then_some("application/json"));
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    /// A reply as it is.
+    /// The unprocessed response.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
         self.app.clone().oneshot(request).await.unwrap()
     }
 
-    /// The bytes of a reply, whatever they are.
+    /// The body and headers of a response, whatever its type.
     pub(crate) async fn send_raw(&self, request: Request<Body>) -> (Vec<u8>, HeaderMap) {
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         (to_bytes(body, usize::MAX).await.unwrap().to_vec(), parts.headers)
     }
 
-    /// Begins to watch the collection `notes`.
+    /// Opens a stream of the changes in the collection `notes`.
     pub(crate) async fn watch(&self, session: &Session, options: Value) -> Result<Stream, Reply> {
         let mut argument = json!({ "database": "notes", "collection": "notes" });
         argument.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
@@ -149,7 +149,7 @@ impl Server {
         self.ask(Method::POST, path, None, Some(body)).await
     }
 
-    /// Logs in; the reply.
+    /// Logs in; returns the response.
     pub(crate) async fn log_in(&self, provider: &str, payload: Value) -> Reply {
         self.post(&format!("{NOTES}/auth/providers/{provider}/login"), payload).await
     }
@@ -159,13 +159,13 @@ impl Server {
         self.post(&path, json!({ "email": email, "password": password })).await
     }
 
-    /// Somebody new who is logged in by a password.
+    /// Registers a new user and logs in with the password.
     pub(crate) async fn somebody(&self, email: &str) -> Session {
         assert_eq!(self.register(email, "password").await.status, StatusCode::CREATED);
         self.again(email).await
     }
 
-    /// A further login of somebody.
+    /// Logs an existing user in again.
     pub(crate) async fn again(&self, email: &str) -> Session {
         let payload = json!({ "username": email, "password": "password" });
         Session::of(&self.log_in("local-userpass", payload).await)
@@ -188,7 +188,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// The name and the data of the next event; none at the end.
+    /// The name and the data of the next event; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             let Some((event, rest)) = self.text.split_once("\n\n") else {
@@ -221,7 +221,7 @@ impl Stream {
     }
 }
 
-/// A login.
+/// A session of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) access: String,

@@ -1,5 +1,5 @@
-//! Which replies are compressed. A reply that holds a secret beside what a client sent is not: its length would tell how much of the
-//! secret was guessed, also through TLS.
+//! Which responses are compressed. A response that contains both a secret and data from the client is not: even through
+//! TLS, its length would reveal how much of the secret a client has guessed.
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::client::{AUTH, NOTES, Server};
 use crate::shop::{Changes, ENDPOINT, Shop};
 
-/// Sends a request of a client that takes compressed replies; whether it gets one.
+/// Sends a request that accepts compressed responses; returns whether the response is compressed.
 async fn is_compressed(server: &Server, method: Method, path: &str, token: Option<&str>, body: Value) -> bool {
     let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT_ENCODING, "gzip, br");
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
     let (bytes, headers) = server.send_raw(request.body(Body::from(body.to_string())).unwrap()).await;
-    // Those that are not are large enough.
+    // Uncompressed responses are large enough that their size is not the reason.
     assert!(headers.contains_key(header::CONTENT_ENCODING) || bytes.len() > 1024, "{path}: {} bytes", bytes.len());
     headers.contains_key(header::CONTENT_ENCODING)
 }

@@ -1,4 +1,4 @@
-//! Actions of a data source, through the rules.
+//! Actions on a data source, under rules.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn every_action_answers_as_clients_read_it() {
     let before =
         act(&server, &ken, "findOneAndReplace", json!({ "filter": { "_id": 1 }, "update": { "owner": owner } })).await;
     assert_eq!(before["t"], "y");
-    // Clients for the web ask so for a deletion.
+    // How web clients request a deletion.
     let gone = act(&server, &ken, "findOneAndReplace", json!({ "filter": { "_id": 1 } })).await;
     assert_eq!(gone, json!({ "_id": int(1), "owner": owner }));
     assert_eq!(

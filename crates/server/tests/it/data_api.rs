@@ -1,4 +1,4 @@
-//! The Data API: actions, forms of answers, and what is told of failures.
+//! The Data API: its actions, response formats and errors.
 
 use portcullis_server::{Options, RateLimits};
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ async fn rules_and_schemas_apply() {
     assert_eq!(wrong, (400, "SchemaValidationFailedWrite".to_owned(), "update not permitted".to_owned()));
 }
 
-/// Two shops that differ in what eve may not read answer her alike, whatever she asks.
+/// Two shops that differ only in what eve may not read give her the same answers, whatever she requests.
 #[tokio::test]
 async fn what_is_hidden_is_not_told() {
     let mut told: Vec<Vec<(u16, Value)>> = Vec::new();
@@ -146,7 +146,7 @@ async fn what_is_hidden_is_not_told() {
         shop.somebody(EMAIL).await;
         let eve = [("email", "eve@example.com"), ("password", "password")];
         shop.somebody("eve@example.com").await;
-        // Of ken, whose id is another in each shop, only what is not shown differs.
+        // Ken's ID differs between the shops, and only hidden fields contain it.
         let ken = shop.act(&KEN, "find", "orders", json!({})).await.good();
         assert_eq!(ken, json!({ "documents": [] }));
         let (id, _) = shop.log_in(EMAIL).await;
@@ -172,7 +172,7 @@ async fn what_is_hidden_is_not_told() {
         ] {
             let answer = shop.act(&eve, action, "orders", options).await;
             let mut body = answer.json();
-            // It has the id of the request.
+            // The link contains the request ID.
             body.as_object_mut().unwrap().remove("link");
             answers.push((answer.status, body));
         }
@@ -248,7 +248,7 @@ async fn there_are_several_ways_to_say_who_asks() {
         (vec![("jwtTokenString", jwt.as_str())], 1),
         (vec![("apiKey", key)], 0),
         (vec![("api-key", key)], 0),
-        // The token counts before all others.
+        // An access token takes precedence over all other credentials.
         (vec![("Authorization", bearer.as_str()), ("apiKey", "wrong")], 1),
     ] {
         let documents = who(&headers).await.good()["documents"].clone();
@@ -296,7 +296,7 @@ async fn newcomers_become_users_only_where_that_is_configured() {
     let ways = [vec![("jwtTokenString", newcomer.as_str())], KEN.to_vec()];
     for creates in [false, true] {
         let shop = Shop::with(Changes::data_api(&json!({ "create_user_on_auth": creates }))).await;
-        // Registered, and never logged in.
+        // The user is registered but has never logged in.
         shop.register(EMAIL).await;
         for headers in &ways {
             for _ in 0..2 {
@@ -358,7 +358,7 @@ async fn a_condition_on_the_request_comes_before_the_action() {
     assert_eq!(shop.ask("POST", &path("?a=2"), &inside, &body).await.status, 400);
     for condition in [
         json!({ "%%request.remoteIPAddress": { "$ne": "127.0.0.1" } }),
-        // What was not fetched is no answer.
+        // Reading custom data that was not fetched is an Error.
         json!({ "%%user.custom_data.blocked": { "$exists": false } }),
     ] {
         let settings = json!({ "can_evaluate": condition, "fetch_custom_user_data": false });
@@ -376,7 +376,7 @@ async fn custom_data_is_seen_where_it_is_fetched() {
         let bearer = format!("Bearer {access}");
         for headers in [KEN.to_vec(), vec![("Authorization", bearer.as_str())]] {
             let answer = shop.act(&headers, "find", "perks", json!({})).await;
-            // What was not fetched is no answer, so that a rule which asks for it fails.
+            // Reading custom data that was not fetched is an Error, so that the rule denies.
             match fetched {
                 true => assert_eq!(answer.good(), json!({ "documents": [] })),
                 false => assert_ne!(answer.status, 200, "{answer:?}"),
@@ -418,7 +418,7 @@ async fn passwords_are_not_tried_without_end() {
     assert!((1..=10).contains(&tried), "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 20 - tried);
     assert!(refused.last().unwrap().headers.contains_key("retry-after"));
-    // The endpoints share the limit, and the user is not locked out.
+    // Endpoints share the limit, and the user is not locked out.
     let path = format!("{ENDPOINT}/orders");
     assert_eq!(shop.ask("GET", &path, &wrong, "").await.status, 429);
     assert_eq!(shop.ask("GET", &path, &KEN, "").await.status, 200);
@@ -428,7 +428,7 @@ async fn passwords_are_not_tried_without_end() {
 async fn a_script_says_as_whom_it_runs() {
     let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
     let scripts = [
-        // By what the request says, and by nothing else: a script has no arguments.
+        // Depends on the request only: a script has no arguments.
         ("exports = (...parts) => context.request.requestHeaders['X-Asks'][0] + parts.join();", "ken", Some(1)),
         ("exports = async () => { await null; return { runAsSystem: true }; };", "ken", Some(2)),
         (
@@ -474,7 +474,7 @@ async fn a_script_says_as_whom_it_runs() {
             }
             None => assert_eq!(answer.failure(), refused, "{script}"),
         }
-        // No client calls the script as a function.
+        // Clients cannot call the script as a function.
         let script_call = call(&bearer, json!({ "name": "data-api:run_as", "arguments": [] })).await;
         assert_eq!(script_call.failure().1, "FunctionNotFound", "{script}");
     }

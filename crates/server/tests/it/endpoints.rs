@@ -1,4 +1,4 @@
-//! HTTPS endpoints: who is let in, what functions see, and what becomes of their results.
+//! HTTPS endpoints: authentication, what functions see, and how their results become responses.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn functions_see_the_request_as_it_came() {
         [("x-slack-signature", "v0=1"), ("X-List", "a"), ("x-list", "b"), ("user-agent", "test"), ("Referer", "r")];
     let path = format!("{ENDPOINT}/echo?a=1&a=2&b=%C3%A9+x&secret=mine");
     let seen = shop.ask("POST", &path, &headers, body).await.good();
-    // Without a validation by secret, a parameter of this name is the function's own.
+    // Unless the endpoint validates a secret, a parameter of this name belongs to the function.
     assert_eq!(seen["query"], json!({ "a": "1", "b": "é x", "secret": "mine" }));
     assert_eq!(seen["body"], body);
     assert_eq!(seen["headers"]["X-Slack-Signature"], json!(["v0=1"]));
@@ -62,7 +62,7 @@ async fn routes_and_methods_are_told_apart() {
         ("POST", "/", 405),
         ("GET", "/off", 404),
         ("GET", "/data/v1/action/find", 405),
-        // Two claim it, so that nobody can say which of them a caller would reach.
+        // Two endpoints have this route, so it is ambiguous which one a caller would reach.
         ("GET", "/twice", 500),
         ("POST", "/twice", 200),
         ("GET", "/lost", 500),
@@ -133,7 +133,7 @@ async fn what_a_function_sets_is_sent() {
     let answer = get(&shop, "/own?header=first&body=hello", &[]).await;
     let own: Vec<&str> = answer.headers.get_all("x-own").iter().map(|value| value.to_str().unwrap()).collect();
     assert_eq!((own, answer.text.as_str()), (vec!["first", "second"], "hello"));
-    // A header cannot carry another one, nor end the head.
+    // A header value can neither add another header nor end the head.
     for evil in ["a%0D%0AX-Evil:%201", "a%0AX-Evil:%201"] {
         let answer = get(&shop, &format!("/own?header={evil}"), &[]).await;
         assert!(answer.headers.get("x-evil").is_none(), "{answer:?}");
@@ -169,7 +169,7 @@ async fn a_function_without_run_as_runs_for_the_user_who_asks() {
         vec![("apiKey", "x")],
     ] {
         assert_eq!(get(&shop, "/orders", &headers).await.failure(), refused, "{headers:?}");
-        // Where nobody need say who they are, nobody is asked.
+        // If no caller is needed, credentials are ignored.
         assert_eq!(get(&shop, "/orders/all", &headers).await.status, 200);
     }
     let server = get(&shop, "/me", &[("api-key", &shop.keys[0])]).await.good();
@@ -246,7 +246,7 @@ async fn secrets_and_signatures_open_endpoints() {
             header.iter().map(|header: &String| ("Endpoint-Signature", header.as_str())).collect();
         assert_eq!(post(route, &headers).await.failure(), refused, "{route} {header:?}");
     }
-    // The method comes before the secret.
+    // The method is checked before the secret.
     assert_eq!(get(&shop, "/signed", &[]).await.status, 405);
     let shop = Shop::new().await;
     for (route, header) in [("/secret?secret=", String::new()), ("/signed", signature("", body))] {

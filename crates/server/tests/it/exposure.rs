@@ -1,4 +1,4 @@
-//! What protects a server that strangers reach.
+//! Protection of a server that strangers can reach.
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::{NOTES, Reply, Server};
 use crate::shop::{Changes, SHOP, Shop};
 
-/// A server with limits, behind a proxy on this machine.
+/// A server with rate limits, behind a proxy on this machine.
 async fn limited() -> Server {
     Server::with(Options {
         rate_limits: Some(RateLimits::default()),
@@ -37,12 +37,12 @@ async fn guessing_ends_at_the_limit_and_locks_nobody_out() {
     for guess in 0..10 {
         assert_eq!(log_in(&server, "192.0.2.1", &format!("guess {guess}")).await.status, StatusCode::UNAUTHORIZED);
     }
-    // The right password is a guess like any other.
+    // The correct password counts as an attempt like any other.
     let refused = log_in(&server, "192.0.2.1", "password").await;
     assert_eq!(refused.failure(), (429, "", "too many requests: try again later"));
     let seconds: u64 = refused.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!((1..=90).contains(&seconds), "{seconds}");
-    // Whoever is elsewhere logs in; who writes the header themselves does not get to be elsewhere.
+    // Clients at other addresses can log in, but a client that sends the header itself is not taken for one.
     assert_eq!(log_in(&server, "192.0.2.2", "password").await.status, StatusCode::OK);
     assert_eq!(log_in(&server, "198.51.100.9, 192.0.2.1", "password").await.status, StatusCode::TOO_MANY_REQUESTS);
 }
@@ -55,7 +55,7 @@ async fn registrations_anonymous_users_and_mails_are_limited() {
         let reply = if number % 2 == 0 {
             forwarded(&server, "2001:db8::1", "anon-user/login", &json!({})).await
         } else {
-            // From the same network of IPv6.
+            // From the same IPv6 network.
             let body = json!({ "email": format!("{number}@x"), "password": "short" });
             forwarded(&server, "2001:db8::2", "local-userpass/register", &body).await
         };
@@ -152,7 +152,7 @@ async fn ready_is_who_reaches_the_stores() {
     }
 }
 
-/// Such as a text in place of the list: whoever wrote it meant to allow somebody, and not everybody.
+/// For example, a string instead of a list: its author meant to allow some origins, but not all.
 #[tokio::test]
 async fn origins_that_are_no_list_of_texts_allow_nobody() {
     for wrong in [
@@ -172,7 +172,7 @@ async fn origins_that_are_no_list_of_texts_allow_nobody() {
             let reply = shop.ask("GET", &format!("{SHOP}/location"), &[("origin", origin)], "").await;
             assert_eq!((reply.status, reply.failure().1.as_str()), (403, "DomainNotAllowed"), "{wrong} {origin}");
         }
-        // Clients that are no browsers name none.
+        // Clients other than browsers send no origin.
         assert_eq!(shop.ask("GET", &format!("{SHOP}/location"), &[], "").await.status, 200);
     }
 }
@@ -187,7 +187,7 @@ async fn one_network_does_not_take_the_room_for_large_bodies() {
     let endless = || Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
     let mut uploads = Vec::new();
     for number in 0..16 {
-        // Of one network of IPv6, whatever the address.
+        // All addresses are in the same IPv6 network.
         let client = format!("2001:db8:77::{number:x}");
         let mut upload = Box::pin(server.send(request(&client, endless())));
         assert!(futures_util::poll!(upload.as_mut()).is_pending());
@@ -202,7 +202,7 @@ async fn one_network_does_not_take_the_room_for_large_bodies() {
         StatusCode::NOT_FOUND,
         "there is no endpoint"
     );
-    // Those who go away make room.
+    // Aborted uploads free their places.
     uploads.pop();
     assert_eq!(server.send(request("2001:db8:77::ffff", body())).await.status, StatusCode::NOT_FOUND);
 }

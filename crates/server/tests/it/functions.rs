@@ -10,7 +10,7 @@ use crate::client::{Reply, Server, Session, claims};
 const GUILD: &str = "/api/client/v2.0/app/guild-abcde";
 const SESSION: &str = "/api/client/v2.0/auth/session";
 
-/// A server of the application.
+/// A server of the application `guild`.
 struct Guild(Server);
 
 impl Guild {
@@ -48,7 +48,7 @@ impl Guild {
         self.0.ask(Method::POST, &format!("{GUILD}/functions/call"), Some(&session.access), Some(body)).await
     }
 
-    /// What a function returns.
+    /// The result of a function.
     async fn returned(&self, session: &Session, name: &str, arguments: Value) -> Value {
         let reply = self.call(session, name, arguments).await;
         assert_eq!(reply.status, StatusCode::OK, "{name}: {reply:?}");
@@ -63,13 +63,13 @@ impl Guild {
         self.0.ask(Method::POST, &format!("{GUILD}/functions/call"), Some(&session.access), Some(body)).await
     }
 
-    /// A session with the token of now.
+    /// The session with a new access token.
     async fn refreshed(&self, session: &Session) -> Session {
         let reply = self.0.ask(Method::POST, SESSION, Some(&session.refresh), None).await;
         Session { access: reply.body["access_token"].as_str().unwrap().to_owned(), ..session.clone() }
     }
 
-    /// The tokens that functions have kept instead of mailing them, the last one first.
+    /// The tokens that functions have stored instead of mailing them, the latest first.
     async fn mails(&self, session: &Session) -> Vec<Value> {
         let mails = self.returned(session, "mails", json!([])).await;
         mails.as_array().unwrap().clone()
@@ -80,7 +80,7 @@ fn int(number: i32) -> Value {
     json!({ "$numberInt": number.to_string() })
 }
 
-/// What a new integer of a function is.
+/// An integer that a function created, in canonical extended JSON.
 fn long(number: i64) -> Value {
     json!({ "$numberLong": number.to_string() })
 }
@@ -123,7 +123,7 @@ async fn failures_are_told_as_clients_know_them() {
     assert_eq!(told("forAdmins").await, failure(400, "FunctionExecutionError", text));
     let text = "ReferenceError: 'unknown' is not defined";
     assert_eq!(told("fail").await, failure(400, "FunctionExecutionError", text));
-    // A private function is there for others.
+    // Other functions can call a private one.
     assert_eq!(guild.returned(&ada, "help", json!([])).await, json!("helped"));
     let nobody =
         guild.0.ask(Method::POST, &format!("{GUILD}/functions/call"), None, Some(json!({ "name": "sum" }))).await;
@@ -145,7 +145,7 @@ async fn a_function_sees_the_request_but_not_its_token() {
     assert_eq!(asked.body, json!({ "method": "POST", "agent": "guild/1", "token": { "$undefined": true } }));
     assert_eq!(guild.0.send(request("forAgents")).await.body, json!("in"));
     assert_eq!(guild.call(&ada, "forAgents", json!([])).await.failure().1, "FunctionExecutionError");
-    // So do the rules of what it reads and writes.
+    // The rules for the data that a function accesses also see the request.
     assert_eq!(guild.0.send(request("letters")).await.body, json!([{ "text": "hello" }]));
     assert_eq!(guild.call(&ada, "letters", json!(["bye"])).await.failure().1, "FunctionExecutionError");
     assert_eq!(guild.0.send(request("letters")).await.body, json!([{ "text": "hello" }, { "text": "hello" }]));
@@ -216,7 +216,7 @@ async fn rules_call_functions() {
     assert_eq!(guild.act(&ada, "insertOne", "quests", insert(2)).await.status, StatusCode::OK);
     let refused = guild.act(&ada, "insertOne", "quests", insert(9)).await;
     assert_eq!(refused.failure(), (400, "NoMatchingRuleFound", "insert not permitted"));
-    // The function throws.
+    // The function that the rule calls throws.
     let failed = guild.act(&ada, "insertOne", "quests", insert(13)).await;
     assert_ne!(failed.status, StatusCode::OK);
     assert!(!failed.body.to_string().contains("nobody talks"), "{failed:?}");
@@ -270,7 +270,7 @@ async fn a_transaction_that_a_function_forgets_never_happened() {
     let ada = guild.somebody().await;
     let began = std::time::Instant::now();
     guild.returned(&ada, "forget", json!([])).await;
-    // Nobody waits for it.
+    // The function does not await it.
     guild.returned(&ada, "makeQuests", json!([])).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(4));
     assert_eq!(guild.returned(&ada, "allQuests", json!([])).await.as_array().unwrap().len(), 3);
@@ -345,7 +345,7 @@ async fn a_reset_function_decides() {
     assert_eq!(guild.reset(email, "later password", json!(["later"])).await.status, StatusCode::OK);
     Session::of(&guild.by_password(email, "new password").await);
     let mail = guild.mails(&operator).await.remove(0);
-    // A refused attempt of somebody else leaves the token as it is.
+    // A rejected attempt of someone else does not invalidate the token.
     assert_eq!(guild.reset(email, "stolen password", json!([])).await.status, StatusCode::BAD_REQUEST);
     let body = json!({ "token": mail["token"], "tokenId": mail["tokenId"], "password": "later password" });
     assert_eq!(guild.post("auth/providers/local-userpass/reset", body).await.status, StatusCode::OK);

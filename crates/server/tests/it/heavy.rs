@@ -1,4 +1,5 @@
-//! Requests of megabytes, and others meanwhile. One thread answers requests, so that one which keeps it busy is seen.
+//! Large requests, and other requests at the same time. The server has a single worker thread, so that a request which
+//! blocks it is noticed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{NOTES, Server, Session};
 
-/// How long a request took, and how long the longest wait for an answer to another was in that time.
+/// Returns the status and duration of a request, and the longest response time of other requests during it.
 async fn beside(server: &Arc<Server>, request: Request<Body>) -> (StatusCode, Duration, Duration) {
     let is_over = Arc::new(AtomicBool::new(false));
     let waiting = {
@@ -20,7 +21,7 @@ async fn beside(server: &Arc<Server>, request: Request<Body>) -> (StatusCode, Du
             while !is_over.load(Ordering::SeqCst) {
                 let asked = Instant::now();
                 assert_eq!(server.ask(Method::GET, "/healthz", None, None).await.status, StatusCode::OK);
-                // To hand the thread over is a part of the wait.
+                // Handing over the thread is a part of the response time.
                 tokio::task::yield_now().await;
                 longest = longest.max(asked.elapsed());
             }
@@ -49,7 +50,7 @@ fn call(session: &Session, name: &str, options: &Value) -> Request<Body> {
         .unwrap()
 }
 
-/// Documents of 15 MB and 200,000 values.
+/// Documents of 15 MB and 200,000 values in total.
 fn notes(owner: &str) -> Vec<Value> {
     let text = "x".repeat(700);
     let part = json!({ "text": text, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8 });

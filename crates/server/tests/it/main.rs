@@ -1,6 +1,6 @@
-//! The server as its clients see it: requests and replies, without a socket, on the embedded store.
+//! The server as its clients see it: requests and responses, without a socket, on the embedded store.
 
-// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+// Tests and their helpers fail by panicking; clippy does not recognize the helpers as tests.
 #![allow(
     clippy::unwrap_used,
     clippy::unwrap_in_result,

@@ -1,4 +1,4 @@
-//! `fixtures/served/odd_values.json`: whatever a client sends, it is not told that the server failed.
+//! `fixtures/served/odd_values.json`: whatever a client sends, the response is never an internal error.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use crate::shop::{ACTIONS, Changes, SHOP, Shop, token};
 
 const KEY: &str = "a key of at least thirty-two bytes";
 
-/// The fixture, with the long and the deep value written out.
+/// Reads the fixture, and expands its placeholders for a long and a deeply nested value.
 fn fixture() -> Value {
     let path = portcullis_testkit::root().join("fixtures/served/odd_values.json");
     let mut fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -23,7 +23,7 @@ fn fixture() -> Value {
     fixture
 }
 
-/// A template with a value in the places for it.
+/// Fills a value into the placeholders of a template.
 fn filled(template: &Value, value: &Value, user: &str) -> Value {
     match template {
         Value::String(text) if text == "VALUE" => value.clone(),

@@ -1,4 +1,4 @@
-//! Registration, confirmation and reset.
+//! Registration, confirmation and password reset.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ async fn a_forgotten_password_is_set_anew_by_mail_and_ends_sessions() {
     assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "nobody@x" })).await, unknown);
     assert_eq!(password(&server, NOTES, "reset/send", json!({ "email": "ken@example.com" })).await.0, 200);
     let mut body = link(&server.mails()[0], "https://notes.example/reset?");
-    // A guess leaves the token where it is.
+    // A wrong guess does not invalidate the token.
     let guess = json!({ "token": "0".repeat(128), "tokenId": body["tokenId"], "password": "another one" });
     assert_eq!(password(&server, NOTES, "reset", guess).await.1, "UserpassTokenInvalid");
     let confirm = json!({ "token": body["token"], "tokenId": body["tokenId"] });
@@ -113,7 +113,7 @@ async fn a_reset_function_that_is_not_run_fails_as_one_that_refuses() {
     assert_eq!(password(&server, NOTES, "reset/call", body).await.1, "UserNotFound");
 }
 
-/// The token of a mail, as a client sends it.
+/// The token in a mail, in the form in which clients send it.
 fn link(mail: &str, address: &str) -> Value {
     let at = mail.find(address).unwrap_or_else(|| panic!("{mail}"));
     let query = mail[at + address.len()..].split_whitespace().next().unwrap();

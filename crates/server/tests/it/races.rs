@@ -1,4 +1,4 @@
-//! Several who want the same at once.
+//! Concurrent requests that conflict.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::client::{AUTH, NOTES, Reply, Server, Session};
 
-/// How many try at once.
+/// The number of concurrent attempts.
 const AT_ONCE: usize = 8;
 
 fn count(replies: &[Reply], status: StatusCode) -> usize {
@@ -65,7 +65,7 @@ async fn credentials_are_linked_to_one_of_several_users_or_log_in_as_their_own()
         let replies = all(tasks).await;
         let (links, login) = (&replies[..AT_ONCE], &replies[AT_ONCE]);
         let owner = Session::of(&server.log_in("local-userpass", payload).await).user_id;
-        // Whoever was let in is the one user whom the credentials have from then on.
+        // The login that succeeded belongs to the one user that the credentials lead to from then on.
         assert_eq!(Session::of(login).user_id, owner);
         let linked: Vec<&Session> = guests
             .iter()
@@ -78,7 +78,7 @@ async fn credentials_are_linked_to_one_of_several_users_or_log_in_as_their_own()
         for refused in links.iter().filter(|reply| reply.status != StatusCode::OK) {
             let (status, code, text) = refused.failure();
             assert_eq!((status, code), (401, "AuthError"));
-            // A client for the web would repeat the request for ever where it says no more than this.
+            // If the message were just `unauthorized`, web clients would repeat the request forever.
             assert!(text.starts_with("unauthorized: "), "{text}");
         }
     }
@@ -139,6 +139,6 @@ async fn a_deletion_leaves_nobody_and_nothing_that_opens_a_session() {
     };
     let body = json!({ "token": part("token"), "tokenId": part("tokenId"), "password": "password" });
     assert_eq!(server.post(&reset, body).await.failure().1, "UserpassTokenInvalid");
-    // The address is free, and whoever registers it is somebody else.
+    // The address can be registered again, which creates another user.
     assert_ne!(server.somebody("ken@example.com").await.user_id, ken.user_id);
 }

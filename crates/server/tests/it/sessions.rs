@@ -56,7 +56,7 @@ async fn custom_data_is_in_the_token_and_read_anew_at_each_refresh() {
     assert_eq!(refreshed.status, StatusCode::CREATED);
     let data = claims(refreshed.body["access_token"].as_str().unwrap())["user_data"].clone();
     assert_eq!((&data["level"], &data["tags"]), (&json!({ "$numberInt": "3" }), &json!(["a"])));
-    // A rule reads it from the token: the older one has none.
+    // Rules read custom data from the token, and the older token has none.
     let fresh = Session { access: refreshed.body["access_token"].as_str().unwrap().to_owned(), ..ken.clone() };
     let insert = json!({ "document": { "_id": 1, "level": 3 } });
     assert_eq!(server.call(&ken, "insertOne", "levels", insert.clone()).await.failure().1, "NoMatchingRuleFound");
@@ -129,11 +129,11 @@ async fn credentials_that_are_nobodys_yet_are_linked() {
         let (server, path) = (&server, &path);
         async move { server.ask(Method::POST, path, Some(&session.access), Some(payload)).await }
     };
-    // Again, too.
+    // Linking again has the same result.
     for _ in 0..2 {
         let linked = link(anonymous.clone(), payload.clone()).await;
         assert_eq!(linked.body["user_id"], json!(anonymous.user_id));
-        // The reply is that of a login: its refresh token is good, too.
+        // The response is like that of a login: its refresh token is valid, too.
         let refresh = linked.body["refresh_token"].as_str();
         let refreshed = server.ask(Method::POST, "/api/client/v2.0/auth/session", refresh, None).await;
         assert!(refreshed.body["access_token"].is_string(), "{refreshed:?}");

@@ -1,4 +1,4 @@
-//! A server of the application `shop`, or of one that differs from it in a few files.
+//! A server of the application `shop`, or of a variant in which a few files differ.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) const SHOP: &str = "/api/client/v2.0/app/shop-abcde";
 pub(crate) const ENDPOINT: &str = "/app/shop-abcde/endpoint";
 pub(crate) const ACTIONS: &str = "/app/shop-abcde/endpoint/data/v1/action";
 
-/// The key of the provider of tokens.
+/// The key of third-party tokens.
 const TOKEN_KEY: &str = "a key of thirty-two characters, or more";
 
 pub(crate) struct Shop {
@@ -33,7 +33,7 @@ pub(crate) struct Shop {
     pub(crate) keys: Vec<String>,
 }
 
-/// What differs from the application in `fixtures/served/shop`.
+/// Differences from the application in `fixtures/served/shop`.
 #[derive(Default)]
 pub(crate) struct Changes {
     files: Vec<(&'static str, String)>,
@@ -41,7 +41,7 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Other settings of the Data API, over those of the fixture.
+    /// Overrides settings of the Data API.
     pub(crate) fn data_api(settings: &Value) -> Self {
         let path = portcullis_testkit::root().join("fixtures/served/shop/http_endpoints/data_api_config.json");
         let mut config: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -65,7 +65,7 @@ impl Changes {
     }
 }
 
-/// A reply, whatever its type.
+/// A response, whatever its type.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -82,21 +82,21 @@ impl Answer {
         self.headers.get(header::CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap())
     }
 
-    /// Status, code and text of a failure.
+    /// The status, error code and message of an error.
     pub(crate) fn failure(&self) -> (u16, String, String) {
         let body = self.json();
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
         (self.status, text("error_code"), text("error"))
     }
 
-    /// The body of a success.
+    /// The body of a successful response.
     pub(crate) fn good(&self) -> Value {
         assert_eq!(self.status, 200, "{self:?}");
         self.json()
     }
 }
 
-/// Copies a folder.
+/// Copies a directory.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -120,7 +120,7 @@ impl Shop {
         Self::with(Changes::default()).await
     }
 
-    /// One that tells callers of endpoints how functions failed.
+    /// A server that tells callers of endpoints how functions failed.
     pub(crate) async fn telling_errors() -> Self {
         Self::open(Changes::default(), Options { shows_function_errors: true, ..Options::default() }).await
     }
@@ -161,7 +161,7 @@ impl Shop {
         Answer { status: parts.status.as_u16(), headers: parts.headers, text }
     }
 
-    /// The status of the reply to a request, whose body, which may be a stream without an end, is not read.
+    /// The status of the response to a request. The body is not read, since it may be an endless stream.
     pub(crate) async fn status(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
         let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
         for (name, value) in headers {
@@ -180,7 +180,7 @@ impl Shop {
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    /// An action of the Data API.
+    /// Performs an action of the Data API.
     pub(crate) async fn act(&self, headers: &[(&str, &str)], action: &str, collection: &str, options: Value) -> Answer {
         let mut body = json!({ "dataSource": "mongodb-atlas", "database": "shop", "collection": collection });
         body.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
@@ -193,7 +193,7 @@ impl Shop {
         assert_eq!(reply.status, StatusCode::CREATED.as_u16(), "{reply:?}");
     }
 
-    /// Somebody new who has logged in; their id and access token.
+    /// Registers a new user and logs in; returns the user's ID and the access token.
     pub(crate) async fn somebody(&self, email: &str) -> (String, String) {
         self.register(email).await;
         self.log_in(email).await
@@ -214,7 +214,7 @@ pub(crate) fn signature(secret: &str, body: &str) -> String {
     format!("sha256={digits}")
 }
 
-/// A token of the provider of tokens.
+/// A third-party token with these claims.
 pub(crate) fn token(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let mut all = json!({ "aud": "shop-abcde", "exp": 4_000_000_000_u32 });

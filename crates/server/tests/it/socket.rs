@@ -1,4 +1,4 @@
-//! The server at a socket: TLS, and how it ends.
+//! The server on a socket: TLS, and shutdown.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::client::{NOTES, Server};
 
-/// A server at a port of its own.
+/// A server that listens on a port of its own.
 struct Listening {
     address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
@@ -39,7 +39,7 @@ impl Listening {
     }
 }
 
-/// The reply to a request for the location.
+/// The response to a request for the application's location.
 async fn location(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> String {
     let request = format!("GET {NOTES}/location HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -58,7 +58,7 @@ impl Files {
         Self(folder)
     }
 
-    /// Makes a new certificate; the connector trusts no other.
+    /// Creates a new certificate; the connector trusts only this one.
     fn renew(&self) -> TlsConnector {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(self.0.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
@@ -89,7 +89,7 @@ async fn tls_is_spoken_with_the_certificate_of_now() {
     let name = ServerName::try_from("localhost").unwrap();
     let stream = first.connect(name.clone(), listening.connect().await).await.unwrap();
     assert!(location(stream).await.contains(r#""hostname":"https://api.example.com""#));
-    // A renewed certificate is taken up without a restart.
+    // A renewed certificate is used without a restart.
     let second = files.renew();
     let renewed = async {
         loop {
@@ -101,7 +101,7 @@ async fn tls_is_spoken_with_the_certificate_of_now() {
     };
     let stream = tokio::time::timeout(Duration::from_secs(60), renewed).await.unwrap();
     assert!(location(stream).await.starts_with("HTTP/1.1 200"));
-    // Whoever speaks no TLS does not stop the others.
+    // Clients that do not speak TLS do not affect others.
     assert!(!location_or_nothing(listening.connect().await).await.contains("200"));
     assert!(first.connect(name, listening.connect().await).await.is_err());
 }
@@ -133,26 +133,26 @@ async fn a_server_that_stops_ends_idle_connections_at_once() {
     idle.read_exact(&mut begun).await.unwrap();
     assert_eq!(&begun, b"HTTP/1.1 200");
     listening.stop.send(()).unwrap();
-    // Well before the grace of requests that have begun.
+    // Well within the time that requests in progress are given.
     tokio::time::timeout(Duration::from_secs(8), listening.served).await.unwrap().unwrap().unwrap();
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(TcpStream::connect(listening.address).await.is_err());
 }
 
-/// What comes back for these bytes until the connection ends.
+/// Sends these bytes; returns what is received until the connection ends.
 async fn exchanged(listening: &Listening, bytes: &str) -> String {
     let mut stream = listening.connect().await;
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(120), stream.read_to_end(&mut reply)).await;
-    // The end may be a reset, as not all was read.
+    // The connection may be reset, since not everything was read.
     drop(read.expect("the connection ends"));
     String::from_utf8_lossy(&reply).into_owned()
 }
 
-/// Where a proxy and a server disagree about the end of a request, what one takes for its body is a request of somebody else to the
-/// other.
+/// If a proxy and a server disagree about the end of a request, what one of them takes for its body is another client's
+/// request to the other.
 #[tokio::test]
 async fn what_a_proxy_could_take_for_a_body_is_never_answered_as_a_request() {
     let listening = Listening::new(None).await;
@@ -201,7 +201,7 @@ async fn a_server_that_stops_ends_streams_with_an_event() {
     let path = format!("{NOTES}/functions/call?baas_request={call}&baas_at={}", ken.access);
     let mut stream = listening.connect().await;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
-    // Its first comment: the stream has begun.
+    // The stream begins with a comment.
     let mut begun = Vec::new();
     while !begun.windows(3).any(|bytes| bytes == b":\n\n") {
         assert_ne!(stream.read_buf(&mut begun).await.unwrap(), 0, "{}", String::from_utf8_lossy(&begun));
@@ -216,15 +216,15 @@ async fn a_server_that_stops_ends_streams_with_an_event() {
         ),
         "{rest}"
     );
-    // The last chunk, and not a connection that was cut.
+    // The response ends with the last chunk, not with an aborted connection.
     assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
     tokio::time::timeout(Duration::from_secs(60), listening.served).await.unwrap().unwrap().unwrap();
 }
 
-/// How many connections are opened at once.
+/// The number of connections that are opened at once.
 const MANY: usize = 10_000;
 
-/// How many files this process may have open.
+/// The most files that this process may have open.
 fn open_files() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default().to_owned();
@@ -233,7 +233,7 @@ fn open_files() -> usize {
 
 #[tokio::test]
 async fn ten_thousand_connections_that_bring_half_a_head_keep_nobody_out() {
-    // Each has two ends in this process, which runs other tests, too.
+    // Both ends of each connection are in this process, which runs other tests, too.
     let most = open_files().saturating_sub(1_000) / 2;
     let many = MANY.min(most);
     if many < MANY {
@@ -248,7 +248,7 @@ async fn ten_thousand_connections_that_bring_half_a_head_keep_nobody_out() {
     }
     let reply = location(listening.connect().await).await;
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
-    // None of them has got anything, or waits for ever: the server ends them all.
+    // None of them receives a response or waits forever: the server ends all of them.
     let all = slow.into_iter().map(|mut stream| async move {
         let mut reply = Vec::new();
         let _ = stream.read_to_end(&mut reply).await;

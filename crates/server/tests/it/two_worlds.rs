@@ -1,4 +1,5 @@
-//! What is hidden is not told: a user asks the same of two servers whose documents differ only in what the user may not read.
+//! Hidden data does not affect responses: a user sends the same requests to two servers whose documents differ only in
+//! what the user may not read.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ fn fixture(ken: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Stores the documents of a world in the folder of a server that does not run.
+/// Stores the documents of a world in the state directory of a server that is not running.
 async fn fill(state: &Path, collections: &Value) {
     let store = EmbeddedDocuments::open(&state.join("documents.redb")).unwrap();
     let mut transaction = store.begin().await.unwrap();
@@ -35,7 +36,7 @@ async fn fill(state: &Path, collections: &Value) {
     transaction.commit().await.unwrap();
 }
 
-/// A folder with the accounts of another.
+/// Creates a state directory with the accounts of another.
 fn copy(state: &Path) -> PathBuf {
     let copied = state.with_file_name(format!("portcullis-world-{}", bson::oid::ObjectId::new().to_hex()));
     std::fs::create_dir(&copied).unwrap();
@@ -45,7 +46,7 @@ fn copy(state: &Path) -> PathBuf {
     copied
 }
 
-/// The application `employees` with a Data API, and with endpoints that read and count by the rules of the caller.
+/// The application `employees` with the Data API, and with endpoints that read and count under the caller's rules.
 fn served() -> PathBuf {
     let app = std::env::temp_dir().join(format!("portcullis-employees-{}", bson::oid::ObjectId::new().to_hex()));
     crate::shop::copy(&portcullis_testkit::root().join("fixtures/apps/employees"), &app);
@@ -88,7 +89,8 @@ fn served() -> PathBuf {
     app
 }
 
-/// A reply, to the last byte: the status, the headers in their order, and the body. The id of the request is another each time.
+/// A complete response: the status, the headers in order, and the body. The request ID, which always differs, is
+/// removed.
 type Told = (u16, Vec<(String, String)>, String);
 
 async fn ask(server: &Server, path: &str, token: &str, body: Option<&Value>) -> Told {
@@ -138,7 +140,7 @@ fn of_data_api(request: &Value) -> Option<(String, Value)> {
     Some((format!("/app/employees/endpoint/data/v1/action/{name}"), body))
 }
 
-/// Questions of a gateway about a user.
+/// A gateway's question about a user.
 fn question(user: &str, action: &Value, resource: &Value) -> Value {
     let mut resource = resource.clone();
     resource["type"] = json!("hr.employees");
@@ -166,7 +168,7 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
         fill(&state, world).await;
         servers.push(Server::at(state, &[name], options()).await);
     }
-    // The custom data of now.
+    // Obtains a token with the current custom data.
     let path = "/api/client/v2.0/auth/session";
     let renewed = servers[0].ask(Method::POST, path, Some(&ken.refresh), None).await;
     let token = renewed.body["access_token"].as_str().unwrap();
@@ -181,7 +183,7 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
         refused += usize::from(told.0 != 200);
         written += usize::from(body["modifiedCount"]["$numberInt"] == "1");
     }
-    // They were questions that have answers.
+    // The requests were meaningful ones.
     assert!(found >= 20 && refused >= 5 && written >= 1, "{found} found, {refused} refused, {written} written");
 
     let (mut found, mut refused) = (0, 0);
@@ -200,7 +202,7 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
         assert_eq!(told, ask(&servers[1], &path, token, None).await, "{endpoint}");
     }
 
-    // A gateway is told why something is denied, and so whether a document is there. What it passes on is the decision.
+    // Gateways learn the reason of a denial, and so whether a document exists. What they pass on is the decision alone.
     let (mut allowed, mut denied) = (0, 0);
     let (ids, actions) = (&fixture["access"]["ids"], &fixture["access"]["actions"]);
     for (id, action) in

@@ -27,7 +27,7 @@ async fn every_kind_of_change_is_told_as_clients_read_it() {
     act(&server, &ken, "insertOne", json!({ "document": document })).await;
     let update = json!({ "$set": { "in.x": "3", "new": "n" }, "$unset": { "in.y": "" } });
     act(&server, &ken, "updateOne", json!({ "query": { "_id": "a" }, "update": update })).await;
-    // What changes nothing is no change.
+    // An update that changes nothing causes no event.
     act(&server, &ken, "updateOne", json!({ "query": { "_id": "a" }, "update": { "$set": { "new": "n" } } })).await;
     act(&server, &ken, "updateOne", json!({ "query": { "_id": "a" }, "update": { "owner": owner, "t": "b" } })).await;
     act(&server, &ken, "deleteOne", json!({ "query": { "_id": "a" } })).await;
@@ -48,7 +48,7 @@ async fn every_kind_of_change_is_told_as_clients_read_it() {
         assert_eq!(change["documentKey"], json!({ "_id": "a" }));
         assert_eq!(change["clusterTime"]["$timestamp"]["i"], 1);
         assert_eq!(change.get("updateDescription").is_some(), change["operationType"] == "update", "{change}");
-        // A name that tells nothing, and is the same in every stream.
+        // The name of the position is opaque, and the same in every stream.
         let name = change["_id"]["_data"].as_str().unwrap().to_owned();
         assert_eq!(name.len(), 64);
         assert!(names.insert(name));

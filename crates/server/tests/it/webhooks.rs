@@ -84,7 +84,7 @@ async fn they_are_found_in_all_layouts_and_nowhere_else() {
         let (status, code, _) = ask(&shop, "GET", webhook, &[], "").await.failure();
         assert_eq!((status, code.as_str()), (404, "IncomingWebhookNotFound"), "{webhook}");
     }
-    // A service that parses payloads is refused by name.
+    // Webhooks of services that parse payloads are refused.
     assert_eq!(ask(&shop, "POST", "code/push", &[], "").await.status, 500);
     let reason = shop.refused.iter().find(|(name, _)| name == "webhook code/push").map(|(_, reason)| reason.as_str());
     assert_eq!(reason, Some("webhooks of `github` services get a parsed payload, which is not supported"));

@@ -1,4 +1,4 @@
-//! What every request has in common.
+//! Behaviour common to all requests.
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
@@ -105,7 +105,7 @@ async fn a_large_body_of_a_stranger_is_not_read() {
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        // It never comes.
+        // The body never arrives.
         let body = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
         request.body(Body::from_stream(body)).unwrap()
     };
