@@ -1,10 +1,11 @@
-//! `fixtures/advice/functions.json`: what functions are probably not meant to do.
+//! `fixtures/advice/functions.json`: probable mistakes in functions.
 
 use serde_json::{Value, json};
 
 use super::world::Draft;
 
-/// Each finding as `severity code file:line: help`, as far as the expectation has it: `…text…` stands for a help that has the text.
+/// Compares a finding, `severity code file:line: help`, with the expected one, in which `…text…` stands for any help
+/// that contains `text`.
 fn agrees(expected: &str, found: &str) -> bool {
     match expected.split_once(": …") {
         None => expected == found,

@@ -1,4 +1,4 @@
-//! The embedded store behind the rules of the application.
+//! A backend on the embedded store, under the rules of the application.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,14 +16,14 @@ use tokio::sync::Notify;
 
 use super::world::SOURCE;
 
-/// The store, and what was asked of it.
+/// The store, and a log of the operations on it.
 pub(crate) struct Stored {
     app: Arc<App>,
     users: Vec<User>,
     documents: EmbeddedDocuments,
     transactions: AtomicU64,
     pub(crate) log: Mutex<Vec<String>>,
-    /// Actions on the collection `gate` wait until they are let through.
+    /// Actions on the collection `gate` wait until this is notified.
     pub(crate) gate: Notify,
     pub(crate) open: Mutex<HashSet<u64>>,
 }
@@ -45,7 +45,7 @@ impl Stored {
         self.log.lock().unwrap().push(line);
     }
 
-    /// Writes documents past all rules.
+    /// Writes documents without rules.
     pub(crate) async fn insert(&self, collection: &str, documents: Vec<Document>) {
         let action = DataAction {
             rights: Rights::System,
@@ -61,7 +61,7 @@ impl Stored {
         self.carry_out(action).await.unwrap();
     }
 
-    /// Reads all documents past all rules.
+    /// Reads all documents without rules.
     pub(crate) async fn all(&self, collection: &str) -> Vec<Document> {
         let action = DataAction {
             rights: Rights::System,

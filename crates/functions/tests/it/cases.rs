@@ -1,4 +1,4 @@
-//! `fixtures/functions/*.json`: sources with arguments, and what they return, write to the console or fail with.
+//! `fixtures/functions/*.json`: sources with arguments, and the expected results, console output or errors.
 
 use std::fs;
 use std::path::Path;

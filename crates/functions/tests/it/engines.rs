@@ -1,4 +1,4 @@
-//! What code does to its engine does not reach functions under other rights.
+//! What code does to its engine does not affect functions with other rights.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::world::{Draft, World};
 
-/// An application whose caller attacks what a function decides. That function is there under the caller's rights, as the system, as a user,
-/// and as the script that says who runs a function.
+/// An application whose caller attacks the decision of another function. That function exists with the caller's rights,
+/// as the system, as a user, and as the script that determines a function's user.
 fn attacked(attack: &str, decides: &str) -> World {
     let source = format!("{attack}\nexports = (name, ...parts) => context.functions.execute(name, ...parts);");
     let script = format!(
@@ -41,7 +41,8 @@ fn attacked(attack: &str, decides: &str) -> World {
         .build()
 }
 
-/// Each row attacks a decision which denies. Under the caller's own rights the attack must work, or it shows nothing.
+/// Each row attacks a decision that denies. With the caller's own rights the attack must succeed; otherwise the case
+/// proves nothing.
 #[tokio::test]
 async fn what_a_caller_does_to_its_engine_does_not_reach_other_rights() {
     let text = include_str!("../../../../fixtures/functions/engines.json");
@@ -80,7 +81,7 @@ async fn a_callee_under_other_rights_ends_with_the_time_of_its_caller() {
         .build();
     let ended = world.call("f", vec![]).await;
     assert!(matches!(ended, Err(CallError::TimedOut { .. })), "{ended:?}");
-    // On a busy machine a call may take so long by itself.
+    // On a busy machine, the call may time out by itself.
     let mut next = world.call("fine", vec![]).await;
     for _ in 0..20 {
         if !matches!(next, Err(CallError::TimedOut { .. })) {
@@ -93,7 +94,7 @@ async fn a_callee_under_other_rights_ends_with_the_time_of_its_caller() {
 
 #[tokio::test]
 async fn engines_inside_of_engines_have_less_memory_each() {
-    // Strings of a mebibyte until there is no memory.
+    // Allocates strings of one MiB until memory is exhausted.
     let fill = "const kept = []; let n = 0; try { for (;;) { kept.push('x'.repeat(1024 * 1024) + n); n++; } } catch { kept.length = 0; }";
     let source = format!("exports = () => {{ {fill} return [n, ...context.functions.execute('system')]; }};");
     let inner = format!("exports = () => {{ {fill} return [n, ...context.functions.execute('user')]; }};");

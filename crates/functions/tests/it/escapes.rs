@@ -1,4 +1,5 @@
-//! Code that tries to get out of its call: each attempt ends in a clear error or in nothing, and the next call is not touched.
+//! Code that tries to escape from its call: each attempt ends in a clear error or has no effect, and the next call is
+//! not affected.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ async fn is_untouched(world: &World) {
     }
 }
 
-/// What an attempt does before the next calls.
+/// The result of an attempt, after checking that the next call succeeds.
 async fn attempts(source: &str) -> Result<serde_json::Value, CallError> {
     attempts_within(source, 20_000).await
 }
@@ -82,7 +83,8 @@ async fn endless_loops_end() {
 
 #[tokio::test]
 async fn a_loop_inside_of_the_engine_does_not_hold_the_caller() {
-    // The engine asks nobody in there, so its thread is left behind; the next call has another one.
+    // The engine does not check for interruption in there, so its thread is abandoned; the next call runs on another
+    // one.
     let world = two(
         "exports = () => { try { return [].includes.call({ length: 2 ** 53 - 1 }, 1); } catch (e) { return e; } };",
         500,
@@ -128,7 +130,7 @@ async fn ten_thousand_pending_promises_are_too_many_operations() {
     let timers = "exports = () => { for (let i = 0; i < 10000; i++) setTimeout(() => {}, 1); };";
     let error = attempts(timers).await.unwrap_err().to_string();
     assert_eq!(error, "RangeError: a call may begin at most 1000 asynchronous operations");
-    // Promises of the engine alone are only memory.
+    // Promises without host operations use only memory.
     let plain = "exports = () => Promise.all(Array.from({ length: 10000 }, (_, i) => Promise.resolve(i))).then((a) => a.length);";
     assert_eq!(attempts(plain).await.unwrap(), json!({"$numberLong": "10000"}));
 }
@@ -183,7 +185,8 @@ async fn the_stack_shows_nothing_of_the_host() {
 
 #[tokio::test]
 async fn what_belongs_to_a_call_is_of_no_use_after_it() {
-    // Each call has an engine of its own, so nothing can be kept; what is begun and not awaited ends with the call.
+    // Each call has an engine of its own, so nothing can be kept; operations that are started but not awaited end with
+    // the call.
     let source = "exports = () => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
                   globalThis.kept = c; setTimeout(() => c.insertOne({ owner: 'ada' }), 50); return typeof kept; };";
     let world = two(source, 20_000);
@@ -199,7 +202,7 @@ async fn rights_cannot_be_forged_or_taken_over() {
     let helper = "exports = (tamper) => { if (tamper) tamper(context); return context.runningAsSystem(); };";
     let reading = "exports = async () => (await context.services.get('mongodb-atlas').db('db').collection('c').find().toArray()).length;";
     let attempts = [
-        // No code passes to other rights.
+        // Code cannot be passed to functions with other rights.
         "exports = async () => { let seen; try { context.functions.execute('helper', (c) => { c.runningAsSystem = () => false; }); } \
          catch (e) { seen = [e.message.includes('cannot pass')]; } return [seen, await own(), context.runningAsSystem()]; };",
         "exports = async () => { const proto = Object.getPrototypeOf(context.services.get('mongodb-atlas')); \

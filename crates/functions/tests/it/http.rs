@@ -1,4 +1,4 @@
-//! `context.http` against a server of our own, and what it refuses.
+//! `context.http` against a local server, and requests that it refuses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::world::{Draft, World, bson};
 
-/// A server that answers by path, and remembers what it was asked.
+/// A server whose responses depend on the path, and which records its requests.
 struct Server {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
@@ -270,7 +270,7 @@ async fn services_of_type_http_are_behind_their_rules() {
     );
 }
 
-/// What a function gets by the service `web`, or fails with, under one rule for every action.
+/// The result or the error of a function that uses the service `web`, with one rule for every action.
 async fn by_rule(server: &Server, when: serde_json::Value, source: &str) -> Result<serde_json::Value, String> {
     let rule = json!({"name": "r", "actions": ["get", "post"], "when": when});
     let source = format!("exports = async (base) => {{ const h = context.services.get('web'); {source} }};");
@@ -296,7 +296,7 @@ async fn rules_see_what_is_sent() {
     assert_eq!(by_rule(&server, on_host(), &get("url: `${base}/x`")).await, good);
     assert_eq!(by_rule(&server, on_host(), &get("scheme: 'http', host: base.slice(7), path: 'x'")).await, good);
     assert_eq!(by_rule(&server, on_host(), &get("url: base.replace('127.0.0.1', 'localhost')")).await, refused("get"));
-    // Two ways to say where would let the rule see one and the client take the other.
+    // If the destination could be given in two ways, the rule might see one and the client use the other.
     for part in ["scheme", "host", "path"] {
         let rest = format!("url: base.replace('127.0.0.1', 'localhost'), {part}: '{host}'");
         let wanted = Err(format!("Error: a request has either `url` or `{part}`"));

@@ -1,4 +1,4 @@
-//! Tokens and signatures with pairs of keys, made for the test.
+//! Tokens and signatures with key pairs that are generated for the test.
 
 use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
 use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};

@@ -1,4 +1,4 @@
-//! What is read at load, and what is said about it.
+//! What is read when the functions are loaded, and the problems that are reported.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,7 +15,7 @@ fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(u64::try_from(text.len()).unwrap());
         header.set_mode(0o644);
-        // As bytes, because the library refuses names that lead out.
+        // Written as bytes, because the `tar` library rejects names that lead out of the archive.
         header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         archive.append(&header, text.as_bytes()).unwrap();

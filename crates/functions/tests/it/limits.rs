@@ -1,4 +1,4 @@
-//! Time, memory, threads, sizes; and calls that nobody waits for.
+//! Limits of time, memory, threads and sizes, and calls whose caller has stopped waiting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,13 +18,13 @@ async fn an_empty_call_adds_little() {
         let began = Instant::now();
         world.call("f", vec![]).await.unwrap();
         times.push(began.elapsed());
-        // Contexts are prepared meanwhile.
+        // Gives threads time to prepare contexts.
         tokio::time::sleep(Duration::from_millis(8)).await;
     }
     times.sort();
     let (median, last) = (times[times.len() / 2], times[times.len() - 1]);
     println!("an empty call: median {median:?}, slowest {last:?}");
-    // Loose, because the machine is shared and this is not optimised.
+    // Generous, because the machine is shared and the build is not optimized.
     assert!(median < Duration::from_millis(20), "{median:?}");
 }
 
@@ -88,7 +88,7 @@ async fn a_call_that_nobody_waits_for_stops_and_aborts() {
             let _ = tokio::time::timeout(Duration::from_millis(5), &mut call).await;
         }
     }
-    // The only thread is free again, and the transaction is aborted.
+    // The only thread is free again, and the transaction has been aborted.
     world.backend.gate.notified().await;
     assert!(world.backend.open.lock().unwrap().is_empty());
     let log = world.backend.log.lock().unwrap().clone();
@@ -155,7 +155,7 @@ async fn calls_work_on_a_runtime_of_several_threads() {
     .unwrap();
 }
 
-/// Prints how fast calls are: one after the other without a pause, and from four tasks.
+/// Prints the rate of calls: made one after the other, and made by four tasks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn speed() {

@@ -1,6 +1,6 @@
-//! Functions, run over the embedded store under the rules of an application.
+//! Functions that run on the embedded store, under the rules of an application.
 
-// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+// Tests and their helpers fail by panicking; clippy does not recognize the helpers as tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 mod advice;

@@ -1,4 +1,5 @@
-//! Sources with words of others in them: whatever they do, the process goes on, and so does the next call.
+//! Sources into which words of other sources are mixed: whatever they do, the process survives, and the next call
+//! succeeds.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::world::{Draft, bson};
 
-/// A small generator of numbers, so that each run is the same.
+/// A small pseudorandom generator, so that runs are reproducible.
 struct Dice(u64);
 
 impl Dice {
@@ -19,7 +20,7 @@ impl Dice {
     }
 }
 
-/// The words of a source: names, texts, signs, spaces.
+/// Splits a source into words, strings, punctuation and whitespace.
 fn words(source: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut last = ' ';
@@ -60,7 +61,7 @@ const STRANGE: [&str; 24] = [
     "__proto__",
 ];
 
-/// A place of a word that is a name or a number.
+/// The index of a word that is a name or a number.
 fn name_at(words: &[String], dice: &mut Dice) -> usize {
     let begin = dice.below(words.len());
     let is_name = |word: &String| word.chars().all(char::is_alphanumeric);
@@ -72,7 +73,7 @@ fn mutant(sources: &[Vec<String>], dice: &mut Dice) -> String {
     for _ in 0..=dice.below(3) {
         let at = name_at(&words, dice);
         match dice.below(6) {
-            // Mostly no script any more.
+            // The result is usually not a valid script.
             0 => drop(words.remove(at)),
             1 | 2 => words[at] = format!("({})", STRANGE[dice.below(STRANGE.len())]),
             3 | 4 => {
@@ -97,7 +98,7 @@ async fn mutants_end_and_the_next_call_is_not_touched() {
         line => line.as_str().unwrap().to_owned(),
     };
     let sources: Vec<Vec<String>> = cases.iter().map(|case| words(&source(case))).collect();
-    // Others, for a longer search.
+    // Other seeds allow a longer search.
     let seed = std::env::var("MUTANTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let mut dice = Dice(seed.unwrap_or(20_260_101));
     let mut draft =
@@ -123,7 +124,7 @@ async fn mutants_end_and_the_next_call_is_not_touched() {
             Err(error) => panic!("m{number}: {error:?}"),
         }
         if number % 20 == 0 {
-            // On a loaded machine even a call that does nothing can be too late.
+            // On a busy machine, even a call that does nothing may time out.
             let mut probed = world.call("probe", vec![]).await;
             for _ in 0..20 {
                 if !matches!(probed, Err(CallError::TimedOut { .. })) {

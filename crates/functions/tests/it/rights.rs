@@ -1,4 +1,4 @@
-//! Calls inside of calls: rules that call functions which read under rules.
+//! Nested calls: rules that call functions which read under rules.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::world::{Draft, ada};
 
-/// A host whose rules call the function `rule` at each read, which reads again.
+/// A host whose rules call the function `rule` at each read, and that function reads again.
 #[derive(Default)]
 struct Recursive {
     runtime: OnceLock<Weak<Runtime>>,
@@ -62,7 +62,7 @@ fn recursive() -> (Arc<Runtime>, Draft) {
     let (app, library): (Arc<App>, Library) = draft.load();
     let backend = Arc::new(Recursive::default());
     let mut options = Options::default();
-    // One thread for each depth: were it one for all, they would wait for each other.
+    // One thread for each nesting level: if the levels shared it, the calls would deadlock.
     (options.running, options.prepared) = (1, 1);
     let runtime = Arc::new(Runtime::new(app, Secrets::default(), library, Arc::clone(&backend) as _, options));
     backend.runtime.set(Arc::downgrade(&runtime)).unwrap();

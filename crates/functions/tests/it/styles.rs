@@ -1,4 +1,4 @@
-//! Functions in the styles of 2018 to 2025, ours, weighted after what public applications use.
+//! Functions written by us in the styles of 2018 to 2025, weighted by what public applications use.
 
 use std::fs;
 use std::path::Path;

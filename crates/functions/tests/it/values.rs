@@ -1,4 +1,4 @@
-//! Values through the engine and back.
+//! Round trips of values through the engine.
 
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::world::{bson as ejson, one};
 
-/// A value of every type of BSON, and of every kind within.
+/// A value of every BSON type, and of each variety of it.
 fn all() -> Vec<Bson> {
     let binary = |subtype, bytes: &[u8]| Bson::Binary(Binary { subtype, bytes: bytes.to_vec() });
     let mut all = vec![
@@ -69,7 +69,7 @@ async fn every_value_survives() {
         let found = world.call("f", vec![value.clone()]).await.unwrap().value;
         assert_eq!(format!("{found:?}"), format!("{value:?}"));
     }
-    // NaN equals nothing.
+    // NaN is not equal to itself.
     let found = world.call("f", vec![bson!({ "n": f64::NAN })]).await.unwrap().value;
     assert!(found.as_document().unwrap().get_f64("n").unwrap().is_nan());
 }
@@ -90,7 +90,7 @@ async fn every_value_survives_a_callee_and_the_store() {
         let found = world.call("f", vec![value.clone()]).await.unwrap().value;
         assert_eq!(format!("{found:?}"), format!("{value:?}"));
     }
-    // What is undefined, drivers write as null; the store has no pointers.
+    // Undefined is written as null, as by MongoDB's drivers; the store does not support DBPointer.
     let fields = all()
         .into_iter()
         .filter(|value| !matches!(value, Bson::Undefined | Bson::DbPointer(_) | Bson::Document(_) | Bson::Array(_)));

@@ -1,4 +1,4 @@
-//! An application in a directory of its own, with its runtime.
+//! An application in a temporary directory, with its runtime.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::backend::Stored;
 /// The data source of every application.
 pub(crate) const SOURCE: &str = "mongodb-atlas";
 
-/// A directory that is removed at the end.
+/// A directory that is removed on drop.
 pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
@@ -41,7 +41,7 @@ impl Drop for Directory {
     }
 }
 
-/// An application as it is written, before it is loaded.
+/// An application that is being written, before it is loaded.
 pub(crate) struct Draft {
     pub(crate) directory: Directory,
     manifest: Vec<Value>,
@@ -56,7 +56,7 @@ impl Draft {
         directory.write("root_config.json", r#"{"name": "shop", "app_id": "shop-abcde", "deployment_model": "LOCAL"}"#);
         let source = json!({"name": SOURCE, "type": "mongodb-atlas"});
         directory.write("data_sources/mongodb-atlas/config.json", source.to_string());
-        // A user reads and writes what is his own.
+        // Users may read and write documents that they own.
         let rule = json!({"roles": [{
             "name": "owner",
             "apply_when": {},
@@ -70,7 +70,7 @@ impl Draft {
         Self { directory, manifest: Vec::new(), options, secrets: Secrets::default(), users: Vec::new() }
     }
 
-    /// Adds a function with these settings beside its name.
+    /// Adds a function with these settings in addition to its name.
     pub(crate) fn function(mut self, name: &str, source: &str, mut settings: Value) -> Self {
         self.directory.write(&format!("functions/{name}.js"), source);
         settings.as_object_mut().unwrap().insert("name".into(), name.into());
@@ -123,12 +123,12 @@ impl World {
         self.runtime.call(Call::new(name, arguments, Entry::Client, ada())).await
     }
 
-    /// Calls a function as a client, and shows its result in canonical EJSON.
+    /// Calls a function as a client; returns its result in canonical EJSON.
     pub(crate) async fn value(&self, name: &str, arguments: Vec<Bson>) -> Value {
         self.call(name, arguments).await.unwrap().value.into_canonical_extjson()
     }
 
-    /// Calls a function as a client, and shows what it fails with.
+    /// Calls a function as a client; returns the message of its error.
     pub(crate) async fn fails(&self, name: &str, arguments: Vec<Bson>) -> String {
         self.call(name, arguments).await.unwrap_err().to_string()
     }
@@ -142,7 +142,7 @@ pub(crate) fn ada() -> User {
     user
 }
 
-/// An application of one function `f`.
+/// An application with a single function, `f`.
 pub(crate) fn one(source: &str) -> World {
     Draft::new().function("f", source, json!({})).build()
 }
