@@ -83,7 +83,7 @@ impl BackendError {
 /// One action on a data source.
 #[derive(Clone, Debug)]
 pub struct DataAction {
-    /// Whose rules apply.
+    /// The rights that apply.
     pub rights: Rights,
     /// The data source.
     pub service: String,
@@ -141,9 +141,9 @@ pub enum ActionName {
     FindOneAndReplace,
     /// `filter, projection, sort` → document or null
     FindOneAndDelete,
-    /// `operations, ordered` → null; each operation is `{insertOne: {document}}`, `{updateOne | updateMany: {filter,
-    /// update, upsert, arrayFilters}}`, `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany:
-    /// {filter}}`
+    /// `operations, ordered` → null; each operation is `{insertOne: {document}}`,
+    /// `{updateOne | updateMany: {filter, update, upsert, arrayFilters}}`,
+    /// `{replaceOne: {filter, replacement, upsert}}` or `{deleteOne | deleteMany: {filter}}`
     BulkWrite,
     /// No arguments → array of names; performed as the system only
     GetCollectionNames,

@@ -56,27 +56,26 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The kind of caller. Source: section "Under whose rules" of the documentation of App Services; `docs/functions.md`
-/// has the table.
+/// The kind of caller, which determines the user that a function runs as if it has no `run_as_*` setting. Source:
+/// section "Under whose rules" of the documentation of App Services; `docs/functions.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Entry {
-    /// A client. Private functions are not found, and the caller's rules apply.
+    /// A client: runs as the caller. Private functions are not found.
     Client,
-    /// An HTTPS endpoint or the Data API: the caller's rules, or those of `run_as_*`. Without a caller, `run_as_*` is
-    /// required.
+    /// An HTTPS endpoint or the Data API: runs as the caller. Without a caller, the call is rejected.
     Endpoint,
-    /// An incoming webhook of an older application: as the system, unless there is a `run_as_*` setting.
+    /// An incoming webhook of an older application: runs as the caller, or as the system if there is none.
     Webhook,
-    /// A trigger: as the system, regardless of the function's settings.
+    /// A trigger: runs as the system, regardless of the function's settings.
     Trigger,
-    /// The user creation function: as the system.
+    /// The user creation function: runs as the system.
     UserCreation,
-    /// A custom login, or the confirmation or reset of a password, where nobody is logged in: as the system.
+    /// A custom login, or the confirmation or reset of a password, where nobody is logged in: runs as the system.
     Login,
-    /// `%function` in a rule: according to the function's settings, or else as the user for whom the rule is evaluated.
+    /// `%function` in a rule: runs as the user for whom the rule is evaluated, never as the system.
     Rule,
-    /// The operator, with `portcullis run`: as a given user, which may be the system.
+    /// The operator, with `portcullis run`: runs as a given user, which may be the system.
     Command,
 }
 
@@ -101,11 +100,11 @@ impl fmt::Debug for HttpRequest {
 /// The HTTP response of a function. Anything that it did not set is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// `setStatusCode`
+    /// The status, from `setStatusCode`.
     pub status: Option<u16>,
-    /// `setHeader` and `addHeader`, in order. Names may repeat.
+    /// The headers, from `setHeader` and `addHeader`, in order. Names may repeat.
     pub headers: Vec<(String, String)>,
-    /// `setBody`
+    /// The body, from `setBody`.
     pub body: Option<Vec<u8>>,
 }
 
@@ -142,10 +141,10 @@ pub struct ConsoleLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConsoleLevel {
-    /// `console.log`, `info`, `debug`
+    /// Written by `console.log`, `console.info` or `console.debug`.
     Log,
-    /// `console.warn`
+    /// Written by `console.warn`.
     Warn,
-    /// `console.error`
+    /// Written by `console.error`.
     Error,
 }

@@ -66,7 +66,7 @@ impl Shared {
         }
     }
 
-    /// `context.values.get`
+    /// The result of `context.values.get`.
     pub(crate) fn value(&self, name: &str) -> Option<Bson> {
         match self.app.secret_values.get(name) {
             Some(secret) => self.secrets.get(secret).map(Bson::from),
@@ -83,7 +83,7 @@ impl Shared {
         self.app.service_rules.iter().any(|rule| rule.service == name && is_http(&rule.kind)).then_some("http")
     }
 
-    /// `context.app`
+    /// The value of `context.app`.
     pub(crate) fn app_document(&self) -> Document {
         let text = |keys: &[&str]| {
             let config = self.app.config.present();

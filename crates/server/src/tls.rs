@@ -27,7 +27,7 @@ struct Inner {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file contains no PEM section of this kind.
+    /// A file cannot be read, or contains no PEM section of this kind.
     #[error("cannot read the {what} `{}`: {error}", path.display())]
     File {
         /// What the file should contain.

@@ -32,7 +32,7 @@ pub enum ServiceError {
     /// Two applications that are to be served together have the same ID.
     #[error("two applications have the id `{}`; clients could not tell them apart", OneLine(.0))]
     SameId(String),
-    /// The application has no id.
+    /// The application has no ID.
     #[error(
         "the application in `{}` has no ID, which keeps its users apart from those of other applications: write `app_id` or \
          `name` into its own file (realm_config.json)", .0.display()
@@ -53,12 +53,12 @@ pub enum ServiceError {
     /// A key cannot be used.
     #[error("the key `{}`: {error}", .path.display())]
     Key {
-        /// Its file.
+        /// The file of the key.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         error: SigningKeyError,
     },
-    /// Keys that cannot be used together.
+    /// The signing keys cannot be used together.
     #[error("the signing keys cannot be used together: {0}")]
     Keys(SigningKeyError),
     /// There are no documents yet.
@@ -120,7 +120,7 @@ pub enum ServiceError {
     /// The documents of a [`Trial`](crate::Trial) cannot be stored or read.
     #[error("the documents of `{}`: {reason}", OneLine(namespace))]
     Trial {
-        /// Their namespace.
+        /// The namespace of the documents.
         namespace: String,
         /// The reason.
         reason: String,

@@ -31,7 +31,7 @@ pub struct LoginOptions {
     pub secrets: Secrets,
     /// The keys of the third-party token provider, overriding those at its address.
     pub jwks: Option<Arc<dyn JwksSource>>,
-    /// A check that can reject new users.
+    /// Called for each new user before the first token is issued; can reject the user.
     pub user_creation: Option<Arc<dyn UserCreation>>,
 }
 

@@ -97,7 +97,7 @@ fn is_tested_later(script: &Script, begin: usize, end: usize) -> bool {
         if before.is_some_and(|at| script.is_sign(at, '.')) || script.is_sign(index + 1, ':') {
             continue;
         }
-        // Something else awaits it, or this is another variable of the same name.
+        // The promise is awaited or resolved here, or this is another variable of the same name.
         let is_resolved =
             before.and_then(|at| script.word(at)).is_some_and(|word| matches!(word, "await" | "const" | "let" | "var"))
                 || (script.is_sign(index + 1, '.') && script.word(index + 2) == Some("then"))

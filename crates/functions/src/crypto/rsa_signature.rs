@@ -38,7 +38,7 @@ pub(crate) fn sign(message: &[u8], key: &str, scheme: &str) -> Result<Vec<u8>, C
     sign_with(&private_key(key)?, scheme_of(scheme)?, Hash::Sha256, message)
 }
 
-/// `utils.crypto.verify("rsa", …)`
+/// `utils.crypto.verify("rsa", …)`: verifies a signature of the SHA-256 hash of the message.
 pub(crate) fn verify(message: &[u8], key: &str, signature: &[u8], scheme: &str) -> Result<bool, CryptoError> {
     Ok(verify_with(&public_key(key)?, scheme_of(scheme)?, Hash::Sha256, message, signature))
 }

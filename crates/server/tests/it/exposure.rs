@@ -42,7 +42,7 @@ async fn guessing_ends_at_the_limit_and_locks_nobody_out() {
     assert_eq!(refused.failure(), (429, "", "too many requests: try again later"));
     let seconds: u64 = refused.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!((1..=90).contains(&seconds), "{seconds}");
-    // Clients at other addresses can log in, but a client that sends the header itself is not taken for one.
+    // Clients at other addresses can log in; adding an address to the header oneself does not help.
     assert_eq!(log_in(&server, "192.0.2.2", "password").await.status, StatusCode::OK);
     assert_eq!(log_in(&server, "198.51.100.9, 192.0.2.1", "password").await.status, StatusCode::TOO_MANY_REQUESTS);
 }

@@ -270,7 +270,7 @@ async fn a_transaction_that_a_function_forgets_never_happened() {
     let ada = guild.somebody().await;
     let began = std::time::Instant::now();
     guild.returned(&ada, "forget", json!([])).await;
-    // The function does not await it.
+    // The next writer does not have to wait for the forgotten transaction.
     guild.returned(&ada, "makeQuests", json!([])).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(4));
     assert_eq!(guild.returned(&ada, "allQuests", json!([])).await.as_array().unwrap().len(), 3);

@@ -89,7 +89,7 @@ fn string_end(bytes: &[u8], begin: usize) -> usize {
     let Some(quote) = bytes.get(opened).filter(|byte| matches!(byte, b'"' | b'\'')) else {
         return opened.max(begin.saturating_add(1));
     };
-    // A quote with at least this many backslashes belongs to the string's content.
+    // At this nesting level, an escaped backslash in the string's content consists of this many backslashes.
     let own = level.saturating_add(1).saturating_mul(2);
     let (mut at, mut backslashes) = (opened.saturating_add(1), 0_usize);
     while let Some(byte) = bytes.get(at) {

@@ -22,7 +22,7 @@ pub struct Administration {
     hashing: Hashing,
 }
 
-/// The outcome for an imported user, and for the address to which a mail for setting a password can be sent.
+/// The outcomes for an imported user and for the user's address, which permits setting a password by mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedUser {
     /// The outcome for the user.

@@ -31,8 +31,8 @@ pub enum SmtpError {
 }
 
 impl SmtpMail {
-    /// Sends mail through a server such as `smtps://user:password@mail.example.com`, from a sender such as `Shop
-    /// <shop@example.com>`.
+    /// Sends mail through a server such as `smtps://user:password@mail.example.com`, from a sender such as
+    /// `Shop <shop@example.com>`.
     ///
     /// # Errors
     /// See [`SmtpError`].
