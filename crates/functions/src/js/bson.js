@@ -1,4 +1,4 @@
-// `BSON`: the types of values that JavaScript has not.
+// `BSON`: the BSON types that JavaScript lacks.
 (function (core) {
   "use strict";
   const { host, Held, kindOf, dataOf, hidden, types, binary, numeric, bsonFlags, unbound, defineProperty, setPrototypeOf, isArray, apply, isSafeInteger, isInteger, sourceOf, flagsOf } = core;

@@ -1,4 +1,4 @@
-// The clients of services: MongoDB and HTTP.
+// The clients that `context.services.get` returns: MongoDB and HTTP.
 (function (core) {
   "use strict";
   const { host, Held, kindOf, numberOf, asked, then, keys, isArray, append, create, freeze, getPrototypeOf, objectPrototype, resolved, ErrorType, TypeErrorType, Bytes } = core;
@@ -9,8 +9,8 @@
     return value;
   };
   const plain = (value) => typeof value === "object" && value !== null && !isArray(value);
-  // What an action may be told beside its arguments. An option that is not known is an error: `{sesion}` would act outside of the
-  // transaction, `{returnDocument}` answer something else. Those without effect on what is matched and answered are let through.
+  // The options of actions. Unknown ones are errors: a misspelt `{sesion}` would act outside of the transaction, and `{returnDocument}`
+  // would return another document. Options that affect neither the matched documents nor the result are accepted and ignored.
   const known = (...names) => {
     const all = { __proto__: null, session: true, maxTimeMS: true, comment: true, hint: true, readConcern: true, readPreference: true, writeConcern: true };
     for (let at = 0; at < names.length; at++) all[names[at]] = true;
@@ -37,7 +37,7 @@
     }
     return options;
   };
-  // An absent argument of a read is an empty filter; one that is there and undefined is an error, or it would match everything.
+  // If a read has no argument, its filter is empty. An argument that is `undefined` is an error, since it would match everything.
   const filterOf = (parts, optional) => {
     if (parts.length === 0 && optional) return {};
     if (!plain(parts[0])) throw new TypeErrorType(parts.length === 0 ? "a filter is needed" : "the filter must be an object");
@@ -238,10 +238,10 @@
     startSession() { return new Session(this.#place.service, this.#place.rights); }
   }
 
-  // One by one: a list could be read by code that has replaced the iterator of arrays, and then had these constructors.
+  // One by one: in a loop over an array, code that has replaced the array iterator could get hold of these constructors.
   delete Held.prototype.constructor; delete Session.prototype.constructor; delete Cursor.prototype.constructor; delete BulkFind.prototype.constructor;
   delete Bulk.prototype.constructor; delete Collection.prototype.constructor; delete Database.prototype.constructor; delete Client.prototype.constructor;
-  // A method that code could replace would get the handles of functions with other rights for its `this`.
+  // If code could replace a method, that would receive the handles of functions with other rights as `this`.
   freeze(Session.prototype); freeze(Cursor.prototype); freeze(BulkFind.prototype); freeze(Bulk.prototype);
   freeze(Collection.prototype); freeze(Database.prototype); freeze(Client.prototype);
 

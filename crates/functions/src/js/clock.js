@@ -1,4 +1,4 @@
-// Evaluated before the prelude where the time is given. Only the constructor is replaced: dates stay what they are.
+// Evaluated before the prelude if the time is fixed. Only the constructor is replaced: dates keep their prototype.
 (function (now) {
   'use strict';
   const Real = globalThis.Date;

@@ -1,4 +1,4 @@
-// The globals that few functions use, and `require`.
+// Rarely used globals, and `require`.
 (function (core) {
   "use strict";
   const { host, unbound, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;

@@ -1,6 +1,6 @@
-// What every engine context begins with: the globals of functions, and the bridge that the host calls. `host` holds the functions of the
-// host; nothing of it reaches the code of an application but through what stands here. Rights are numbers of the host's table, kept in
-// private fields and closures: code cannot make or change them.
+// Evaluated first in every engine context: defines the globals of functions, and the bridge that the host calls. `host` holds the functions
+// of the host, which the application's code can reach only through what is defined here. Rights are indices into a table of the host. They
+// are kept in private fields and closures, so that code can neither create nor change them.
 (function (host, limits) {
   "use strict";
   const { defineProperty, defineProperties, setPrototypeOf, getPrototypeOf, keys, freeze, is, create, prototype: objectPrototype } = Object;
@@ -24,7 +24,7 @@
   const asIntN = BigInt.asIntN, asUintN = BigInt.asUintN;
   const lower = unbound(String.prototype.toLowerCase);
   const wellFormed = unbound(String.prototype.toWellFormed);
-  // Bytes go to the host as base64.
+  // Bytes are passed to the host as base64.
   const pack = unbound(Uint8Array.prototype.toBase64);
   const packing = (name, ...places) => {
     const call = host[name];
@@ -35,8 +35,8 @@
   host.fromUtf8 = (text) => fromWellFormed(wellFormed(text));
   host.toHex = unbound(Uint8Array.prototype.toHex);
   host.toBase64 = (bytes) => pack(bytes);
-  // Code may replace every method of the engine's prototypes, the iterator of arrays and setters of indices among them. What runs after
-  // it therefore reads arrays by their own indices, and writes by definition: no destructuring of arrays, `for…of` or spread calls.
+  // Code may replace every method of the built-in prototypes, including the array iterator and setters of indices. Whatever runs after it
+  // must therefore read arrays by index and write with `defineProperty`: no array destructuring, no `for…of`, no spread in calls.
   const define = (target, name, value) => defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
   const append = (list, value) => { define(list, list.length, value); };
   const hidden = (target, members) => {
@@ -49,7 +49,7 @@
     return target;
   };
 
-  // Code from text is off, by every way that leads to it.
+  // Disables all ways to evaluate code from strings.
   const refuse = (what) => {
     const refused = function () { throw new TypeErrorType(`${what} is not available in functions`); };
     return refused;
@@ -63,7 +63,7 @@
     if (name === "Function") hidden(globalThis, { Function: refused });
   }
   hidden(globalThis, { eval: refuse("eval") });
-  // Call sites would hand out the functions of this file.
+  // Call sites would expose the functions of this file.
   defineProperty(Error, "prepareStackTrace", { get: () => undefined, set() {}, configurable: false });
   for (const name of ["gc", "WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics"]) delete globalThis[name];
 
@@ -75,7 +75,7 @@
     return error;
   };
 
-  // Errors that come from another engine. They keep their class where it is one that every engine has.
+  // Errors from another engine. They keep their class if it is a built-in one.
   const errorTypes = { __proto__: null, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError };
   const errorNames = keys(errorTypes);
   const classOf = (error) => {
@@ -91,7 +91,7 @@
     return error;
   };
 
-  // Under whose rules something runs: a number of the host's, which code can neither read nor make.
+  // The rights with which something runs: an index into the host's table that code can neither read nor create.
   class Rights {
     #number;
     constructor(number) { this.#number = number; }
@@ -99,7 +99,7 @@
   }
   const numberOf = Rights.number;
 
-  // --- Values of BSON -----------------------------------------------------------------------------------------------------------
+  // --- BSON values --------------------------------------------------------------------------------------------------------------
   class Held {
     #kind;
     #data;
@@ -118,13 +118,13 @@
     }
   }
   const { kind: kindOf, data: dataOf } = Held;
-  // Its types, by kind, and the other parts of the prelude are made when they are first asked for, or ahead where there is time.
+  // The BSON types, by kind, and the other parts of the prelude are created on first use, or in advance if there is time.
   const types = create(null);
   const parts = create(null);
   const part = (name) => parts[name] ?? (parts[name] = host.part(name)(core));
   const hold = (kind, data) => { part("bson"); return setPrototypeOf(new Held(kind, data), types[kind].prototype); };
   const binary = (bytes, subtype) => hold("binary", { subtype: subtype === undefined ? 0 : subtype & 255, bytes });
-  // `g`, `y`, `d` say how to search, not what matches.
+  // `g`, `y` and `d` determine how to search, not what matches.
   const bsonFlags = (flags) => { let kept = ""; for (let at = 0; at < flags.length; at++) { const flag = flags[at]; if (flag === "i" || flag === "m" || flag === "s" || flag === "u") kept += flag; } return kept; };
   const numeric = (value) => {
     const kind = kindOf(value);
@@ -133,13 +133,13 @@
     return Number(value);
   };
 
-  // Which numbers of an object came from outside as int32, or as doubles without a fraction: each with its number, so that what still
-  // holds the same one keeps its type.
+  // For objects from outside, which of their numbers were int32, or doubles without a fraction. The numbers themselves are recorded, too:
+  // a field keeps its BSON type only while its value is unchanged.
   const remembered = new WeakMapType();
   const remember = (object, ints, doubles) => { weakSet(remembered, object, [ints, doubles]); };
   const recall = (object) => weakGet(remembered, object);
 
-  // What an object is to BSON, if it is no plain one: for the host.
+  // For the host: the kind and the parts of an object that represents a BSON value; `undefined` for any other object.
   const unwrap = (object) => {
     const kind = kindOf(object);
     if (kind !== undefined) {
@@ -160,10 +160,10 @@
     if (object instanceof Number || object instanceof String || object instanceof Boolean) return ["value", object.valueOf()];
     return undefined;
   };
-  // Whether an object is one of those that hold values without having them as fields.
+  // Whether an object is a container that does not have its values as fields.
   const holds = (size, object) => { try { size(object); return true; } catch { return false; } };
   const container = (object) => (isCursor(object) ? "cursor" : holds(mapSize, object) ? "Map" : holds(setSize, object) ? "Set" : undefined);
-  // Makes a value that came from outside.
+  // Creates a value from outside.
   const make = (kind, first, second) => {
     switch (kind) {
       case "date": return new DateType(first);
@@ -176,7 +176,7 @@
     }
   };
 
-  // --- What waits for the host --------------------------------------------------------------------------------------------------
+  // --- Pending host operations --------------------------------------------------------------------------------------------------
   const waiting = new MapType();
   const asked = (id) => new PromiseType((resolve, reject) => { mapSet(waiting, id, [resolve, reject]); });
   const deliver = (id, good, value) => {
@@ -243,10 +243,10 @@
     if (depth >= limits.depth) throw new RangeErrorType(`functions call each other more than ${limits.depth} levels deep`);
     const number = host.enter(numberOf(rights), name);
     if (number === numberOf(rights)) return apply(instantiate(name, false, rights, depth + 1), undefined, parts);
-    // What code did to this engine must not change what other rights compute: they have an engine of their own.
+    // What code did to this engine must not affect functions with other rights, so these run in an engine of their own.
     return host.visit(numberOf(rights), number, name, parts, depth + 1);
   };
-  // The rights that a function's own script says.
+  // The rights that a function's script determines.
   const scripted = (name, rights, depth, parts) => new Rights(host.rightsBy(name, host.wait(apply(instantiate(name, true, rights, depth), undefined, parts))));
 
   // --- Results ------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// The module `assert` of Node.
+// Node's module `assert`.
 "use strict";
 class AssertionError extends Error {
   constructor({ message, actual, expected, operator }) {

@@ -1,4 +1,4 @@
-// The package `axios`, over the HTTP client of functions.
+// The package `axios`, built on `context.http`.
 "use strict";
 class AxiosError extends Error {
   constructor(message, code, config, response) { super(message); Object.assign(this, { code, config, response, isAxiosError: true }); if (response) this.status = response.status; }

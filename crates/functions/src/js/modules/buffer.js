@@ -1,4 +1,4 @@
-// `Buffer` of Node, over the bytes of the engine.
+// Node's `Buffer`, built on `Uint8Array`.
 "use strict";
 const { toHex, fromHex, toBase64, fromBase64, toUtf8, fromUtf8 } = internal;
 const single = (text, mask) => { const bytes = new Uint8Array(text.length); for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at) & mask; return bytes; };
@@ -87,7 +87,7 @@ Buffer.prototype.readUInt8 = function (at = 0) { return view(this).getUint8(at);
 Buffer.prototype.readInt8 = function (at = 0) { return view(this).getInt8(at); };
 Buffer.prototype.writeUInt8 = function (value, at = 0) { view(this).setUint8(at, value); return at + 1; };
 Buffer.prototype.writeInt8 = function (value, at = 0) { view(this).setInt8(at, value); return at + 1; };
-// `Buffer(…)` without `new`, and `new Buffer("text")`, as code before 2018 has them.
+// `Buffer(…)` without `new`, and `new Buffer("text")`, as in code from before 2018.
 const Older = new Proxy(Buffer, {
   apply: (_, __, [value, ...rest]) => (typeof value === "number" ? Buffer.alloc(value) : Buffer.from(value, ...rest)),
   construct: (_, [value, ...rest], target) => (typeof value === "number" || value instanceof ArrayBuffer ? Reflect.construct(Buffer, [value, ...rest], target === Older ? Buffer : target) : Buffer.from(value, ...rest)),

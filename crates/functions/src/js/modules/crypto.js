@@ -1,4 +1,4 @@
-// What functions use of the module `crypto` of Node: hashes, HMACs, ciphers, random bytes.
+// The parts of Node's module `crypto` that functions use: hashes, HMACs, ciphers, random bytes.
 "use strict";
 const { Buffer } = require("buffer");
 const { fromUtf8 } = internal;

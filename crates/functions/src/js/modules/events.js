@@ -1,4 +1,4 @@
-// The module `events` of Node.
+// Node's module `events`.
 "use strict";
 // Older code calls the constructor without `new`, so it is a function.
 function Emitter() {}

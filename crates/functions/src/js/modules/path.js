@@ -1,4 +1,4 @@
-// The module `path` of Node, as on POSIX systems.
+// Node's module `path`, with POSIX semantics.
 "use strict";
 const normalizeParts = (parts, absolute) => {
   const kept = [];

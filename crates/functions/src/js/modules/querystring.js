@@ -1,4 +1,4 @@
-// The module `querystring` of Node.
+// Node's module `querystring`.
 "use strict";
 const escape = (text) => encodeURIComponent(text);
 const unescape = (text) => { try { return decodeURIComponent(text); } catch { return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16))); } };

@@ -1,7 +1,7 @@
-// The module `string_decoder` of Node.
+// Node's module `string_decoder`.
 "use strict";
 const { Buffer } = require("buffer");
-// How many bytes at the end begin a character that is not whole.
+// The number of bytes at the end that belong to an incomplete character.
 const open = (bytes) => {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back];

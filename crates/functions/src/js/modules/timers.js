@@ -1,3 +1,3 @@
-// The module `timers` of Node.
+// Node's module `timers`.
 "use strict";
 Object.assign(exports, { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate });

@@ -1,4 +1,4 @@
-// `URL` and `URLSearchParams` of the web, for the addresses that HTTP has, and the older functions of the module `url`.
+// The web's `URL` and `URLSearchParams`, for HTTP URLs, and the older functions of Node's module `url`.
 "use strict";
 const querystring = require("querystring");
 const form = (text) => encodeURIComponent(text).replace(/%20/g, "+").replace(/[!'()~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);

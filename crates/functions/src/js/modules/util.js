@@ -1,4 +1,4 @@
-// What packages need of the module `util` of Node, and the text coders.
+// The parts of Node's module `util` that packages need, `TextEncoder` and `TextDecoder`.
 "use strict";
 const isObject = (value) => typeof value === "object" && value !== null;
 const inspect = (value, options, depth = 0, seen = new Set()) => {
