@@ -11,8 +11,8 @@ use crate::data::Asker;
 use crate::functions::told;
 
 impl ClientApi {
-    /// Executes a call, `{"name", "arguments", "service"}`, for a user whom [`bearer`](Self::bearer) returned. Returns
-    /// its result as BSON.
+    /// Executes a call, `{"name", "arguments", "service"}`, for a user whom [`bearer`](Self::bearer) returned.
+    /// `request` is the HTTP request that contained the call. Returns the result as BSON.
     ///
     /// # Errors
     /// The function or action does not exist, is not permitted, or fails.
@@ -27,7 +27,7 @@ impl ClientApi {
         };
         let asker = Asker { user, request };
         match call.get("service").map(|node| &node.kind) {
-            // Boxed, since the future would otherwise be as large as that of an action.
+            // Boxed, so that the future of an action is not as large as that of a function call.
             None | Some(Kind::Null) => Box::pin(self.call_function(asker, name, arguments)).await,
             Some(Kind::String(service)) => self.act(&asker, service, name, arguments.first()).await,
             Some(_) => Err(invalid()),

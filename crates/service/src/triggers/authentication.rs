@@ -14,8 +14,8 @@ use super::tally::{Ended, Tally};
 /// The page size for reading events, each of which may have megabytes.
 const PAGE: usize = 32;
 
-/// The most waiting events that are searched for one that can be handled. As many events of a single user hide those of
-/// others.
+/// The most waiting events that are searched for one that can be handled. Behind this many events of a single user,
+/// those of other users are not found.
 const FAR: usize = 5000;
 
 /// The limit of the search instead of [`FAR`], while other events are being handled and a full search was made
