@@ -199,7 +199,8 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
     until(state, bridge, &promise)?;
     match promise.result::<Value<'js>>() {
         Some(Ok(value)) => {
-            // A caller with other rights gets an error for values that cannot be passed; other callers get the rest.
+            // A caller with other rights gets an error for values that cannot be passed; any other caller gets
+            // `undefined` in their place.
             let undefined = if input.level > 0 { Undefined::Pass } else { Undefined::Keep };
             let encoder = Encoder::new(bridge, undefined, state.memory() / 2)?;
             if let Some(number) = value.as_number() {
