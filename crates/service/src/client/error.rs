@@ -182,9 +182,9 @@ impl ClientError {
 /// The two tokens of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Authenticates requests.
+    /// The access token, which authenticates requests.
     Access,
-    /// Obtains new access tokens.
+    /// The refresh token, which obtains new access tokens.
     Refresh,
 }
 

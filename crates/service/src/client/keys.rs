@@ -177,8 +177,8 @@ pub(super) async fn make_key(
     }
 }
 
-/// Removes a key, its identity in its user, and the sessions that were opened with it. The user of a server key is
-/// deleted. A concurrent login checks afterwards that the key still exists.
+/// Removes a key, its identity from its user's profile, and the sessions that were opened with it. The user of a server
+/// key is deleted. A concurrent login checks afterwards whether the key still exists.
 pub(super) async fn remove_key(
     accounts: &Accounts,
     credentials: &dyn Credentials,

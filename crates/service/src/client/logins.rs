@@ -12,9 +12,9 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 /// The response to a login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginReply {
-    /// Authenticates requests.
+    /// The access token, which authenticates requests.
     pub access_token: String,
-    /// Obtains new access tokens. Clients that link an identity do not read it.
+    /// The refresh token, which obtains new access tokens. Clients that link an identity do not read it.
     pub refresh_token: String,
     /// The user's ID.
     pub user_id: String,

@@ -44,8 +44,8 @@ impl TriggerPlan {
         plan
     }
 
-    /// Like [`of`](Self::of), but also refuses triggers on changes that the stores do not report, and triggers whose
-    /// function cannot run.
+    /// Like [`of`](Self::of), but also refuses triggers on changes that the stores do not report, triggers on reserved
+    /// collections, and triggers whose function cannot run.
     #[must_use]
     pub fn within(app: &App, stores: &TriggerStores, functions: &dyn TriggerFunctions) -> Self {
         let mut plan = Self::of(app);
