@@ -40,7 +40,7 @@ pub enum StorePlace {
 pub struct Served {
     /// The application.
     pub app: Arc<App>,
-    /// The known ones of its secrets.
+    /// Those of its secrets that are known.
     pub secrets: Secrets,
 }
 
