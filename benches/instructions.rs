@@ -75,6 +75,7 @@ fn main() {
     changed.insert("salary", 70_000.0);
     let changed = RawDocumentBuf::try_from(&changed).expect("BSON");
     let prepared = Prepared::new(&others).expect("BSON");
+    let stored_and_new = [&raw, &changed].map(|document| Prepared::new(document).expect("BSON"));
     let (mut text, mut bytes) = (Vec::new(), Vec::new());
     json::write(&document(), &mut text).expect("a document");
     let (bound, readers, writers) = (policy(WRITERS), guard(policy(READERS)), guard(policy(WRITERS)));
@@ -87,6 +88,10 @@ fn main() {
             }
             "read-prepared" => readers.read(black_box(&prepared)).is_allowed(),
             "bind" => black_box(guard(bound.clone())).context().user().is_some(),
+            "update-prepared" => {
+                let [stored, new] = black_box(&stored_and_new);
+                writers.update(stored, new).is_allowed()
+            }
             "update-raw" => writers.update(black_box(&raw), black_box(&changed)).is_allowed(),
             _ => true,
         })

@@ -35,8 +35,19 @@ mod write;
 pub use collection::GuardedCollection;
 pub use error::{Denial, GuardedError, LimitExceeded, WriteKind};
 pub use limits::Limits;
-pub use pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES, Pipeline};
+pub use pipeline::Pipeline;
 pub use redacted_cursor::RedactedCursor;
 pub use request::FindRequest;
 pub use watch::{ChangeEvent, VisibleChange, WatchEnd, WatchEvent, Watched};
-pub use write::{MAX_WRITES, Write, Written, parse_writes};
+pub use write::{Write, Written, parse_writes};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
+    pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES},
+    write::MAX_WRITES,
+};
+#[cfg(feature = "unstable")]
+pub use {
+    pipeline::{MAX_PIPELINE_BYTES, MAX_STAGES},
+    write::MAX_WRITES,
+};

@@ -15,7 +15,7 @@ mod sessions;
 mod triggers;
 mod users;
 
-pub use custom_data::{CustomDataStore, LookUpError, MAX_BYTES, MAX_DOCUMENTS};
+pub use custom_data::{CustomDataStore, LookUpError};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;
@@ -38,6 +38,7 @@ pub use {
 pub(crate) use {
     account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent},
     credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose},
+    custom_data::{MAX_BYTES, MAX_DOCUMENTS},
     export::{ExportError, Exported},
     triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers},
     users::shown,
@@ -46,6 +47,7 @@ pub(crate) use {
 pub use {
     account_events::{AccountEvent, AccountEvents, Telling, WaitingEvent},
     credentials::{ApiKey, Credentials, KeyAddition, LoginAddition, OneTimeToken, PasswordLogin, TokenPurpose},
+    custom_data::{MAX_BYTES, MAX_DOCUMENTS},
     export::{ExportError, Exported},
     triggers::{Lease, Position, Progress, Switch, TriggerState, Triggers},
     users::shown,

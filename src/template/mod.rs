@@ -58,7 +58,6 @@ mod text;
 mod unresolved;
 mod value_text;
 
-pub use configuration::expand;
 pub use error::{TemplateError, TemplateErrorKind, TemplateErrors};
 pub use escape::{Escape, Refused};
 pub use inputs::Inputs;
@@ -67,6 +66,6 @@ pub use template::{Missing, Template};
 pub use unresolved::{Failure, Reason, Unresolved};
 
 #[cfg(not(feature = "unstable"))]
-pub(crate) use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};
+pub(crate) use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions, expand};
 #[cfg(feature = "unstable")]
-pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions};
+pub use configuration::{SubstitutionError, SubstitutionErrorKind, Substitutions, expand};

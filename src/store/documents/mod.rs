@@ -7,13 +7,17 @@ mod request;
 mod update_description;
 mod watch;
 
-pub use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
 pub use error::DocumentsError;
 pub use redaction::Redaction;
 pub(crate) use redaction::is_plain;
 pub use request::{Change, Find, Namespace, Returned, SingleWrite, SingleWritten, Updated};
 pub use update_description::UpdateDescription;
 pub use watch::{ChangeOperation, Event, Events, StoredChange, Watch, WatchScope, WatchStart};
+
+#[cfg(not(feature = "unstable"))]
+pub(crate) use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
+#[cfg(feature = "unstable")]
+pub use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
 
 use bson::{Bson, Document, RawDocumentBuf};
 
