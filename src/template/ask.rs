@@ -2,12 +2,12 @@ use crate::eval::UserPath;
 use crate::expr::{Expansion, ExprErrorKind};
 use crate::predicate::{Place, place};
 
-/// An expansion and the place that it refers to.
+/// An expansion, resolved to the place it refers to.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) expansion: Expansion,
     pub(super) place: Place,
-    /// The place again, if it is on the most frequent path.
+    /// The same place as a [`UserPath`], if the fast lookup of user values supports it.
     pub(super) user_path: Option<UserPath>,
 }
 

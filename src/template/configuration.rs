@@ -40,7 +40,7 @@ pub enum SubstitutionErrorKind {
     /// The result would be too long.
     #[error("the text is longer than {max} bytes with its templates replaced", max = crate::json::MAX_SIZE)]
     TooLong,
-    /// Replacing made two keys of an object equal.
+    /// Two keys of an object are equal after substitution.
     #[error("duplicate key `{0}` after template substitution")]
     KeyDuplicate(String),
 }
@@ -62,17 +62,17 @@ impl Code for SubstitutionErrorKind {
 /// The values that replace the `%()` in configuration files.
 #[derive(Clone, Debug, Default)]
 pub struct Substitutions {
-    /// The environment's tag, empty if the application has no environment; `None` if it is unknown.
+    /// The tag of the environment: empty if the application has no environment, `None` if it is unknown.
     tag: Option<String>,
     environment: HashMap<String, Bson>,
     values: HashMap<String, Bson>,
-    /// The names of secrets, for a more specific error.
+    /// The names of secrets, so that a reference to one gets its own error.
     secrets: Vec<String>,
 }
 
 impl Substitutions {
-    /// Uses the values of `environment` and `values`, neither of which may contain secrets. Without an environment, its
-    /// tag is unknown.
+    /// Creates substitutions from `environment` and `values`, neither of which may contain secrets. Without an
+    /// `environment`, its tag counts as unknown.
     #[must_use]
     pub fn new(environment: Option<&Environment>, values: Option<&Document>) -> Self {
         let named = |values: &Document| values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -95,7 +95,7 @@ impl Substitutions {
 /// Replaces every `%(…)` in the strings of a JSON value, including keys.
 ///
 /// # Errors
-/// All templates that cannot be replaced by a string.
+/// Every template that has no string to replace it, not only the first.
 pub fn expand(node: &Node, substitutions: &Substitutions) -> Result<Node, Vec<SubstitutionError>> {
     let mut expander = Expander { substitutions, errors: Vec::new(), written: 0 };
     let expanded = expander.node(node);
@@ -105,7 +105,7 @@ pub fn expand(node: &Node, substitutions: &Substitutions) -> Result<Node, Vec<Su
 struct Expander<'s> {
     substitutions: &'s Substitutions,
     errors: Vec<SubstitutionError>,
-    /// The number of bytes that replacements have added to the whole value.
+    /// The number of bytes that substitutions have added to the value so far.
     written: usize,
 }
 

@@ -28,22 +28,22 @@ pub enum TemplateErrorKind {
     /// A string that begins with `%%` but is not an expansion, or a `%(…)` whose content is not one.
     #[error("{0}")]
     Expansion(ExprErrorKind),
-    /// `%(%%user.id` without its `)`
+    /// An insertion without its `)`: `%(%%user.id`
     #[error("`%(` is never closed")]
     Unclosed,
-    /// `%()`
+    /// An empty insertion: `%()`
     #[error("`%()` is empty")]
     InsertionEmpty,
-    /// `%(user.id)`
+    /// An alternative that is neither an expansion nor a literal: `%(user.id)`
     #[error("`{0}` is neither an expansion nor a literal")]
     InsertionUnknown(String),
-    /// `%(%%user.id "you")`
+    /// An insertion with a syntax error: `%(%%user.id "you")`
     #[error("`{0}` is malformed")]
     InsertionMalformed(String),
-    /// `%("you", %%user.data.name)`
+    /// A literal before the last alternative: `%("you", %%user.data.name)`
     #[error("a literal must be the last alternative")]
     LiteralNotLast,
-    /// `%(%%user.data.name, null)`
+    /// `null` as an alternative: `%(%%user.data.name, null)`
     #[error("null has no text")]
     NullInText,
     /// A key that begins with `%` but is not an operator.
@@ -52,10 +52,10 @@ pub enum TemplateErrorKind {
     /// An operator that is not the only key of its object.
     #[error("the operator `{0}` must be the only key of its object")]
     OperatorNotAlone(String),
-    /// `{"%default": []}`
+    /// An operand of `%default` that is not a non-empty array: `{"%default": []}`
     #[error("`%default` takes an array of one or more templates")]
     DefaultOperand,
-    /// `{"%function": "f"}`
+    /// A malformed operand of `%function`: `{"%function": "f"}`
     #[error("`%function` takes an object with a `name`, a string, and optionally `arguments`")]
     FunctionOperand,
     /// Nesting deeper than [`MAX_DEPTH`](crate::json::MAX_DEPTH).

@@ -32,7 +32,7 @@ pub enum Escape {
     Header,
 }
 
-/// A text that an escape rejects.
+/// The error for text that an escape rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     escape: Escape,
@@ -58,7 +58,7 @@ impl fmt::Display for Refused {
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Escape {
-    /// Every escape and its name on the command line.
+    /// Every escape, with its name on the command line.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::None, "none"),
         (Self::Json, "json"),
@@ -68,7 +68,7 @@ impl Escape {
         (Self::Header, "header"),
     ];
 
-    /// The escape with this name.
+    /// The escape with this command-line name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(escape, _)| *escape)

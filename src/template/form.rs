@@ -1,4 +1,4 @@
-//! Templates as written.
+//! The syntax tree of templates.
 
 use bson::Bson;
 
@@ -7,14 +7,14 @@ use super::text::Text;
 use crate::expr::{Conversion, Expansion};
 use crate::text::Span;
 
-/// A value of a template.
+/// A value in a template.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    /// A value without expansions.
+    /// A constant.
     Literal(Literal),
-    /// `"%%user.id"`
+    /// A string that is one expansion: `"%%user.id"`
     Expansion(Ask, Site),
-    /// `"hello %(%%user.data.name)"`
+    /// A string with insertions: `"hello %(%%user.data.name)"`
     Text(Text, Site),
     /// `[…]` with expansions inside.
     Array(Vec<Form>),
@@ -32,11 +32,11 @@ pub(super) enum Form {
 #[derive(Clone, Debug)]
 pub(super) struct Literal {
     pub(super) value: Bson,
-    /// Whether it was written as `{"%literal": …}`.
+    /// Whether it is written as `{"%literal": …}`.
     pub(super) quoted: bool,
-    /// Its BSON, without type and key.
+    /// Its encoded BSON, without type byte and key.
     pub(super) bytes: Box<[u8]>,
-    /// Its relaxed extended JSON; `None` if that would be read as a different value.
+    /// Its relaxed extended JSON; `None` if that would not round-trip.
     pub(super) json: Option<Box<[u8]>>,
     pub(super) site: Site,
 }
@@ -46,7 +46,7 @@ pub(super) struct Literal {
 pub(super) struct Call {
     pub(super) name: String,
     pub(super) arguments: Vec<Form>,
-    /// Whether `arguments` was written as an array.
+    /// Whether `arguments` is written as an array.
     pub(super) listed: bool,
 }
 
@@ -58,12 +58,12 @@ pub(super) struct Member {
     pub(super) site: Site,
 }
 
-/// A field name.
+/// The key of a member.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
-    /// `name`, and its JSON including the colon.
+    /// A constant key, and the JSON for it, including the colon.
     Plain(Box<str>, Box<[u8]>),
-    /// `role_%(%%user.data.team)`
+    /// A key with insertions: `role_%(%%user.data.team)`
     Text(Text),
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Site {
 }
 
 impl Member {
-    /// The key as written.
+    /// The key in source form.
     pub(super) fn written(&self) -> &str {
         match &self.key {
             Key::Plain(name, _) => name,
@@ -114,12 +114,12 @@ impl Form {
     }
 }
 
-/// A part of a template that refers to something.
+/// A part of a template that refers to a value or calls a function.
 #[derive(Clone, Copy)]
 pub(super) enum Part<'f> {
     Expansion(&'f Expansion, &'f Site),
     Text(&'f Text, &'f Site),
-    /// An expansion or text that is an alternative of a `%default` other than the last one.
+    /// An expansion or text that has another alternative after it in a `%default`.
     Defaulted(&'f Expansion, &'f Site),
     DefaultedText(&'f Text, &'f Site),
 }

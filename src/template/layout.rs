@@ -1,4 +1,4 @@
-//! What the result of a template looks like if everything in it resolves.
+//! Precompiled templates: the constant bytes of the result, and the values to write between them.
 
 use super::ask::Ask;
 use super::escape::Escape;
@@ -8,10 +8,10 @@ use crate::eval::{UserPaths, UserSlot};
 use crate::json;
 use crate::value::{Container, type_byte};
 
-/// The bytes of a result, and the values between them.
+/// The compiled form of a template for one output format. It is used as long as everything resolves.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    /// What is asked of the user.
+    /// The user paths that this layout needs, in the order of their first use.
     pub(super) paths: UserPaths,
     pub(super) content: Content,
 }
@@ -19,7 +19,7 @@ pub(super) struct Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     pub(super) steps: Box<[Step]>,
-    /// What follows the last step.
+    /// The constant bytes after the last step.
     pub(super) end: Box<[u8]>,
 }
 
@@ -29,14 +29,15 @@ pub(super) struct Step {
     pub(super) part: Part,
 }
 
-/// What is written between the bytes.
+/// What a step writes after its constant bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
-    /// A value.
+    /// A value in the output format.
     Value(Source, Position),
-    /// The text of the first alternative that resolves. The first of all may be a path of the user.
+    /// The text of the first alternative that resolves. The slot is set if the first alternative is a path into the
+    /// user.
     Text(Option<UserSlot>, Insert),
-    /// A string, a document or an array of BSON. The last four bytes before it are those of its length.
+    /// A BSON string, document or array. The four bytes before it are reserved for its length.
     Measured(Content, Counted),
 }
 
@@ -44,7 +45,7 @@ pub(super) enum Part {
 pub(super) enum Source {
     User(UserSlot, Ask),
     Expansion(Ask),
-    /// A conversion, a call, or a `%default`.
+    /// A conversion, a call or a `%default`, which the resolver evaluates.
     Composed(Form),
 }
 
@@ -52,23 +53,24 @@ pub(super) enum Source {
 pub(super) struct Position {
     /// The nesting depth.
     pub(super) depth: usize,
-    /// How many bytes of BSON lie between its type, which is written as that of a string, and itself.
+    /// BSON only: the length of the element's name, including its NUL. The type byte before the name is a placeholder
+    /// that is overwritten once the type of the value is known.
     pub(super) name: usize,
 }
 
-/// What a length in BSON counts.
+/// Which bytes a BSON length prefix counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// What follows the length: of a string.
+    /// Strings: only the bytes after the prefix.
     Rest,
-    /// The length itself, too: of a document or an array.
+    /// Documents and arrays: the prefix as well.
     All,
 }
 
-/// The BSON type number.
+/// The BSON type byte of strings.
 pub(super) const STRING: u8 = 0x02;
 
-/// The size of a BSON length in bytes.
+/// The size in bytes of a BSON length prefix.
 pub(super) const LENGTH: usize = 4;
 
 struct Builder<'p> {
@@ -105,7 +107,8 @@ impl<'p> Builder<'p> {
         self.part(Part::Value(source, position));
     }
 
-    /// A text. `plain` and `inserted` write what is known already; `None` if that is rejected.
+    /// Compiles a text: `plain` writes its constant parts, `inserted` the literals inserted into it. `None` if either
+    /// rejects a part.
     fn text(&mut self, text: &Text, plain: Write<'_>, inserted: Write<'_>) -> Option<()> {
         for piece in &text.pieces {
             match piece {
@@ -153,7 +156,7 @@ impl<'p> Builder<'p> {
         Some(())
     }
 
-    /// A field of a document or an element of an array.
+    /// Compiles a field of a BSON document or an element of a BSON array.
     fn field(&mut self, name: &str, form: &Form, depth: usize) -> Option<()> {
         let kind = match form {
             Form::Literal(literal) => type_byte((&literal.value).into()),
@@ -181,7 +184,7 @@ impl<'p> Builder<'p> {
         Some(())
     }
 
-    /// A document or an array of BSON, without type and name.
+    /// Compiles a BSON document or array, without its type byte and name.
     fn container(&mut self, form: &Form, depth: usize) -> Option<()> {
         let mut content = Builder::new(self.paths);
         match form {
@@ -210,7 +213,7 @@ impl<'p> Builder<'p> {
     }
 }
 
-/// Appends a text in the language of the result; `None` if it is rejected.
+/// Appends text in the encoding of the output format; `None` if the format cannot represent it.
 type Write<'w> = &'w dyn Fn(&str, &mut Vec<u8>) -> Option<()>;
 
 #[expect(clippy::unnecessary_wraps, reason = "a `Write`")]
@@ -226,19 +229,19 @@ fn unchanged(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
 }
 
 impl Layout {
-    /// The result as relaxed extended JSON; `None` for a template whose keys depend on the user, or with a literal that
-    /// JSON cannot represent.
+    /// Compiles a template to relaxed extended JSON; `None` if its keys contain insertions or a literal has no JSON
+    /// form.
     pub(super) fn json(form: &Form) -> Option<Self> {
         Self::build(|builder| builder.json(form, 0))
     }
 
-    /// The result as BSON; `None` for a template that is not a document, or whose keys depend on the user.
+    /// Compiles a template to BSON; `None` if it is not a document or its keys contain insertions.
     pub(super) fn bson(form: &Form) -> Option<Self> {
         let Form::Document(_) = form else { return None };
         Self::build(|builder| builder.container(form, 0))
     }
 
-    /// The result of a text template; `None` if a literal in it is rejected by the escape.
+    /// Compiles a text template; `None` if the escape rejects a literal inserted into it.
     pub(super) fn text(text: &Text, escape: Escape) -> Option<Self> {
         let inserted = |text: &str, bytes: &mut Vec<u8>| unchanged(&escape.apply(text).ok()?, bytes);
         Self::build(|builder| builder.text(text, &unchanged, &inserted))

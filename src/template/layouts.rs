@@ -5,7 +5,8 @@ use super::form::Form;
 use super::layout::Layout;
 use super::text::Text;
 
-/// The layouts of a template, each made when it is first needed; `None` if there is none.
+/// The layouts of a template, one per output format, each compiled on first use. `None` means that the template has no
+/// layout in that format.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layouts {
     json: OnceLock<Option<Layout>>,
@@ -15,7 +16,7 @@ pub(super) struct Layouts {
 
 impl Layouts {
     pub(super) fn json(&self, form: &Form, escape: Option<Escape>) -> Option<&Layout> {
-        // What is escaped for a text is not what stands in JSON.
+        // A text template with an escape has no JSON layout, because a JSON layout does not apply the escape.
         let is_escaped = escape.is_some_and(|escape| escape != Escape::None);
         self.json.get_or_init(|| if is_escaped { None } else { Layout::json(form) }).as_ref()
     }

@@ -12,7 +12,7 @@ pub struct Asked {
     pub pointer: String,
     /// The position in the source text; empty for a template that was not parsed from text.
     pub span: Span,
-    /// Whether there is an alternative if it does not resolve.
+    /// Whether another alternative is used if it does not resolve.
     pub has_default: bool,
 }
 

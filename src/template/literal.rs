@@ -1,4 +1,4 @@
-//! JSON strings inside texts.
+//! JSON string literals inside other text.
 
 use nom::IResult;
 use nom::error::{Error, ErrorKind};

@@ -22,7 +22,7 @@ enum Shape<'s> {
     Text(&'s str),
     Array(Vec<Source<'s>>),
     Object(Vec<(&'s str, Span, Source<'s>)>),
-    /// Any other value, including extended JSON literals.
+    /// Any other value, extended JSON literals included.
     Scalar,
 }
 
@@ -101,7 +101,7 @@ impl Parser {
         Site { pointer: self.pointer.as_str().into(), span }
     }
 
-    /// `None` after an error, which has been recorded.
+    /// Parses a form; `None` after recording an error.
     fn form(&mut self, source: Source<'_>) -> Option<Form> {
         if self.depth > MAX_DEPTH {
             self.error(TemplateErrorKind::TooDeep, source.span(), None);
@@ -207,7 +207,7 @@ impl Parser {
                 }
                 _ => self.operator(operator, *span, *operand),
             };
-            // A key next to an operator is not allowed, but its value is still checked for errors of its own.
+            // Keys beside an operator are rejected, but their values are still parsed to report errors inside them.
             for (key, _, value) in members.iter().filter(|(key, _, _)| !is_operator(key)) {
                 self.inside(key, |parser| parser.form(*value));
             }
@@ -308,17 +308,17 @@ fn conversion(operator: &str) -> Option<Conversion> {
     }
 }
 
-/// Whether a form is a value without expansions that was not written as `{"%literal": …}`.
+/// Whether a form is a constant that was not written as `{"%literal": …}`.
 fn is_plain(form: &Form) -> bool {
     matches!(form, Form::Literal(literal) if !literal.quoted)
 }
 
-/// Whether a key is an operator. A `%(…)` at its start is an insertion.
+/// Whether a key is an operator. A key that starts with `%(` is not: it starts with an insertion.
 fn is_operator(key: &str) -> bool {
     key.starts_with('%') && !key.starts_with("%(")
 }
 
-/// The conversion to use instead of `{"$oid": "%%user.id"}`.
+/// The conversion to suggest for `{"$oid": "%%user.id"}` and the like.
 fn conversion_meant(node: &Node) -> Option<String> {
     let [member] = node.as_object()? else { return None };
     let text = member.value.as_str().filter(|text| text.starts_with("%%") || text.contains("%("))?;

@@ -1,4 +1,4 @@
-//! Resolves the parts that can be resolved now and leaves a template for the rest.
+//! Resolves what can be resolved and returns a template for the rest ([`Missing::Keep`](super::Missing::Keep)).
 
 use bson::{Bson, Document};
 
@@ -12,8 +12,8 @@ use super::unresolved::Reason;
 use crate::json::MAX_SIZE;
 
 impl Resolver<'_, '_> {
-    /// The template that remains after resolving everything that resolves. Parsing it again yields the inserted values
-    /// unchanged.
+    /// The template that remains once everything that resolves has been replaced by its value. Values are quoted where
+    /// necessary, so that parsing the remaining template yields them unchanged.
     pub(super) fn keep(&mut self, form: &Form) -> Bson {
         match form {
             Form::Literal(_) => print::bson(form),
@@ -41,8 +41,9 @@ impl Resolver<'_, '_> {
         for member in members {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),
-                // If a key becomes equal to another one, it is left as written, and resolving it again fails. If the
-                // other key is written identically, a space, which has no meaning there, keeps the two distinct.
+                // If the resolved key equals another key, it is left as written, so that a later resolution reports the
+                // duplicate. If even the written forms are equal, a space is added after `%(`, where it has no meaning,
+                // to keep the keys distinct.
                 Key::Text(text) => {
                     let mut key = self.keep_key(text, member);
                     if kept.contains_key(&key) || is_plain(&key) {
@@ -71,13 +72,13 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// A text in which everything that resolves is inserted, in a form in which it is not interpreted again.
+    /// Inserts everything that resolves, quoted where it would otherwise be interpreted again.
     pub(super) fn keep_text(&self, text: &Text) -> String {
         let mut out = String::new();
         for piece in &text.pieces {
             match piece {
                 Piece::Plain(plain) => {
-                    // Where nothing was inserted between the two, they must not open an insertion.
+                    // An insertion of nothing separates a `%` from the `(` that follows it.
                     if opens(&out, plain) {
                         out.push_str("%(\"\")");
                     }
@@ -86,7 +87,7 @@ impl Resolver<'_, '_> {
                 Piece::Insert(insert) => self.keep_insert(insert, &mut out),
             }
         }
-        // Text that is now at the start must not be read as an expansion.
+        // A leading `%%` would turn the whole string into an expansion.
         if self.escape.is_none() && out.starts_with("%%") { format!("%(\"\"){out}") } else { out }
     }
 
@@ -139,22 +140,22 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Whether a text can be appended to a template text without being read as part of its syntax.
+/// Whether appending `text` to the template text `before` leaves it plain text.
 fn is_inert(before: &str, text: &str) -> bool {
     !text.contains('%') && !opens(before, text)
 }
 
-/// Whether two texts that follow one another open an insertion where they meet.
+/// Whether the concatenation of two texts has a `%(` across the boundary.
 fn opens(before: &str, text: &str) -> bool {
     before.ends_with('%') && text.starts_with('(')
 }
 
-/// Converts a value to a template that resolves to it.
+/// A template that resolves to the value: the value itself or, if it could be read as syntax, a `%literal`.
 fn protected(value: Bson) -> Bson {
     if is_read_again(&value) { single("%literal", value) } else { value }
 }
 
-/// Whether a part of a value would be read as an expansion or operator.
+/// Whether any part of the value would be interpreted as an expansion, insertion or operator.
 fn is_read_again(value: &Bson) -> bool {
     match value {
         Bson::String(text) => text.starts_with("%%") || text.contains("%("),

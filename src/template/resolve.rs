@@ -26,14 +26,14 @@ pub(super) enum Gap {
     Remove,
 }
 
-/// The state of resolving a template.
+/// The state of one resolution of a template.
 pub(super) struct Resolver<'i, 'r> {
     pub(super) inputs: &'r Inputs<'i>,
-    /// How inserted text is escaped; `None` in the strings of JSON or BSON.
+    /// The escape for inserted text; `None` inside JSON or BSON strings, which need no escape.
     pub(super) escape: Option<Escape>,
     pub(super) failures: Vec<Failure>,
-    /// Whether a template is kept for a later stage, so that alternatives are not used for parts that are not supplied
-    /// yet.
+    /// Whether unresolved parts are kept for a later stage. An alternative then is not used in place of a part that may
+    /// still be supplied.
     pub(super) waits: bool,
 }
 
@@ -45,7 +45,8 @@ impl<'i, 'r> Resolver<'i, 'r> {
     /// Writes the value of a form.
     ///
     /// # Errors
-    /// Under [`Gap::Refuse`], everything that does not resolve; otherwise only errors that no gap can replace.
+    /// Under [`Gap::Refuse`], everything that does not resolve; otherwise only failures that no replacement can fix,
+    /// such as a result that is too large.
     pub(super) fn write(mut self, form: &Form, gap: Gap, sink: &mut impl Sink) -> Result<(), Unresolved> {
         self.form(form, Slot::Top, gap, 0, sink);
         let fatal = |failure: &Failure| matches!(failure.reason(), Reason::TooLarge);
@@ -131,7 +132,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 
     fn members(&mut self, members: &[Member], gap: Gap, depth: usize, sink: &mut impl Sink) {
-        // Literal keys are unique, but an inserted key may equal another one.
+        // Literal keys are distinct, but an inserted key may duplicate another key.
         let mut keys = members.iter().any(|member| matches!(member.key, Key::Text(_))).then(HashSet::new);
         for member in members {
             let (key, json) = match &member.key {
@@ -159,14 +160,14 @@ impl<'i, 'r> Resolver<'i, 'r> {
         }
     }
 
-    /// Records what does not resolve in a value that is omitted because of its key.
+    /// Records the failures inside a value that is omitted because its key does not resolve or is a duplicate.
     fn tell_within(&mut self, form: &Form, gap: Gap, depth: usize) {
         let mut value = Resolver::new(self.inputs, self.escape);
         value.form(form, Slot::Top, gap, depth, &mut BsonSink::default());
         value.failures.into_iter().for_each(|failure| self.note(failure));
     }
 
-    /// The resolved name of a key.
+    /// The key with everything inserted; `None` after recording why it does not resolve.
     pub(super) fn key(&mut self, text: &Text, site: &Site) -> Option<String> {
         let mut key = String::new();
         let mut complete = true;
@@ -189,13 +190,14 @@ impl<'i, 'r> Resolver<'i, 'r> {
         complete.then_some(key)
     }
 
-    /// The text with all insertions; `None` if a part of it does not resolve.
+    /// The text with everything inserted; `None` after recording what does not resolve.
     fn text(&mut self, text: &Text, site: &Site) -> Option<String> {
         let mut out = String::new();
         self.parts(text, site, &mut |part| out.push_str(part)).then_some(out)
     }
 
-    /// Passes on a text with all insertions, part by part; returns `false` after recording what does not resolve.
+    /// Passes the text to `part` piece by piece, with everything inserted. Returns `false` after recording what does
+    /// not resolve.
     pub(super) fn parts(&mut self, text: &Text, site: &Site, part: &mut impl FnMut(&str)) -> bool {
         let (mut length, mut complete) = (0_usize, true);
         for piece in &text.pieces {
@@ -264,7 +266,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         }
     }
 
-    /// The value of a form if everything in it resolves; otherwise its failures are recorded.
+    /// The value of a form, in which everything must resolve; `None` after recording the failures.
     pub(super) fn strict(&mut self, form: &Form) -> Option<Found<'i>> {
         match form {
             Form::Literal(literal) => Some(Found::Made(literal.value.clone())),
@@ -301,7 +303,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
         None
     }
 
-    /// The first alternative that resolves. If none does, the failure of the last one is reported.
+    /// The first alternative that resolves. If none does, only the failures of the last one are recorded.
     fn default(&mut self, alternatives: &[Form]) -> Option<Found<'i>> {
         let (last, others) = alternatives.split_last()?;
         let before = self.failures.len();
@@ -355,7 +357,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 }
 
-/// Passes on an inserted part, unless the text becomes too long.
+/// Passes on an inserted piece, unless the text would exceed the size limit.
 fn give(inserted: &str, length: &mut usize, part: &mut impl FnMut(&str)) -> Result<(), Reason> {
     *length = length.saturating_add(inserted.len());
     if *length > MAX_SIZE {
@@ -368,17 +370,17 @@ fn give(inserted: &str, length: &mut usize, part: &mut impl FnMut(&str)) -> Resu
 /// Writes the replacement for a part that does not resolve.
 fn fill(slot: Slot<'_>, gap: Gap, depth: usize, sink: &mut impl Sink) {
     if gap == Gap::Null {
-        // Null is allowed everywhere.
+        // Null is accepted in every slot.
         let _ = sink.value(slot, ValueRef::Null, depth.min(MAX_DEPTH));
     }
 }
 
-/// Whether an inserted part of a key is a plain name, which cannot form a path or an operator.
+/// Whether text may be inserted into a key: a plain name cannot form a dotted path or an operator.
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('$') && !text.contains(['.', '\0'])
 }
 
-/// A one-line description of what a form refers to.
+/// The source text of the expansion, operand or call that a form is about, as shown in failures.
 pub(super) fn asked(form: &Form) -> String {
     match form {
         Form::Literal(literal) if !literal.quoted => written_text(&literal.value),
@@ -388,7 +390,7 @@ pub(super) fn asked(form: &Form) -> String {
     }
 }
 
-/// A string as it is, any other value as extended JSON.
+/// Strings as they are, other values as extended JSON.
 fn written_text(value: &Bson) -> String {
     match value {
         Bson::String(text) => text.clone(),
@@ -411,7 +413,7 @@ fn first_asked(text: &Text) -> String {
 }
 
 impl Insert {
-    /// What is reported if no alternative resolves: the last one.
+    /// The expansion to name if no alternative resolves: the last one.
     pub(super) fn asked(&self) -> String {
         self.alternatives.last().map(Alternative::asked).unwrap_or_default()
     }

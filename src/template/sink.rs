@@ -1,4 +1,4 @@
-//! Where the value of a template is written.
+//! Output formats for the value of a template.
 
 use bson::{Bson, Document};
 
@@ -8,61 +8,61 @@ use super::unresolved::Reason;
 use crate::json::{self, MAX_DEPTH, MAX_SIZE};
 use crate::value::{Container, MAX_DEPTH as DEEPEST, ValueRef, encode_at, type_byte};
 
-/// The slot for a value: at the top level, under a key, or at the end of an array.
+/// Where a value goes: the top level, a key of the open document, or the end of the open array.
 #[derive(Clone, Copy)]
 pub(super) enum Slot<'k> {
     Top,
-    /// The key and, if available, its JSON including the colon.
+    /// The key and, if it is known in advance, the JSON for it, including the colon.
     Key(&'k str, Option<&'k [u8]>),
     Element,
 }
 
-/// A value that is being written. A method that fails has written nothing.
+/// Receives the value of a template. A method that fails leaves the sink unchanged.
 pub(super) trait Sink {
     fn literal(&mut self, slot: Slot<'_>, literal: &Literal) -> Result<(), Reason>;
     fn value(&mut self, slot: Slot<'_>, value: ValueRef<'_>, depth: usize) -> Result<(), Reason>;
     fn begin(&mut self, slot: Slot<'_>, container: Container) -> Mark;
     fn end(&mut self, mark: Mark);
-    /// Starts a string, whose parts follow.
+    /// Starts a string, which consists of the parts that follow.
     fn begin_text(&mut self, slot: Slot<'_>) -> Mark;
     fn part(&mut self, part: &str);
     fn end_text(&mut self, mark: Mark);
-    /// Removes a string that was started.
+    /// Discards a string that was started.
     fn cancel_text(&mut self, mark: Mark);
     /// The number of bytes written.
     fn size(&self) -> usize;
 }
 
-/// The start of a value that is not complete yet.
+/// A container or string that has been started but not ended.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     container: Option<Container>,
-    /// The size before it.
+    /// The size of the output before it.
     before: usize,
-    /// The position of its length.
+    /// The position of its length prefix.
     length: usize,
-    /// The number of elements of its array, without and with it.
+    /// The number of elements of the enclosing array, without this value and with it.
     count: usize,
     count_behind: usize,
 }
 
 impl Mark {
-    /// For a sink that keeps track of open values itself.
+    /// For a sink that tracks open values itself.
     const fn of(container: Option<Container>) -> Self {
         Self { container, before: 0, length: 0, count: 0, count_behind: 0 }
     }
 }
 
-/// The difference between the general depth limit and that of templates. Values are written as if they were deeper by
-/// this amount.
+/// The difference between the depth limit of BSON values and that of templates. Adding it to the depth of a value
+/// applies the limit of templates to functions that check the other one.
 pub(super) const DEEPER: usize = DEEPEST - MAX_DEPTH;
 
-/// Why a value was not written; excessive nesting takes precedence.
+/// The reason to report for a value that was not written: excessive nesting if there is any, otherwise `error`.
 fn refused(value: ValueRef<'_>, depth: usize, error: impl Into<Reason>) -> Reason {
     size(value, depth).err().unwrap_or_else(|| error.into())
 }
 
-/// Writes a decoded value.
+/// Builds a decoded [`Bson`].
 #[derive(Default)]
 pub(super) struct BsonSink {
     open: Vec<(Option<String>, Bson)>,
@@ -151,7 +151,7 @@ impl Sink for BsonSink {
     }
 }
 
-/// The minimum size of a value in bytes.
+/// A lower bound on the encoded size of a value in bytes.
 pub(super) fn size(value: ValueRef<'_>, depth: usize) -> Result<usize, Reason> {
     if depth > MAX_DEPTH {
         return Err(Reason::TooDeep);
@@ -176,15 +176,15 @@ pub(super) fn size(value: ValueRef<'_>, depth: usize) -> Result<usize, Reason> {
     Ok(total)
 }
 
-/// Writes BSON.
+/// Appends encoded BSON.
 pub(super) struct RawSink<'b> {
     bytes: &'b mut Vec<u8>,
-    /// The number of elements of the innermost array.
+    /// The number of elements written to the innermost array.
     count: usize,
 }
 
 impl<'b> RawSink<'b> {
-    /// A top-level value is written without type and key.
+    /// A top-level value is written without type byte and key.
     pub(super) const fn new(bytes: &'b mut Vec<u8>) -> Self {
         Self { bytes, count: 0 }
     }
@@ -205,7 +205,7 @@ impl<'b> RawSink<'b> {
         self.bytes.push(0);
     }
 
-    /// Writes the head of a value with a length prefix, which is filled in at its end.
+    /// Writes the type byte and key of a value and reserves its length prefix.
     fn mark(&mut self, slot: Slot<'_>, kind: u8, container: Option<Container>) -> Mark {
         let (before, count) = (self.bytes.len(), self.count);
         self.head(slot, kind);
@@ -214,9 +214,9 @@ impl<'b> RawSink<'b> {
         Mark { container, before, length, count, count_behind: self.count }
     }
 
-    /// Fills in the length, counted from the given position.
+    /// Fills in the length prefix with the number of bytes from `from` to the end.
     fn set_length(&mut self, mark: Mark, from: usize) {
-        // A value whose length does not fit is rejected because of its size.
+        // A length beyond `i32` also exceeds the size limit, which rejects the value.
         let length = i32::try_from(self.bytes.len().saturating_sub(from)).unwrap_or(i32::MAX);
         if let Some(place) = self.bytes.get_mut(mark.length..).and_then(<[u8]>::first_chunk_mut) {
             *place = length.to_le_bytes();
@@ -288,7 +288,7 @@ impl Sink for RawSink<'_> {
 /// Writes relaxed extended JSON on one line.
 pub(super) struct JsonSink<'t> {
     text: &'t mut Vec<u8>,
-    /// The length of the text that the caller had written before.
+    /// The length of the buffer before the first byte of the result.
     start: usize,
 }
 

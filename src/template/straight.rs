@@ -1,7 +1,8 @@
-//! Writes the result of a template in one pass, as long as everything in it resolves.
+//! Writes a result from its layout in a single pass, provided that everything resolves.
 //!
-//! This is so for nearly every user. At the first part that does not resolve, is rejected or becomes too large, the pass
-//! ends, and the [`Resolver`] begins anew: it alone knows policies and errors.
+//! This is the fast path, which serves nearly all users. At the first part that does not resolve, is rejected or
+//! exceeds the size limit, it gives up, and the [`Resolver`] starts over: only the resolver handles
+//! [`Missing`](super::Missing) and reports errors.
 
 use super::escape::Escape;
 use super::inputs::Inputs;
@@ -14,10 +15,10 @@ use crate::eval::{UserSlot, UserValues};
 use crate::json::{self, MAX_SIZE};
 use crate::value::{ValueRef, encode_at, encode_string, type_byte};
 
-/// The language of a result.
+/// An output format.
 pub(super) trait Language {
     fn value(&self, value: ValueRef<'_>, position: Position, out: &mut Vec<u8>) -> Option<()>;
-    /// Appends text that is inserted into other text.
+    /// Appends text that is inserted into a string.
     fn text(&self, text: &str, out: &mut Vec<u8>) -> Option<()>;
 }
 
@@ -41,7 +42,7 @@ impl Language for Json {
     }
 }
 
-/// BSON.
+/// BSON elements. The type byte and name of each value have been written before.
 pub(super) struct Raw;
 
 impl Language for Raw {
@@ -62,7 +63,7 @@ impl Language for Raw {
     }
 }
 
-/// Text in which inserted text is escaped.
+/// Text templates: inserted text is escaped.
 impl Language for Escape {
     fn value(&self, _: ValueRef<'_>, _: Position, _: &mut Vec<u8>) -> Option<()> {
         None
@@ -79,7 +80,7 @@ impl Language for Escape {
     }
 }
 
-/// Appends the result. `None` if the resolver must decide; what was appended is then removed.
+/// Appends the result. Returns `None`, with `out` restored, if the resolver has to take over.
 pub(super) fn write(layout: &Layout, inputs: &Inputs<'_>, language: &impl Language, out: &mut Vec<u8>) -> Option<()> {
     let start = out.len();
     let values = layout.paths.values(inputs.context);
@@ -95,7 +96,7 @@ struct Pass<'i, 'r, L> {
     inputs: &'r Inputs<'i>,
     values: UserValues<'i>,
     language: &'r L,
-    /// The size that the result must not exceed, with what stood before it.
+    /// The limit on `out.len()`, which includes what the caller had written before.
     most: usize,
 }
 
@@ -152,7 +153,7 @@ impl<L: Language> Pass<'_, '_, L> {
     }
 }
 
-/// Writes the length of what begins at `from` into the four bytes before it.
+/// Fills in the length prefix in the four bytes before `from`.
 #[inline]
 fn set_length(from: usize, counted: Counted, out: &mut [u8]) -> Option<()> {
     let length = out.len().checked_sub(from)?;

@@ -18,7 +18,7 @@ use crate::text::Span;
 #[derive(Clone, Debug)]
 pub struct Template {
     form: Form,
-    /// `None` for a JSON or BSON template.
+    /// The escape of a text template; `None` for a JSON or BSON template.
     escape: Option<Escape>,
     layouts: Layouts,
 }
@@ -26,19 +26,19 @@ pub struct Template {
 /// How to handle parts that do not resolve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Missing {
-    /// The template as a whole does not resolve; everything missing is reported.
+    /// The template does not resolve; the error lists everything that is missing.
     #[default]
     Refuse,
     /// The part becomes null. A member whose key does not resolve is omitted.
     Null,
-    /// The member or element is omitted; at the top level, nothing is left.
+    /// The member or element is omitted. If the whole template is such a part, there is no result.
     Remove,
-    /// The part is left as written: the result is another template, for a later stage that supplies more.
+    /// The part is left as written, so that the result is a template for a later stage that supplies more.
     Keep,
 }
 
 impl Missing {
-    /// Every policy and its name on the command line and in test files.
+    /// Every policy, with its name on the command line and in test files.
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Refuse, "refuse"), (Self::Null, "null"), (Self::Remove, "remove"), (Self::Keep, "keep")];
 
@@ -81,7 +81,7 @@ impl Template {
     /// Creates a template from parsed JSON.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Same as [`parse`](Self::parse).
     pub fn from_node(node: &Node) -> Result<Self, TemplateErrors> {
         Ok(Self::of(parse::json(node)?, None))
     }
@@ -89,7 +89,7 @@ impl Template {
     /// Creates a template from BSON.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse); the errors have a pointer but no position in a text.
+    /// Same as [`parse`](Self::parse), except that errors have a JSON pointer but no position in a text.
     ///
     /// ```
     /// use portcullis::{Context, Template, User};
@@ -140,7 +140,8 @@ impl Template {
         Ok(sink.finish().unwrap_or(Bson::Null))
     }
 
-    /// Resolves the template with a policy for parts that do not resolve; `None` if [nothing is left](Missing::Remove).
+    /// Resolves the template, handling unresolved parts as `missing` says; `None` if [nothing is
+    /// left](Missing::Remove).
     ///
     /// # Errors
     /// Under [`Missing::Refuse`], everything that does not resolve; otherwise only a result that is too large.
@@ -180,10 +181,10 @@ impl Template {
         RawDocumentBuf::from_bytes(bytes).map_err(|_| self.failed(Reason::NotDocument))
     }
 
-    /// As [`to_raw`](Self::to_raw), replacing the content of `bytes`, so that the buffer can be reused.
+    /// Like [`to_raw`](Self::to_raw), but replaces the content of `bytes`, so that the buffer can be reused.
     ///
     /// # Errors
-    /// As [`to_raw`](Self::to_raw); the content of `bytes` is then unspecified.
+    /// Same as [`to_raw`](Self::to_raw); the content of `bytes` is then unspecified.
     pub fn write_raw<'i>(&self, inputs: impl Into<Inputs<'i>>, bytes: &mut Vec<u8>) -> Result<(), Unresolved> {
         bytes.clear();
         let inputs = inputs.into();
@@ -207,8 +208,8 @@ impl Template {
     /// Resolves the template to relaxed extended JSON on one line.
     ///
     /// # Errors
-    /// Everything that does not resolve, and data that would be read as a different value, such as a document with the
-    /// key `$oid`.
+    /// Everything that does not resolve, and data that would not round-trip through extended JSON, such as a document
+    /// with the key `$oid`.
     pub fn to_json<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Result<String, Unresolved> {
         let mut text = Vec::new();
         self.write_json(inputs, Missing::Refuse, &mut text)?;
@@ -219,7 +220,7 @@ impl Template {
     /// write.
     ///
     /// # Errors
-    /// As [`to_json`](Self::to_json), except for what `missing` replaces; `text` is then unchanged.
+    /// Same as [`to_json`](Self::to_json), except for parts that `missing` replaces; `text` is then unchanged.
     pub fn write_json<'i>(
         &self,
         inputs: impl Into<Inputs<'i>>,
@@ -262,7 +263,7 @@ impl Template {
     /// Appends the resolved [text template](Self::text).
     ///
     /// # Errors
-    /// As [`to_text`](Self::to_text); `text` is then unchanged.
+    /// Same as [`to_text`](Self::to_text); `text` is then unchanged.
     ///
     /// ```
     /// use portcullis::{Escape, Template};
@@ -305,7 +306,7 @@ impl Template {
         print::bson(&self.form)
     }
 
-    /// Everything that does not resolve, including what [`Missing`] would replace.
+    /// Everything that does not resolve, whatever [`Missing`] would put in its place.
     #[must_use]
     pub fn unresolved<'i>(&self, inputs: impl Into<Inputs<'i>>) -> Vec<Failure> {
         match self.write(&inputs.into(), Gap::Refuse, &mut BsonSink::default()) {
@@ -327,7 +328,7 @@ impl Template {
         }
     }
 
-    /// A failure of the template as a whole.
+    /// A failure that concerns the template as a whole.
     fn failed(&self, reason: Reason) -> Unresolved {
         let site = Site { pointer: "".into(), span: Span::new(0, 0) };
         Unresolved(vec![Failure::new(&site, super::resolve::asked(&self.form), reason)])

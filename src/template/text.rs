@@ -32,9 +32,9 @@ pub(super) enum Piece {
 /// An insertion.
 #[derive(Clone, Debug)]
 pub(super) struct Insert {
-    /// Its source, including `%(` and `)`.
+    /// Its source text, including `%(` and `)`.
     pub(super) written: Box<str>,
-    /// At least one; the first that resolves is inserted, and only the last may be a literal.
+    /// One or more alternatives; the first that resolves is inserted. Only the last may be a literal.
     pub(super) alternatives: Vec<Alternative>,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Alternative {
     Literal(Box<str>),
 }
 
-/// The content between `%(` and `)`, as written.
+/// An alternative between `%(` and `)`, as written.
 enum Token<'t> {
     String(String),
     Word(&'t str),

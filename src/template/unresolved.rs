@@ -9,7 +9,7 @@ use crate::json::{MAX_DEPTH, NotJson};
 use crate::text::{OneLine, Span, excerpt};
 use crate::value::Malformed;
 
-/// The failures to resolve a template, without duplicates and in the order in which they occurred; at least one.
+/// The failures of a resolution: at least one, without duplicates, in the order of occurrence.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{}", list(.0))]
 pub struct Unresolved(pub(super) Vec<Failure>);
@@ -26,7 +26,7 @@ fn list(failures: &[Failure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// One expansion, operator or call that did not resolve. Never shows the value of a secret.
+/// One expansion, operator or call that did not resolve. It never contains the value of a secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     pointer: Box<str>,
@@ -52,7 +52,7 @@ impl Failure {
         self.span
     }
 
-    /// What was referred to: the expansion, the operand of a conversion, the name of a function.
+    /// What was referred to: an expansion, the operand of a conversion or the name of a function.
     #[must_use]
     pub const fn asked(&self) -> &str {
         &self.asked
@@ -79,25 +79,25 @@ pub enum Reason {
     /// The user or a document has no such value.
     #[error("there is no such value")]
     Missing,
-    /// `%%user.name`: users do not have this property.
+    /// A property of `%%user` that does not exist, as in `%%user.name`.
     #[error("there is no such property")]
     PropertyUnknown,
-    /// `%%root` although the caller supplied no document.
+    /// `%%root` or the like, if the caller supplied no such document.
     #[error("`{0}` was not supplied")]
     NotSupplied(&'static str),
-    /// A part of the context was not supplied or not loaded, or a function failed.
+    /// Part of the context is not supplied or not loaded, or a function failed.
     #[error("{0}")]
     Failed(EvalError),
     /// A segment of the path is both an index of an array and a key of its elements, and both have a value.
     #[error("a number of the path is both an index of an array and a key of its elements")]
     Ambiguous,
-    /// A secret, which the caller did not allow.
+    /// A secret, although the caller does not allow secrets.
     #[error("it is a secret, and secrets are not let into this template")]
     Secret,
-    /// `%%values` as a whole, if some of them are secrets.
+    /// `%%values` as a whole, although some of its values are secrets.
     #[error("some of the values are secrets: name the values that are needed")]
     SecretsAmong,
-    /// `%stringToOid` of a string that is not an ObjectId.
+    /// A conversion of a value that is not convertible, such as `%stringToOid` of a string that is not an ObjectId.
     #[error("`{operator}` does not convert {found}")]
     NotConvertible {
         /// The operator.
@@ -105,24 +105,24 @@ pub enum Reason {
         /// The type of its operand.
         found: &'static str,
     },
-    /// A value whose type has no text form, inserted into a text.
+    /// A value without a text form, inserted into text.
     #[error("{0} has no text")]
     NoText(&'static str),
-    /// A text that the escape rejects.
+    /// Text that the [`Escape`](super::Escape) rejects.
     #[error("{0}")]
     Escape(Refused),
-    /// An inserted part of a key that is not a plain name.
+    /// Text inserted into a key that is not a plain name.
     #[error(
         "what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`"
     )]
     KeyMalformed,
-    /// A key that its document already has.
+    /// A key that already exists in its document.
     #[error("the key `{}` already exists in this document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
-    /// A value that extended JSON would read as a different one.
+    /// A value that would not round-trip through extended JSON.
     #[error("a document with the key `{0}` reads as another value in extended JSON; write BSON")]
     NotJson(String),
-    /// The value of a template that must be a document is not one.
+    /// The template must resolve to a document and does not.
     #[error("the template is not a document")]
     NotDocument,
     /// The result is nested too deeply.
@@ -134,7 +134,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether it could resolve for a caller that supplies more.
+    /// Whether the part could resolve if the caller supplied more.
     pub(super) const fn is_not_supplied(&self) -> bool {
         matches!(
             self,

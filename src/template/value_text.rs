@@ -8,7 +8,8 @@ use bson::oid::ObjectId;
 
 use crate::value::ValueRef;
 
-/// The text of a value. The most frequent values need no allocation.
+/// The text of a value. Strings are borrowed and integers formatted on the stack, so that the most frequent values need
+/// no allocation.
 pub(super) enum Text<'v> {
     Borrowed(&'v str),
     Made(String),
@@ -66,7 +67,7 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Text<'_>> {
     })
 }
 
-/// The length of `-9223372036854775808`.
+/// The maximum length of an `i64` in decimal: that of `-9223372036854775808`.
 const INTEGER: usize = 20;
 
 /// The digits of an integer.
@@ -98,7 +99,7 @@ impl Integer {
     }
 }
 
-/// A JSON number, which is a literal in a template.
+/// The text of a JSON number that is written as a literal in a template.
 pub(super) fn json_number(number: &serde_json::Number) -> String {
     match number.as_f64() {
         Some(value) if number.is_f64() => double(value).unwrap_or_else(|| number.to_string()),
@@ -113,7 +114,7 @@ fn double(number: f64) -> Option<String> {
     if !number.is_finite() {
         return None;
     }
-    // The shortest digits that parse back to this number: `d.ddde±x`.
+    // The shortest digits that round-trip, in the form `d.ddde±x`.
     let shortest = format!("{:e}", number.abs());
     let (digits, exponent) = shortest.split_once('e')?;
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
@@ -133,13 +134,13 @@ fn decimal(number: Decimal128) -> Option<String> {
     }
     let exponent: i32 = exponent.parse().ok()?;
     let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
-    // Leading zeros shift the decimal point; the last digit is kept in any case.
+    // Leading zeros only shift the decimal point; the last digit is kept so that zero has one.
     let zeros = all.len().saturating_sub(1).min(all.bytes().take_while(|digit| *digit == b'0').count());
     let digits = all.get(zeros..)?;
     Some(laid_out(sign, digits, point.checked_sub(i32::try_from(zeros).ok()?)?))
 }
 
-/// Lays out digits with the decimal point after the first `point` of them.
+/// Formats digits with the decimal point after the first `point` of them.
 fn laid_out(sign: &str, digits: &str, point: i32) -> String {
     let mut out = sign.to_owned();
     let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
@@ -164,7 +165,7 @@ fn laid_out(sign: &str, digits: &str, point: i32) -> String {
     out
 }
 
-/// The years 0 to 9999, in milliseconds since 1970.
+/// The years 0 to 9999, in milliseconds since the Unix epoch.
 const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// ISO 8601 in UTC, with milliseconds unless they are zero; `None` outside the years 0 to 9999.
