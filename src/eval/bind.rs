@@ -33,13 +33,13 @@ pub fn bind(predicate: &Predicate, context: &Context) -> Residual {
 pub(crate) struct Binder<'p> {
     pub(super) context: &'p Context,
     asked: Option<Asked<'p>>,
-    /// Values of context references that have already been resolved.
+    /// Context references resolved so far, with their values.
     pub(super) values: Vec<(&'p Reference, BoundRight)>,
-    /// Whether a part of the context that was not supplied has been requested.
+    /// Whether any reference was to a part of the context that was not supplied.
     pub(super) asked_unsupplied: bool,
 }
 
-/// What several predicates request of the same documents.
+/// The fields and tests that several predicates need from the same documents, numbered in the order of their first use.
 #[derive(Default)]
 struct Asked<'p> {
     fields: RequestedFields,
@@ -47,12 +47,13 @@ struct Asked<'p> {
 }
 
 impl<'p> Binder<'p> {
-    /// For predicates that are evaluated independently of each other.
+    /// Creates a binder for predicates that are evaluated independently of each other.
     pub(super) const fn new(context: &'p Context) -> Self {
         Self { context, asked: None, values: Vec::new(), asked_unsupplied: false }
     }
 
-    /// For predicates that are evaluated on the same documents: their fields and tests are numbered.
+    /// Creates a binder for predicates that are evaluated on the same documents. Their fields and tests are numbered,
+    /// so that a field is located once and the outcome of a test can be cached.
     pub(crate) fn numbering(context: &'p Context) -> Self {
         Self { context, asked: Some(Asked::default()), values: Vec::new(), asked_unsupplied: false }
     }
@@ -62,18 +63,18 @@ impl<'p> Binder<'p> {
         self.asked.unwrap_or_default().fields
     }
 
-    /// Whether the predicates bound so far request a part of the context that was not supplied.
+    /// Whether a predicate bound so far refers to a part of the context that was not supplied.
     pub(crate) const fn asked_unsupplied(&self) -> bool {
         self.asked_unsupplied
     }
 
-    /// As [`bind`].
+    /// Like the function [`bind`].
     pub(crate) fn bind(&mut self, predicate: &'p Predicate) -> Residual {
         self.bind_each(predicate, Asking::Documents, &mut |_, _| {})
     }
 
-    /// Binds a predicate and passes each of its tests to `visit`, with the residual it reduces to if no document is
-    /// needed. Each test is bound once, however deeply `$elemMatch` is nested.
+    /// Binds a predicate. Each of its tests is passed to `visit`, along with its outcome if no document can change it.
+    /// Each test is bound once, however deeply `$elemMatch` is nested.
     fn bind_each(
         &mut self,
         predicate: &'p Predicate,
@@ -122,14 +123,14 @@ impl<'p> Binder<'p> {
         }
     }
 
-    /// A test with all context references resolved.
+    /// Resolves all context references of a test without evaluating it.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
         let (left, check) = (self.left(&test.left, Asking::Documents), self.check(test, Asking::Documents));
         BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
-    /// The outcome of a test on the context if no document is needed. Computing it here avoids copying the context
-    /// value.
+    /// The outcome of a test that needs no document, whose left operand comes from the context. Evaluating it here
+    /// avoids copying the context value.
     fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Residual> {
         let Left::Context(reference) = left else { return None };
         let (value, path) = self.context.left(reference).ok()??;
@@ -141,7 +142,7 @@ impl<'p> Binder<'p> {
         Some(Residual::of(truth, errors))
     }
 
-    /// The number of a test that is not inside `$elemMatch`; equal tests share a number.
+    /// The number of a test outside of `$elemMatch`; equal tests share a number.
     fn number(&mut self, test: &'p Test) -> TestNumber {
         let Some(Asked { tests, .. }) = &mut self.asked else { return TestNumber::NONE };
         if !is_repeatable(test) {
@@ -149,7 +150,7 @@ impl<'p> Binder<'p> {
         }
         let number = tests.iter().position(|other| is_same(other, test)).unwrap_or(tests.len());
         let numbered = TestNumber::new(number);
-        // Tests without a number are never looked up.
+        // Tests without a number are not cached, so there is no need to find them again.
         if number == tests.len() && numbered != TestNumber::NONE {
             tests.push(test);
         }
@@ -218,7 +219,8 @@ impl<'p> Binder<'p> {
     fn elem_match(&mut self, elements: Elements, inner: &'p Predicate, origin: Origin) -> BoundCheck {
         let (mut operands, mut unresolved, failures) = (Vec::new(), false, Errors::default());
         let inner = self.bind_each(inner, Asking::Elements(origin), &mut |bound, settled| {
-            // A test that the context alone makes Unknown or an Error stays so whether or not the array has elements.
+            // A test that the context alone makes Unknown or an Error has that outcome even if the array has no
+            // elements.
             unresolved |= bound.has_unknown_operand() || matches!(settled, Some(Residual::Constant(Truth::Unknown)));
             bound.failure().into_iter().for_each(|error| failures.add(error.clone()));
             settled.into_iter().for_each(|settled| settled.add_failures(&failures));
@@ -239,7 +241,7 @@ impl<'p> Binder<'p> {
         if !unresolved {
             return BoundCheck::ElemMatch { elements, inner, operands };
         }
-        // Only calls remain relevant: they may still fail.
+        // Only function calls still matter: an Error of theirs takes precedence over Unknown.
         operands.retain(BoundTest::calls);
         BoundCheck::ElemMatch { elements, inner: Residual::Constant(Truth::Unknown), operands }
     }
@@ -262,11 +264,11 @@ const fn origin(left: &Left, asked: Asking) -> Origin {
     }
 }
 
-/// How much of a left operand is known before any document is.
+/// What binding knows about a left operand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,
-    /// It is known to be Unknown or to fail.
+    /// Its value is Unknown or an Error, whatever the document.
     Unknown,
     No,
 }
@@ -281,7 +283,7 @@ impl BoundLeft {
     }
 }
 
-/// Whether no document can change the outcome.
+/// Whether the outcome of a test is the same for every document.
 fn is_settled(left: Known, check: &BoundCheck) -> bool {
     if left == Known::Unknown
         || ((check.has_unknown_operand() || check.failure().is_some())
@@ -314,7 +316,7 @@ fn bind_reference(reference: &Reference, context: &Context) -> BoundLeft {
         Ok(None) => return BoundLeft::Unknown,
         Err(part) => return failed(part.into()),
     };
-    // Descending into documents here keeps the copied value small.
+    // Only the innermost value is copied, not the documents around it.
     while let (Some(ValueRef::Document(document)), Some((segment, rest))) = (value, path.split_first()) {
         match document.get(segment.name()) {
             Ok(next) => value = next,

@@ -1,4 +1,4 @@
-//! Binds the right operands of tests.
+//! Binding of right operands.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use crate::expr::Conversion;
 use crate::predicate::{Call, List, Reference, Right, Template};
 use crate::value;
 
-/// How many context values are cached; a linear search through more would take longer than resolving them again.
+/// The maximum number of cached context values. Searching a longer list would take longer than resolving the reference
+/// again.
 const MAX_VALUES: usize = 16;
 
 impl<'p> Binder<'p> {
@@ -39,7 +40,7 @@ impl<'p> Binder<'p> {
         found
     }
 
-    /// The value of a right-hand reference; `None` if it is Unknown, Missing or not comparable.
+    /// The value of a right-hand reference; `None` if it is Unknown or Missing, or may not be compared with anything.
     fn known(&mut self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         Ok(self.found(reference)?.filter(|value| !is_unresolved(value)))
     }
@@ -75,7 +76,8 @@ impl<'p> Binder<'p> {
         }
     }
 
-    /// An element of a list. An array that an expansion resolves to is neither spread nor compared whole.
+    /// Binds an element of a list. An expansion that resolves to an array is Unknown there: its elements are not added
+    /// to the list, nor is the array compared as a whole.
     pub(super) fn listed(&mut self, right: &'p Right) -> BoundRight {
         match (right, self.right(right)) {
             (Right::Context(_), BoundRight::Value(BoundValue { members: Some(_), .. })) => BoundRight::Unknown,
@@ -160,7 +162,7 @@ fn converted(conversion: Conversion, value: Option<&Bson>) -> BoundRight {
         .map_or(BoundRight::Unknown, |value| BoundRight::Value(BoundValue::literal(value)))
 }
 
-/// What a template is resolved for.
+/// The purpose of a value built from a template.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     /// For a comparison.

@@ -1,4 +1,4 @@
-//! The operands of bound tests.
+//! Operands whose context references have been resolved.
 
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use crate::path::FieldPath;
 use crate::predicate::DocumentRoot;
 use crate::value::{List, Slot, Type, ValueRef};
 
-/// A place in a document.
+/// A path in one of the documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) root: DocumentRoot,
     pub(crate) path: FieldPath,
-    /// The number of the path's first segment in documents whose fields are numbered.
+    /// The number of the path's first field in a [`RequestedFields`](crate::value::RequestedFields), if fields are
+    /// numbered.
     pub(crate) slot: Slot,
 }
 
@@ -25,15 +26,16 @@ pub(crate) enum BoundLeft {
     Unknown,
     /// A reference to a part of the context that was not supplied.
     Failed(Box<EvalError>),
-    /// A context value: where the path starts, and the path.
+    /// A context value, Missing if `None`, and the path to follow from it.
     Value(Option<Box<Bson>>, FieldPath),
     /// A place in a document.
     Document(Place),
-    /// A path into the element that `$elemMatch` examines.
+    /// A path into the array element that `$elemMatch` examines.
     Element(FieldPath, Origin),
 }
 
-/// The origin of the array that `$elemMatch` examines. An element is compared by the rules for that origin.
+/// Where the array that `$elemMatch` examines comes from. Its elements are compared by the rules for operands of that
+/// origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Document,
@@ -53,12 +55,12 @@ pub(crate) enum BoundRight {
     Function(BoundCall),
 }
 
-/// Where a right operand is written.
+/// The position of a right operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Directly as the operand of the operator.
     Alone,
-    /// As an element of a list, where an expansion that resolves to an array is Unknown.
+    /// As an element of a list, where an operand that resolves to an array is Unknown.
     Listed,
 }
 
@@ -66,7 +68,7 @@ pub(crate) enum Standing {
 #[derive(Clone, Debug)]
 pub(crate) struct BoundValue {
     pub(crate) value: Arc<Bson>,
-    /// The elements, if the value is an array from the context: being equal to one of them is enough.
+    /// Its elements, if it is an array from the context: a left value that equals one of them is equal.
     pub(crate) members: Option<Arc<Members>>,
 }
 
@@ -74,7 +76,7 @@ pub(crate) struct BoundValue {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members {
     pub(crate) values: List,
-    /// Whether it has an element that nothing can be compared with.
+    /// Whether an element may not be compared with anything, see [`is_unresolved`].
     pub(crate) unknown: bool,
 }
 
@@ -104,28 +106,28 @@ pub(crate) enum BoundList {
         known: Arc<List>,
         /// Whether `null` is written in the list, which then matches Missing as well.
         null: bool,
-        /// Whether an element cannot be resolved.
+        /// Whether any element is Unknown or an Error.
         unknown: Unresolved,
-        /// The elements that depend on the document.
+        /// The operands that depend on the document.
         later: Vec<BoundRight>,
     },
     Document(Place),
 }
 
-/// Whether an element of a list cannot be resolved.
+/// Whether an element of a list is Unknown or an Error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unresolved {
     No,
-    /// A context array has an element that nothing can be compared with. The array itself is known.
+    /// The list is a context array with an element that may not be compared with anything.
     Inside,
-    /// An operand written in the list is Unknown.
+    /// An operand in the list is Unknown.
     Operand,
-    /// An operand written in the list refers to a part of the context that was not supplied.
+    /// An operand in the list refers to a part of the context that was not supplied.
     Failed(Box<EvalError>),
 }
 
-/// Whether nothing may be compared with this context value, because in a query it would have another meaning or match
-/// everything.
+/// Whether a context value may not be compared with anything, because in a MongoDB query it would have a special
+/// meaning or match everything.
 pub(crate) fn is_unresolved(value: &Bson) -> bool {
     match value {
         Bson::Array(elements) => elements.is_empty(),
@@ -148,7 +150,7 @@ impl BoundValue {
         Self { value: value.into(), members: None }
     }
 
-    /// A value from the context; `None` if nothing may be compared with it.
+    /// An operand with a value from the context; `None` if that may not be compared with anything.
     pub(crate) fn from_context(value: Bson) -> Option<Self> {
         if is_unresolved(&value) {
             return None;
@@ -165,7 +167,7 @@ impl BoundValue {
 }
 
 impl BoundRight {
-    /// The Error that binding found, if any.
+    /// The Error found while binding, if any.
     pub(super) fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Failed(error) => Some(error),
@@ -184,7 +186,7 @@ impl BoundTemplate {
         }
     }
 
-    /// The Error of a part, if binding found one.
+    /// The Error found while binding a part of the template, if any.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Failed(error) => Some(error),

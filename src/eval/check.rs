@@ -1,4 +1,4 @@
-//! Evaluates the checks of tests on a left operand.
+//! Applies the check of a test to its left operand.
 
 use std::cell::Cell;
 
@@ -15,7 +15,7 @@ use crate::predicate::Elements;
 use crate::question::ClientTest;
 use crate::value::{ArrayRef, ListRef, Malformed, Number, ValueRef, order};
 
-/// For longer lists, `$all` collects the left values once instead of testing them for each right operand.
+/// For lists longer than this, `$all` collects the left values once instead of testing them for every right operand.
 const MANY: usize = 8;
 
 impl Evaluation<'_> {
@@ -93,14 +93,14 @@ impl Evaluation<'_> {
             Ok(holds) => Ok(holds),
             Err(error) => {
                 failure.get_or_insert(EvalError::from(error));
-                // Stops the walk over the remaining values.
+                // Returning true ends the iteration over the remaining values.
                 Ok(true)
             }
         })?;
         failure.map_or(Ok(holds.into()), |error| Err(error.into()))
     }
 
-    /// Tests equality with every right operand, looking each up in the collected left values.
+    /// `$all` with a long list: collects the left values, then looks up every right operand among them.
     fn every(&self, left: Subject<'_, '_>, list: &[BoundRight]) -> Outcome {
         let (mut met, mut missing) = (Vec::new(), false);
         left.any(Leaf::Expand, self.steps(), &mut |value| {
@@ -125,7 +125,7 @@ impl Evaluation<'_> {
         Ok(truth)
     }
 
-    /// The length of an array. Raw arrays are counted element by element, which takes steps.
+    /// The length of an array. Raw arrays have no stored length, so counting their elements takes steps.
     fn length(&self, array: ArrayRef<'_>) -> Result<usize, Malformed> {
         let length = array.len()?;
         self.steps().take(length / 4)?;
@@ -196,7 +196,7 @@ impl Evaluation<'_> {
         let operand = self.operand(right)?;
         let value = match &operand {
             Operand::Place(Resolved::One(Some(right))) if left.kind == Kind::Document => {
-                // A comparison between two documents does not order arrays or their elements.
+                // Neither arrays nor their elements are ordered when two document fields are compared.
                 return Ok(match left.resolve(self.steps())? {
                     Resolved::One(left) => ordered(left, comparison, *right).into(),
                     Resolved::Many(_) => Truth::False,
@@ -225,7 +225,7 @@ impl Evaluation<'_> {
                     .into())
             }
             BoundList::Elements { known, null, unknown, later } => {
-                // Nothing is in an empty list, not even a malformed value; binding relies on the same rule.
+                // No value is in an empty list, not even a malformed one; `is_settled` in binding relies on this.
                 let found = !known.is_empty()
                     && left.any(Leaf::Expand, self.steps(), &mut |value| match value {
                         None => Ok(*null),
@@ -250,8 +250,8 @@ impl Evaluation<'_> {
     }
 }
 
-/// The truth of one of several outcomes. Its error is kept in `failure`, because the other outcomes may decide without
-/// it.
+/// The truth of one of several outcomes. Its error is stored in `failure` instead of being reported, because the other
+/// outcomes may decide.
 fn settled(outcome: Outcome, failure: &mut Option<EvalError>) -> Truth {
     match outcome {
         Ok(truth) => truth,
@@ -263,7 +263,7 @@ fn settled(outcome: Outcome, failure: &mut Option<EvalError>) -> Truth {
     }
 }
 
-/// The combined outcome of several tests, with the error if it decides.
+/// The combined truth of several outcomes, or the stored error if the truth is Error.
 fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
     match failure {
         Some(error) if truth == Truth::Error => Err(error.into()),
@@ -271,7 +271,7 @@ fn failed(truth: Truth, failure: Option<EvalError>) -> Outcome {
     }
 }
 
-/// Whether a value exists and compares this way with another.
+/// Whether the left value exists and satisfies the comparison with the right one.
 #[inline]
 fn ordered(left: Option<ValueRef<'_>>, comparison: Comparison, right: ValueRef<'_>) -> bool {
     left.and_then(|left| order(left, right)).is_some_and(|ordering| comparison.accepts(ordering))

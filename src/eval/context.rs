@@ -9,14 +9,14 @@ use super::{EvalError, FunctionError, Functions, PendingCall, Request};
 use crate::predicate::{ContextRoot, Reference};
 use crate::user::{CustomData, User};
 
-/// Everything that rules can refer to in one request, except the documents. A rule that refers to a part that was not
-/// supplied ends in an Error, which denies and names the part. Function results are cached here, so a context serves a
-/// single request.
+/// Everything that rules of one request can refer to, except the documents. A rule that refers to a part that was not
+/// supplied evaluates to an Error, which denies and names the part. Function results are cached here, so a context must
+/// not outlive its request.
 pub struct Context {
     pub(super) user: Option<User>,
     pub(super) values: Option<Document>,
     pub(super) secrets: HashSet<String>,
-    /// Whether there may be more values than those supplied.
+    /// Whether values other than those supplied may exist.
     pub(super) values_partial: bool,
     pub(super) environment: Option<Environment>,
     pub(super) request: Option<Request>,
@@ -30,7 +30,7 @@ pub struct Context {
 /// `%%environment`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Environment {
-    /// `%%environment.tag`; empty where the application has no environment.
+    /// `%%environment.tag`: empty if the application has no environment.
     pub tag: String,
     /// `%%environment.values`
     pub values: Document,
@@ -43,7 +43,7 @@ impl Default for Context {
 }
 
 impl Context {
-    /// Creates a context in which only `%%now`, the current time, is supplied.
+    /// Creates a context that supplies only `%%now`, as the current time.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Context {
         }
     }
 
-    /// Sets `%%now`, which otherwise is the time at which the context was created.
+    /// Sets `%%now`; by default, it is the time at which the context was created.
     #[must_use]
     pub const fn with_now(mut self, now: DateTime) -> Self {
         self.now = Some(now);
@@ -74,7 +74,7 @@ impl Context {
         self.now
     }
 
-    /// A copy for another time, with the function results known so far.
+    /// A copy with another `%%now`, including the function results so far.
     pub(crate) fn at(&self, now: DateTime) -> Self {
         Self {
             user: self.user.clone(),
@@ -91,7 +91,7 @@ impl Context {
         }
     }
 
-    /// A copy with the function results known so far.
+    /// A copy, including the function results so far.
     pub(crate) fn copied(&self) -> Self {
         match self.now {
             Some(now) => self.at(now),
@@ -99,12 +99,12 @@ impl Context {
         }
     }
 
-    /// Adds the function calls that `other`, a copy for another time, is waiting for.
+    /// Adds the pending calls of `other`, which is a copy of this context, to those of this one.
     pub(crate) fn await_calls_of(&self, other: &Self) {
         self.calls.await_those_of(&other.calls);
     }
 
-    /// Leaves `%%now` unsupplied.
+    /// Removes `%%now`.
     #[must_use]
     pub const fn without_now(mut self) -> Self {
         self.now = None;
@@ -161,15 +161,14 @@ impl Context {
         self
     }
 
-    /// Declares which values are secrets: they never appear in output, and referring to one that is not supplied is an
-    /// Error.
+    /// Marks values as secrets: they never appear in output, and a reference to one that is not supplied is an Error.
     #[must_use]
     pub fn with_secret_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.secrets.extend(names);
         self
     }
 
-    /// Declares that the supplied values may be incomplete: referring to any other is an Error.
+    /// Marks the supplied values as incomplete: a reference to any other value is an Error.
     #[must_use]
     pub const fn with_partial_values(mut self) -> Self {
         self.values_partial = true;
@@ -183,7 +182,7 @@ impl Context {
         self
     }
 
-    /// Supplies those values that are not supplied yet.
+    /// Adds those of `values` whose names are not supplied yet.
     #[must_use]
     pub fn or_values(mut self, values: &Document) -> Self {
         let supplied = self.values.get_or_insert_with(Document::new);
@@ -247,13 +246,13 @@ impl Context {
         self.user.as_ref()
     }
 
-    /// Returns the calls whose results are not available yet, and clears that list.
+    /// The function calls whose results are still missing. Calling this clears the list.
     #[must_use]
     pub fn pending(&self) -> Vec<PendingCall> {
         self.calls.take_pending()
     }
 
-    /// Forgets the results of calls: for a host whose request goes on for long, such as a stream, and is asked about anew.
+    /// Drops all function results, for requests that last long, such as change streams, and must call functions again.
     pub fn forget_calls(&self) {
         self.calls.forget();
     }
@@ -261,8 +260,8 @@ impl Context {
     /// Supplies the result of a pending call.
     ///
     /// # Errors
-    /// [`FunctionError::ArgumentsTooLarge`] if the arguments do not fit a BSON document, so that the call cannot have
-    /// come from [`Self::pending`].
+    /// [`FunctionError::ArgumentsTooLarge`] if the arguments exceed a BSON document; such a call cannot come from
+    /// [`Self::pending`].
     pub fn supply(&self, call: &PendingCall, result: Result<Bson, FunctionError>) -> Result<(), FunctionError> {
         self.calls.supply(call, result)
     }
@@ -277,7 +276,7 @@ impl Context {
         }
     }
 
-    /// The values that must not appear in output, each with the expansion that resolves to it.
+    /// The values that must not appear in output, each with an expansion that resolves to it.
     pub(super) fn hidden_values(&self) -> Vec<(String, &Bson)> {
         let secrets = self.values.iter().flatten().filter(|(name, _)| self.secrets.contains(*name));
         let headers = self.request.iter().flat_map(|request| &request.headers);
@@ -297,19 +296,19 @@ impl Context {
         .map_err(EvalError::Function)
     }
 
-    /// Whether `%%values` has a secret of this name.
+    /// Whether the value of this name is a secret.
     pub(crate) fn is_secret(&self, name: &str) -> bool {
         self.secrets.contains(name)
     }
 
-    /// Whether `%%values` contains secrets.
+    /// Whether any value is a secret.
     pub(crate) fn has_secrets(&self) -> bool {
         !self.secrets.is_empty()
     }
 }
 
 impl fmt::Debug for Context {
-    /// Prints the names of what is supplied, not the values, which may be secrets.
+    /// Shows which parts are supplied, not their contents, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("user", &self.user.as_ref().map(|user| &user.id))

@@ -8,22 +8,21 @@ use crate::predicate::{ContextRoot, Reference};
 use crate::user::CustomData;
 use crate::value::{ArrayRef, DocumentRef, ValueRef};
 
-/// Where the lookup of a reference starts.
+/// The start of a lookup.
 enum Start<'c> {
-    /// The object has no such property.
+    /// The context object has no such property.
     Unknown,
-    /// The host did not supply it.
+    /// The part of the context was not supplied.
     NotSupplied(ContextPart),
-    /// The value to start from, Missing if `None`, and how many segments of the path it already covers.
+    /// The value to start from, Missing if `None`, and the number of path segments that it already covers.
     Known(Option<ValueRef<'c>>, usize),
 }
 
-/// The value to start from, if there is one, and the path to follow.
+/// A value, Missing if `None`, and the path to follow from it.
 pub(crate) type Walk<'c, 'r> = (Option<ValueRef<'c>>, &'r [Segment]);
 
 impl Context {
-    /// The left operand that a reference resolves to: the value to start from and the remaining path, or `None` if it
-    /// is Unknown.
+    /// Resolves a reference used as a left operand; `None` if it is Unknown.
     pub(crate) fn left<'r>(&self, reference: &'r Reference) -> Result<Option<Walk<'_, 'r>>, ContextPart> {
         match self.start(reference) {
             Start::NotSupplied(part) => Err(part),
@@ -46,7 +45,7 @@ impl Context {
         format!("unknown: {why}")
     }
 
-    /// A whole context object, as passed to a function.
+    /// The entire context object that a reference names, as a function argument.
     pub(crate) fn whole(&self, reference: &Reference) -> Result<Option<Bson>, ContextPart> {
         if !reference.path.is_root() {
             return Ok(None);

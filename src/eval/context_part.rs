@@ -5,13 +5,13 @@ use std::fmt;
 pub enum ContextPart {
     /// `%%user`
     User,
-    /// `%%user.custom_data` that has not been looked up.
+    /// `%%user.custom_data`, if it has not been loaded
     CustomData,
     /// `%%values`
     Values,
-    /// One of `%%values` that may be missing because not all values could be read.
+    /// A value that is not supplied but may exist, because not all values could be read
     Value(Box<str>),
-    /// One of `%%values` that is a secret.
+    /// A secret that is not supplied
     Secret(Box<str>),
     /// `%%environment`
     Environment,

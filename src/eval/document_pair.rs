@@ -5,17 +5,17 @@ use super::test_number::TestNumber;
 use crate::predicate::DocumentRoot;
 use crate::value::Lookup;
 
-/// A pair of documents on which many tests are evaluated, with the positions of their fields and the cached outcomes.
+/// The documents `%%root` and `%%prevRoot` of one decision, with located fields and cached test outcomes.
 #[derive(Default)]
 pub(crate) struct DocumentPair<'d> {
     root: Option<&'d Lookup<'d>>,
     prev_root: Option<&'d Lookup<'d>>,
-    /// Two bits for each numbered test: whether its outcome is True or False, and whether it is True.
+    /// Bitmaps over the numbered tests: which of them have a cached outcome, and which of those are True.
     asked: Cell<u64>,
     held: Cell<u64>,
 }
 
-/// Which of the two documents.
+/// One of the two documents.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Side {
     Root,
@@ -45,7 +45,7 @@ impl<'d> DocumentPair<'d> {
         }
     }
 
-    /// The cached outcome of a test, if it has been evaluated.
+    /// The cached outcome of a test, if any.
     #[inline]
     pub(super) const fn answer(&self, test: TestNumber) -> Option<Truth> {
         if self.asked.get() & test.bit() == 0 {
@@ -54,7 +54,7 @@ impl<'d> DocumentPair<'d> {
         Some(if self.held.get() & test.bit() == 0 { Truth::False } else { Truth::True })
     }
 
-    /// Caches the outcome of a test. Unknown and Error are not cached.
+    /// Caches the outcome of a test if it is True or False.
     #[inline]
     pub(super) fn note(&self, test: TestNumber, truth: Truth) {
         match truth {

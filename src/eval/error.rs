@@ -7,34 +7,34 @@ use crate::aggregation::FindError;
 use crate::text::{OneLine, excerpt};
 use crate::value::{Malformed, Steps};
 
-/// Why the evaluation of a condition failed.
+/// Why evaluating a condition ended in an Error.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A function could not be called, or it failed.
+    /// A function is missing or failed.
     #[error("{0}")]
     Function(FunctionError),
-    /// A rule refers to a part of the context that the host did not supply.
+    /// A rule refers to a part of the context that was not supplied.
     #[error("{0}")]
     NotSupplied(ContextPart),
-    /// Bytes that are not BSON, or values that are nested too deeply.
+    /// A document is not valid BSON or is nested too deeply.
     #[error("{0}")]
     Malformed(Malformed),
-    /// More than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
+    /// The decision about one document would take more than [`MAX_STEPS`](crate::value::MAX_STEPS) steps.
     #[error("{}", Malformed::steps())]
     StepsSpent,
-    /// One filter includes fields and another excludes fields.
+    /// A projection both includes and excludes fields: one filter includes a field and another excludes one.
     #[error("the filters' projections mix inclusion and exclusion: `{included}` and `{excluded}`")]
     ProjectionMixed {
-        /// An included field.
+        /// A field that a filter includes.
         included: String,
-        /// An excluded field.
+        /// A field that another filter excludes.
         excluded: String,
     },
-    /// An expression in a client query cannot be evaluated for a document.
+    /// An expression in a client's query failed for a document.
     #[error("an expression of the filter fails: {0}")]
     Expression(FindError),
-    /// The document to be written contains a duplicate key.
+    /// The document to be written has a duplicate key.
     #[error("duplicate key `{}` in one document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),
 }
@@ -60,18 +60,18 @@ impl From<ContextPart> for EvalError {
     }
 }
 
-/// The distinct errors of one decision, and the steps that it may still take.
+/// The distinct errors of one decision, and its remaining step budget.
 #[derive(Debug, Default)]
 pub struct Errors {
     failures: RefCell<Option<Box<Failures>>>,
     steps: Steps,
 }
 
-/// The errors of a decision; most decisions have none and allocate no list.
+/// A non-empty list of errors. It is boxed and allocated on the first error, because most decisions have none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Failures(Vec<EvalError>);
 
-/// Further errors are dropped.
+/// The maximum number of errors kept for one decision; further ones are dropped.
 const MAX_ERRORS: usize = 100;
 
 impl Errors {
@@ -87,7 +87,7 @@ impl Errors {
         &self.steps
     }
 
-    /// Adds a failure.
+    /// Adds an error, unless it is already recorded.
     pub fn add(&self, error: EvalError) {
         let mut failures = self.failures.borrow_mut();
         let Failures(failures) = &mut **failures.get_or_insert_default();
@@ -96,7 +96,7 @@ impl Errors {
         }
     }
 
-    /// The error of an evaluation that can only fail because of malformed bytes or a spent step budget.
+    /// Converts the errors of an evaluation that can fail only on malformed bytes or for lack of steps.
     pub(crate) fn as_malformed(&self) -> Malformed {
         let failures = self.failures.borrow();
         let failures = failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default();
@@ -106,13 +106,13 @@ impl Errors {
         Malformed::new(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// The errors in the order in which they occurred.
+    /// The errors in order of occurrence.
     #[must_use]
     pub fn into_vec(self) -> Vec<EvalError> {
         self.into_failures().map(|failures| failures.0).unwrap_or_default()
     }
 
-    /// The errors in the order in which they occurred; `None` if there are none.
+    /// The errors in order of occurrence; `None` if there are none.
     pub(crate) fn into_failures(self) -> Option<Box<Failures>> {
         self.failures.into_inner()
     }

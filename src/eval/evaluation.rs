@@ -4,7 +4,7 @@ use crate::path::{Resolved, Segment, resolve};
 use crate::predicate::DocumentRoot;
 use crate::value::{Field, Malformed, Slot, Steps, ValueRef};
 
-/// The documents and fields that a condition refers to; `None` is Missing.
+/// The documents and values that a condition can refer to; `None` is Missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Documents<'d> {
     /// `%%root`
@@ -38,22 +38,22 @@ pub struct Evaluation<'e> {
 }
 
 impl<'e> Evaluation<'e> {
-    /// Creates an evaluation on these documents. Errors are added to `errors`; all evaluations that share `errors` also
-    /// share its step budget of [`MAX_STEPS`](crate::value::MAX_STEPS).
+    /// Creates an evaluation on these documents. Errors are added to `errors`, whose step budget of
+    /// [`MAX_STEPS`](crate::value::MAX_STEPS) is shared by all evaluations that use it.
     #[must_use]
     pub fn new(documents: Documents<'e>, context: &'e Context, errors: &'e Errors) -> Self {
         errors.steps().other_documents();
         Self { documents, context, errors, seen: None }
     }
 
-    /// Creates an evaluation on documents that are used for many tests. The residuals must have been bound by the
-    /// [`Binder`](super::Binder) that numbered the fields of the documents' lookups.
+    /// Creates an evaluation on documents that are subject to many tests. The residuals must come from the
+    /// [`Binder`](super::Binder) that numbered the fields of these documents.
     pub(crate) fn of(seen: &'e DocumentPair<'e>, context: &'e Context, errors: &'e Errors) -> Self {
         errors.steps().other_documents();
         Self { documents: Documents::default(), context, errors, seen: Some(seen) }
     }
 
-    /// A copy with these values as `%%this` and `%%prev`.
+    /// The same evaluation with other values of `%%this` and `%%prev`.
     #[must_use]
     pub(crate) fn at(self, this: Option<ValueRef<'e>>, prev: Option<ValueRef<'e>>) -> Self {
         Self { documents: Documents { this, prev, ..self.documents }, ..self }
@@ -65,7 +65,7 @@ impl<'e> Evaluation<'e> {
         self.errors.steps()
     }
 
-    /// The value from which the path of a place starts, and the rest of the path.
+    /// The value at which to start following a path, and the path from there.
     pub(super) fn start<'p>(&self, place: &'p Place) -> Result<(Option<ValueRef<'e>>, &'p [Segment]), Malformed> {
         let path = place.path.segments();
         match (self.seen.and_then(|seen| seen.lookup(place.root)), path.split_first()) {

@@ -1,4 +1,4 @@
-//! Which tests have a fast form.
+//! Compiles tests to their fast forms.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::predicate::DocumentRoot;
 use crate::value::{Key, Slot};
 
 impl FastTest {
-    /// The fast form of a test, for a top-level or a nested field; a test has at most one of them.
+    /// The fast form of a test on a top-level field, or that of a test on a nested field. A test has at most one of
+    /// them.
     pub(super) fn of(left: &BoundLeft, check: &BoundCheck) -> (Option<Self>, Option<Box<NestedFastTest>>) {
         let (left, right) = (left_place(left), right_place(check));
         let Some(quick) = left.and_then(|left| Self::of_top(left, check)) else { return (None, None) };
@@ -55,7 +56,7 @@ const fn right_place(check: &BoundCheck) -> Option<&Place> {
     if let BoundCheck::Equals(BoundRight::Document(place, _)) = check { Some(place) } else { None }
 }
 
-/// The path below a place's top-level field.
+/// The path of a place without its top-level field.
 fn inside(place: &Place) -> Box<[Key]> {
     place.path.segments().iter().skip(1).map(|segment| Key::from(segment.name())).collect()
 }

@@ -6,19 +6,20 @@ use super::document_pair::{DocumentPair, Side};
 use crate::expr::Comparison;
 use crate::value::{Key, List, RawFieldValue, Slot};
 
-/// The fast form of a frequent kind of test on a top-level field, in a document whose fields are found by number. It
-/// gives the same answer as the test that it was built from, or none.
+/// A specialized form of a common test on a top-level field, for documents whose fields are located by number. Its
+/// answer is either that of the general test or `None`.
 #[derive(Clone, Debug)]
 pub(crate) struct FastTest {
     pub(super) at: FieldAt,
     pub(super) ask: Ask,
 }
 
-/// The same for a nested field. It is a separate type because most tests are about top-level fields.
+/// A [`FastTest`] on a nested field. It is a separate type to keep `FastTest` small, since most tests are on top-level
+/// fields.
 #[derive(Clone, Debug)]
 pub(crate) struct NestedFastTest {
     pub(super) of_top: FastTest,
-    /// The paths below the field and below the field that it is compared with.
+    /// The paths below the top-level field and, for comparisons of two fields, below the other one.
     pub(super) left: Box<[Key]>,
     pub(super) right: Box<[Key]>,
 }
@@ -33,18 +34,18 @@ pub(super) struct FieldAt {
 
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    /// Whether it is this string.
+    /// Equal to this string.
     Text(Arc<Bson>),
-    /// Whether it is one of these strings.
+    /// Equal to one of these strings.
     Texts(Arc<List>),
-    /// Whether it compares this way with a number.
+    /// In this order relative to a number.
     Order(Comparison, i32),
-    /// Whether it equals another field.
+    /// Equal to another field.
     Same(FieldAt),
 }
 
 impl FastTest {
-    /// Whether the test holds; `None` if only the general evaluation can decide, or if it fails.
+    /// Whether the test holds; `None` if only the general evaluation can tell, as for errors.
     #[inline(always)]
     pub(super) fn answer(&self, seen: &DocumentPair<'_>) -> Option<bool> {
         self.holds(self.at.raw_value(seen)?, |other| other.raw_value(seen))
@@ -68,7 +69,7 @@ impl FastTest {
 }
 
 impl NestedFastTest {
-    /// As [`FastTest::answer`].
+    /// Like [`FastTest::answer`].
     pub(super) fn answer(&self, seen: &DocumentPair<'_>) -> Option<bool> {
         let field = self.of_top.at.raw_value(seen)?.inside(&self.left)?;
         self.of_top.holds(field, |other| other.raw_value(seen)?.inside(&self.right))

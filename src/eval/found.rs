@@ -5,25 +5,25 @@ use crate::path::{Resolved, resolve};
 use crate::predicate::Reference;
 use crate::value::{Malformed, Steps, ValueRef};
 
-/// The value of an expansion, in rules and in templates alike.
+/// The value of an expansion, in rules and templates.
 #[derive(Debug)]
 pub(crate) enum Found<'f> {
     Value(ValueRef<'f>),
     Made(Bson),
 }
 
-/// Why an expansion has no value.
+/// Why an expansion does not resolve.
 #[derive(Debug)]
 pub(crate) enum NotFound {
     /// There is no such value.
     Missing,
     /// The object has no such property.
     PropertyUnknown,
-    /// A segment of the path is both an index of an array and a key of its elements, and both have a value.
+    /// A numeric path segment is both an index of an array and a key of its elements, and both have a value.
     Ambiguous,
-    /// The host did not supply it.
+    /// The part of the context was not supplied.
     NotSupplied(ContextPart),
-    /// Bytes that are not BSON, or too much work.
+    /// The bytes are not valid BSON, or the step budget is exhausted.
     Malformed(Malformed),
 }
 
@@ -40,7 +40,7 @@ impl From<ContextPart> for NotFound {
 }
 
 impl<'f> Found<'f> {
-    /// The content of a place as a single value. A path that fans out through arrays becomes the array of its values.
+    /// Combines the values at a place into one. If the path fans out through arrays, that is the array of its values.
     #[expect(clippy::needless_pass_by_value, reason = "the value goes on into the result")]
     pub(crate) fn of(resolved: Resolved<'f>) -> Result<Self, NotFound> {
         match resolved {
@@ -81,7 +81,7 @@ impl Context {
         }
     }
 
-    /// The right operand that a reference resolves to; `None` if it is Unknown or Missing.
+    /// The value of a reference used as a right operand; `None` if it is Unknown or Missing.
     pub(super) fn right(&self, reference: &Reference) -> Result<Option<Bson>, EvalError> {
         match self.find(reference) {
             Ok(found) => Ok(Some(found.into_bson()?)),

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bson::Bson;
 use thiserror::Error;
 
-/// The functions that rules may call with `%function`. The host implements it.
+/// The functions that rules may call with `%function`, implemented by the host.
 ///
-/// A call is remembered for the rest of the request: a function is called once for equal arguments. A host that cannot
-/// answer at once, because the function runs elsewhere, answers [`FunctionError::Pending`]: the decision then denies,
-/// the call is listed by [`Context::pending`](super::Context::pending), and once its result was handed over with
-/// [`Context::supply`](super::Context::supply) the decision can be asked for again.
+/// Results are cached for the rest of the request, so a function is called once for equal arguments. A host that cannot
+/// answer immediately, because the function runs elsewhere, returns [`FunctionError::Pending`]. The decision then
+/// denies, and [`Context::pending`](super::Context::pending) lists the call; once the host has supplied the result with
+/// [`Context::supply`](super::Context::supply), it can ask for the decision again.
 pub trait Functions: Send + Sync {
     /// Whether there is a function of this name.
     fn contains(&self, name: &str) -> bool;
@@ -18,54 +18,54 @@ pub trait Functions: Send + Sync {
     /// Calls a function.
     ///
     /// # Errors
-    /// See [`FunctionError`]; any of them denies what depends on the call.
+    /// See [`FunctionError`]. Every error is an Error in the rule, so that what depends on the call is denied.
     fn call(&self, name: &str, arguments: &[Bson]) -> Result<Bson, FunctionError>;
 }
 
-/// Why there is no result of a function.
+/// Why a function call has no result.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FunctionError {
     /// There is no function of this name.
     #[error("function not found: '{0}'")]
     NotFound(String),
-    /// The function failed.
+    /// The function threw an error.
     #[error("function '{name}' failed: {message}")]
     Failed {
-        /// The function.
+        /// The name of the function.
         name: String,
-        /// What it says.
+        /// The error message of the function.
         message: String,
     },
-    /// The function took too long.
+    /// The function exceeded its time limit.
     #[error("function '{0}' took too long")]
     TimedOut(String),
-    /// The result is not there yet.
+    /// The result is not available yet; see [`Functions`].
     #[error("function '{0}' has not answered yet")]
     Pending(String),
-    /// More calls than [`MAX_CALLS`].
+    /// The request makes more than [`MAX_CALLS`] different calls.
     #[error("more than {MAX_CALLS} function calls in one request")]
     TooManyCalls,
-    /// The arguments do not fit a BSON document.
+    /// The arguments exceed the size of a BSON document.
     #[error("the arguments of function '{0}' are too large")]
     ArgumentsTooLarge(String),
 }
 
-/// How many different calls one request may make.
+/// The maximum number of different function calls in one request.
 pub const MAX_CALLS: usize = 1000;
 
-/// A call whose result the host still has to supply.
+/// A function call whose result the host has not supplied yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PendingCall {
-    /// The function.
+    /// The name of the function.
     pub name: String,
-    /// What it is to be called with.
+    /// The evaluated arguments.
     pub arguments: Vec<Bson>,
 }
 
 type Closure = dyn Fn(&[Bson]) -> Result<Bson, String> + Send + Sync;
 
-/// Functions that are closures.
+/// Functions implemented as closures.
 ///
 /// ```
 /// use portcullis::eval::{Closures, Functions};
@@ -79,13 +79,13 @@ type Closure = dyn Fn(&[Bson]) -> Result<Bson, String> + Send + Sync;
 pub struct Closures(HashMap<String, Arc<Closure>>);
 
 impl Closures {
-    /// No functions.
+    /// Creates an empty set of functions.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a function; an `Err` is its message.
+    /// Adds a function. An `Err` of the closure becomes the message of [`FunctionError::Failed`].
     #[must_use]
     pub fn with(
         mut self,
@@ -116,7 +116,7 @@ impl Functions for Closures {
 
 type Answer = Result<Arc<Bson>, FunctionError>;
 
-/// The results of one request's calls, by the bytes of name and arguments.
+/// The function calls of one request. The keys are the BSON of name and arguments.
 #[derive(Default)]
 pub(super) struct Calls {
     results: Mutex<HashMap<Vec<u8>, Answer>>,
@@ -141,7 +141,7 @@ impl Calls {
             }
             results.len()
         };
-        // The lock is not held meanwhile: the function may come back to this very request.
+        // The lock is released before calling the host, since the function may evaluate rules of the same request.
         let result = host.call(name, arguments).map(Arc::new);
         if let Err(FunctionError::Pending(_)) = result {
             let call = PendingCall { name: name.to_owned(), arguments: arguments.to_vec() };
@@ -149,7 +149,7 @@ impl Calls {
             if pending.contains(&call) {
                 return result;
             }
-            // Nothing is gained by fetching the others.
+            // A request with too many calls is denied anyway, so further results are not worth fetching.
             if answered.saturating_add(pending.len()) >= MAX_CALLS {
                 return Err(FunctionError::TooManyCalls);
             }
@@ -160,13 +160,13 @@ impl Calls {
         result
     }
 
-    /// The results so far, for calls that go on by themselves.
+    /// A copy of the results, without pending calls.
     pub(super) fn copied(&self) -> Self {
         let results = self.results.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self { results: Mutex::new(results), pending: Mutex::default() }
     }
 
-    /// Adds the calls that others wait for.
+    /// Moves the pending calls of `others` to this one.
     pub(super) fn await_those_of(&self, others: &Self) {
         let others = others.take_pending();
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,7 +177,7 @@ impl Calls {
         }
     }
 
-    /// Forgets all results, so that every function is called anew.
+    /// Drops all results and pending calls.
     pub(super) fn forget(&self) {
         self.results.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.take_pending();

@@ -7,15 +7,15 @@ use crate::path::Leaf;
 use crate::predicate::Elements;
 use crate::value::{Malformed, Steps, ValueRef};
 
-/// A left operand that is known without a document: a value from the context, or from an element of such a value that
-/// `$elemMatch` examines. The right operand may still come from a document.
+/// A left operand that is known without a document: a value from the context, or part of a context array's element
+/// examined by `$elemMatch`. The right operand may still come from a document.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownOperand<'v> {
     subject: Subject<'v, 'v>,
 }
 
 impl<'v> KnownOperand<'v> {
-    /// `None` if the operand comes from a document or was not supplied.
+    /// The operand's value; `None` if it comes from a document, is Unknown or was not supplied.
     pub(crate) fn of(left: &'v BoundLeft, element: Option<ValueRef<'v>>) -> Result<Option<Self>, Malformed> {
         let subject = match left {
             BoundLeft::Value(value, path) => {
@@ -27,7 +27,7 @@ impl<'v> KnownOperand<'v> {
         Ok(Some(Self { subject }))
     }
 
-    /// The truth of a check on it that does not depend on a document.
+    /// The truth of a check on this operand. The check must not depend on documents.
     pub(crate) fn truth(self, check: &BoundCheck) -> Truth {
         let (errors, context) = (Errors::default(), Context::new());
         match Evaluation::new(Documents::default(), &context, &errors).check(self.subject, check) {
@@ -37,7 +37,7 @@ impl<'v> KnownOperand<'v> {
         }
     }
 
-    /// Every value that a comparison tests: the operand itself and, if it is an array, its elements.
+    /// Every value that a comparison considers: the operand itself and, if it is an array, its elements.
     pub(crate) fn values(self) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut values = Vec::new();
         self.subject.any(Leaf::Expand, &Steps::default(), &mut |value| {
@@ -47,7 +47,7 @@ impl<'v> KnownOperand<'v> {
         Ok(values)
     }
 
-    /// The elements that `$elemMatch` examines, from every array that the operand resolves to.
+    /// The elements that `$elemMatch` examines in every array at the operand.
     pub(crate) fn elements(self, asked: Elements) -> Result<Vec<ValueRef<'v>>, Malformed> {
         let mut elements = Vec::new();
         self.subject.any(Leaf::Whole, &Steps::default(), &mut |value| {
@@ -65,7 +65,7 @@ impl<'v> KnownOperand<'v> {
 }
 
 impl BoundCheck {
-    /// Whether the outcome depends on a document when the left operand is known.
+    /// Whether a check of a known left operand depends on documents.
     pub(crate) fn asks_documents(&self) -> bool {
         let asks = |right: &BoundRight| match right {
             BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_) => false,

@@ -4,12 +4,12 @@ use super::{Context, convert};
 use crate::expr::Conversion;
 use crate::value::ValueRef;
 
-/// Replaces secrets and request headers in output by the expansions that they come from.
+/// Replaces secrets and request headers in output with the expansions that they come from.
 pub(crate) struct Mask {
     hidden: Vec<(Bson, String)>,
 }
 
-/// Operators whose operand never comes from the context.
+/// Operators whose operand is always a literal of the rule and needs no masking.
 const LITERAL: [&str; 5] = ["$exists", "$mod", "$options", "$size", "$type"];
 
 impl Mask {
@@ -21,7 +21,7 @@ impl Mask {
         mask
     }
 
-    /// Hides a value, everything nested in it, and every conversion of it.
+    /// Adds a value, everything nested in it, and its conversions to the hidden values.
     fn hide(&mut self, value: &Bson, shown: &str) {
         let conversions =
             [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];

@@ -7,19 +7,19 @@ use crate::path::Segment;
 use crate::value::{FIELD_OF_ELEMENT, ValueRef};
 
 impl<'e> Evaluation<'e> {
-    /// The truth of a residual.
+    /// Evaluates a residual.
     #[must_use]
     #[inline]
     pub fn truth(&self, residual: &Residual) -> Truth {
         match residual {
-            // Inlined by callers, so that a constant costs no call.
+            // This part is inlined, so that a constant costs no call.
             Residual::Constant(truth) => *truth,
             _ => self.within::<false>(residual, None),
         }
     }
 
-    /// The truth of a residual on the documents or, if `INSIDE`, on an element of `$elemMatch`. Only the latter takes
-    /// steps here, because an array may have many elements.
+    /// Evaluates a residual on the documents or, if `INSIDE`, on an element that `$elemMatch` examines. Only elements
+    /// take steps here, because an array may have many of them.
     pub(super) fn within<const INSIDE: bool>(&self, residual: &Residual, element: Option<ValueRef<'_>>) -> Truth {
         if INSIDE && let Err(error) = self.steps().take(FIELD_OF_ELEMENT) {
             return self.settle(Err(error.into()));
@@ -32,14 +32,14 @@ impl<'e> Evaluation<'e> {
             Residual::All(parts) => (parts, false),
             Residual::Any(parts) => (parts, true),
         };
-        // `any(p)` is evaluated as `!all(!p)`.
+        // By De Morgan, `any(p)` is evaluated as `!all(!p)`.
         let turned = |truth: Truth| if any { !truth } else { truth };
         let mut truth = Truth::True;
         for part in parts {
             let part = match part {
                 Residual::Test(test) if !INSIDE => match self.quick_answer(test) {
                     Some(holds) if holds == any => return holds.into(),
-                    // This outcome does not change the truth.
+                    // This part does not affect the outcome.
                     Some(_) => continue,
                     None => self.slow_test(test, element),
                 },
@@ -80,7 +80,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The general evaluation of a test, with the outcome cached for this pair of documents.
+    /// The general evaluation of a test. The outcome is cached for this pair of documents.
     #[inline(never)]
     fn look(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Truth {
         if let Some(truth) = self.seen.and_then(|seen| seen.answer(test.number)) {
@@ -108,7 +108,7 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The truth of a check on a context value.
+    /// Evaluates a check whose left operand is a context value.
     pub(super) fn of_context(&self, start: Option<ValueRef<'_>>, path: &[Segment], check: &BoundCheck) -> Truth {
         self.settle(self.check(Subject { start, path, kind: Kind::Context }, check))
     }
@@ -116,7 +116,7 @@ impl<'e> Evaluation<'e> {
     fn ask(&self, test: &BoundTest, element: Option<ValueRef<'_>>) -> Outcome {
         let left = match &test.left {
             BoundLeft::Failed(error) => {
-                // Errors on both sides are reported.
+                // Errors of both sides are reported.
                 if let Err(Absent::Failed(other)) = self.probe(&test.check) {
                     self.errors.add(other);
                 }

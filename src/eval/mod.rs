@@ -1,4 +1,4 @@
-//! Evaluation of predicates: what depends only on the context is evaluated once, the residual on each document.
+//! Evaluation of predicates: whatever depends on the context alone is evaluated once, the residual for each document.
 
 mod bind;
 mod bind_operand;

@@ -1,4 +1,4 @@
-//! Resolves the right operand of a test on given documents.
+//! Resolution of right operands on given documents.
 
 use std::sync::Arc;
 
@@ -40,9 +40,9 @@ impl From<EvalError> for Absent {
 
 /// A resolved right operand.
 pub(super) enum Operand<'v> {
-    /// A value, and its elements if it is a context array: being equal to one of them is enough.
+    /// A value and, if it is an array from the context, its elements: a left value that equals one of them is equal.
     Value(ValueRef<'v>, Option<&'v Members>),
-    /// The same, but computed for this comparison.
+    /// A value that was computed for this comparison.
     Made(BoundValue),
     /// The values at a place in a document.
     Place(Resolved<'v>),
@@ -50,7 +50,7 @@ pub(super) enum Operand<'v> {
 
 pub(super) type Outcome = Result<Truth, Absent>;
 impl<'e> Evaluation<'e> {
-    /// The elements of an array in a document, as the list of `$in`.
+    /// The values that `$in` searches, from an array in a document.
     pub(super) fn list(&self, place: &Place) -> Result<Vec<ValueRef<'e>>, Absent> {
         match self.resolve(place)? {
             Resolved::One(Some(ValueRef::Array(array))) => {
@@ -90,14 +90,14 @@ impl<'e> Evaluation<'e> {
         }
     }
 
-    /// The values at a place in a document; Unknown if it is Missing or ambiguous.
+    /// The values at a place; Unknown if it is Missing or ambiguous.
     fn place(&self, place: &Place) -> Result<Resolved<'e>, Absent> {
         let place = self.resolve(place)?;
         let unknown = place.is_missing() || matches!(place, Resolved::Ambiguous);
         if unknown { Err(Absent::Unknown) } else { Ok(place) }
     }
 
-    /// Builds a value from a template, which takes steps in proportion to its size.
+    /// Builds a value from a template. The steps taken are proportional to its size.
     fn made(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
         let value = self.build(template)?;
         self.steps().take(COPY.saturating_mul(extent(&value)))?;
@@ -126,7 +126,7 @@ impl<'e> Evaluation<'e> {
     }
 }
 
-/// Collects all parts, unless one is absent; an Error takes precedence over Unknown.
+/// Collects all parts. If any is absent, so is the result; an Error takes precedence over Unknown.
 pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Result<Vec<T>, Absent> {
     let (mut all, mut unknown) = (Vec::new(), false);
     for part in parts {
@@ -139,10 +139,10 @@ pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Resu
     if unknown { Err(Absent::Unknown) } else { Ok(all) }
 }
 
-/// How many steps it takes to copy a value.
+/// The number of steps charged for copying a value of extent 1.
 const COPY: usize = 4;
 
-/// The size of a value: its nested values, with long strings counted as several.
+/// The extent of a value: the number of values in it, where each 256 bytes of a string count as another one.
 fn extent(value: &Bson) -> usize {
     match value {
         Bson::Document(fields) => fields.values().fold(1, |count, value| count.saturating_add(extent(value))),

@@ -1,4 +1,4 @@
-//! Whether the right operands of a check can be resolved.
+//! Checks whether right operands can be resolved, without comparing them.
 
 use super::Evaluation;
 use super::bound_operand::{BoundLeft, BoundList, Unresolved};
@@ -6,7 +6,7 @@ use super::operand::{Absent, all};
 use super::residual::{BoundCheck, BoundTest, Residual};
 
 impl Evaluation<'_> {
-    /// Checks whether the right operand of a check can be resolved.
+    /// The Unknown or Error of the right operand of a check, if it cannot be resolved.
     pub(super) fn probe(&self, check: &BoundCheck) -> Result<(), Absent> {
         match check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.operand(right).map(|_| ()),
@@ -29,7 +29,8 @@ impl Evaluation<'_> {
         }
     }
 
-    /// As [`Self::probe`] for several tests; an Error in any takes precedence over Unknown in another.
+    /// [`Self::probe`] for several tests, which also finds unknown left operands. An Error of any test takes precedence
+    /// over Unknown.
     pub(super) fn probe_all(&self, tests: &[BoundTest]) -> Result<(), Absent> {
         let mut unknown = false;
         for test in tests {

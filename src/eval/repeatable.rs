@@ -3,8 +3,8 @@ use bson::Bson;
 use crate::predicate::{Left, List, Right, Test, TestKind};
 use crate::value::identical;
 
-/// Whether the outcome of a test depends only on `%%root`, `%%prevRoot` and the context, and not on a function: such a
-/// test needs to be evaluated only once per pair of documents.
+/// Whether the outcome of a test depends only on `%%root`, `%%prevRoot` and the context, and it calls no function. Such
+/// a test is evaluated only once per pair of documents.
 pub(super) fn is_repeatable(test: &Test) -> bool {
     let documents =
         |root| matches!(root, crate::predicate::DocumentRoot::Root | crate::predicate::DocumentRoot::PrevRoot);

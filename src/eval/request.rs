@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use bson::{Bson, Document};
 use thiserror::Error;
 
-/// `%%request`: a document with some of the fields of [`Request::FIELDS`].
+/// `%%request`: a document with some or all of [`Request::FIELDS`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     pub(super) fields: Document,
-    /// Header names in lower case, each with the array of its values.
+    /// The headers: lower-case names, each with an array of values.
     pub(super) headers: HashMap<String, Bson>,
 }
 
@@ -17,16 +17,16 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A key that is not among [`Request::FIELDS`].
+    /// A field that is not among [`Request::FIELDS`].
     #[error("`%%request` has no field `{0}`; it has {fields}", fields = Request::FIELDS.join(", "))]
     FieldUnknown(String),
-    /// `requestHeaders` is not a document of strings or arrays of strings.
+    /// `requestHeaders` is not a document whose values are strings or arrays of strings.
     #[error("`requestHeaders` must be a document of arrays of strings")]
     Headers,
 }
 
 impl Request {
-    /// The names of its fields; any other property of `%%request` is Unknown.
+    /// The fields of `%%request`; any other property is Unknown.
     pub const FIELDS: [&'static str; 9] = [
         "httpMethod",
         "httpReferrer",
@@ -39,8 +39,8 @@ impl Request {
         "webhookUrl",
     ];
 
-    /// Reads a request. Header names are matched case-insensitively; a header given as a single string is an array of
-    /// one.
+    /// Validates a request. Header names are lowercased, and a header given as a string becomes an array with one
+    /// value.
     ///
     /// # Errors
     /// See [`RequestError`].
@@ -61,7 +61,7 @@ impl Request {
         Ok(request)
     }
 
-    /// The fields as they were given.
+    /// The fields as given to [`Self::from_document`].
     #[must_use]
     pub const fn fields(&self) -> &Document {
         &self.fields

@@ -9,27 +9,28 @@ use crate::predicate::Elements;
 use crate::question::ClientTest;
 use crate::value::TypeSet;
 
-/// What remains of a predicate after the context is bound: tests on documents.
+/// What remains of a predicate once the context is bound: a condition on documents.
 #[derive(Clone, Debug)]
 pub enum Residual {
-    /// A constant outcome; never [`Truth::Error`], for which [`Self::Failed`] also holds the reasons.
+    /// The same outcome for every document. It is never [`Truth::Error`]; that is [`Self::Failed`], which includes the
+    /// reasons.
     Constant(Truth),
-    /// An Error for every document, with the reasons.
+    /// An Error for every document, with its reasons.
     Failed(Arc<[EvalError]>),
-    /// All of them hold.
+    /// The conjunction of the parts.
     All(Box<[Residual]>),
-    /// At least one of them holds.
+    /// The disjunction of the parts.
     Any(Box<[Residual]>),
-    /// It does not hold.
+    /// The negation of the part.
     Not(Box<Residual>),
     /// A test.
     Test(Box<BoundTest>),
 }
 
-/// A test on a document value, or on a context value that is compared with a document value.
+/// A test on a value in a document, or of a context value against one.
 #[derive(Clone, Debug)]
 pub struct BoundTest {
-    /// The equivalent fast form, if the test has one.
+    /// The equivalent fast form, if there is one: `quick` for a top-level field, `quick_inside` for a nested one.
     pub(crate) quick: Option<FastTest>,
     pub(crate) quick_inside: Option<Box<NestedFastTest>>,
     pub(crate) left: BoundLeft,
@@ -52,12 +53,12 @@ pub(crate) enum BoundCheck {
     },
     Regex(Pattern),
     ElemMatch {
-        /// Which elements are examined.
+        /// Which elements are candidates.
         elements: Elements,
-        /// The condition on an element.
+        /// The condition that an element must satisfy.
         inner: Residual,
-        /// The tests inside it whose right operands depend on the document. If one of them is Unknown, so is the whole
-        /// check, even if no element needs it.
+        /// The tests in `inner` whose right operands depend on the document. If one of these is Unknown, so is the
+        /// whole check, even if the array has no elements.
         operands: Vec<BoundTest>,
     },
     Client(ClientTest),
@@ -73,7 +74,7 @@ impl BoundCheck {
         }
     }
 
-    /// The Error of a right operand, if binding found one.
+    /// The Error of a right operand found while binding, if any.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match self {
             Self::Equals(right) | Self::Order(_, right) => right.failure(),
@@ -85,7 +86,7 @@ impl BoundCheck {
         }
     }
 
-    /// Whether binding found a right operand to be Unknown.
+    /// Whether a right operand was Unknown when it was bound.
     pub(crate) fn has_unknown_operand(&self) -> bool {
         let unknown = |right: &BoundRight| match right {
             BoundRight::Unknown => true,
@@ -110,7 +111,7 @@ impl BoundTest {
         self.check.calls()
     }
 
-    /// Whether a right operand depends on the document or cannot be resolved.
+    /// Whether a right operand depends on the document, is Unknown or is an Error.
     pub(crate) fn waits(&self) -> bool {
         let waits = |right: &BoundRight| !matches!(right, BoundRight::Value(_));
         match &self.check {
@@ -122,7 +123,7 @@ impl BoundTest {
         }
     }
 
-    /// The Error of an operand, if binding found one.
+    /// The Error of an operand found while binding, if any.
     pub(crate) fn failure(&self) -> Option<&EvalError> {
         match &self.left {
             BoundLeft::Failed(error) => Some(error),
@@ -130,15 +131,15 @@ impl BoundTest {
         }
     }
 
-    /// Whether binding found an operand to be Unknown.
+    /// Whether an operand was Unknown when it was bound.
     pub(crate) fn has_unknown_operand(&self) -> bool {
         matches!(self.left, BoundLeft::Unknown) || self.check.has_unknown_operand()
     }
 }
 
 impl Residual {
-    /// Whether the left operand of a test comes from a document, which is possible even inside `$elemMatch` over a
-    /// context array.
+    /// Whether a left operand comes from a document. This can be the case even inside `$elemMatch` over a context
+    /// array.
     pub(crate) fn asks_documents(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Failed(_) => false,
@@ -152,7 +153,7 @@ impl Residual {
         }
     }
 
-    /// The number of tests, including those inside `$elemMatch`.
+    /// The number of tests, including those in `$elemMatch`.
     pub(crate) fn tests(&self) -> usize {
         match self {
             Self::Constant(_) | Self::Failed(_) => 0,
@@ -175,7 +176,7 @@ impl Residual {
         }
     }
 
-    /// Whether evaluating it may end in an Error, other than for bytes that are not BSON.
+    /// Whether evaluation can end in an Error, apart from malformed BSON.
     #[must_use]
     pub fn can_fail(&self) -> bool {
         match self {
@@ -187,7 +188,7 @@ impl Residual {
         }
     }
 
-    /// Adds the errors that the context alone causes, for at least some documents.
+    /// Adds the errors that stem from the context alone and occur for at least some documents.
     pub(crate) fn add_failures(&self, errors: &Errors) {
         match self {
             Self::Constant(_) => {}
@@ -198,7 +199,7 @@ impl Residual {
         }
     }
 
-    /// A truth that holds for every document, with the errors behind it.
+    /// The residual that has this outcome for every document; `errors` are the reasons for [`Truth::Error`].
     pub(crate) fn of(truth: Truth, errors: Errors) -> Self {
         match truth {
             Truth::Error => Self::Failed(errors.into_vec().into()),
@@ -206,7 +207,7 @@ impl Residual {
         }
     }
 
-    /// The truth, if it is the same for every document.
+    /// The outcome, if it is the same for every document.
     #[must_use]
     pub const fn constant(&self) -> Option<Truth> {
         match self {
@@ -216,19 +217,19 @@ impl Residual {
         }
     }
 
-    /// The simplified conjunction.
+    /// The conjunction, simplified.
     pub(crate) fn all(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::False, Truth::True, Self::All)
     }
 
-    /// The simplified disjunction.
+    /// The disjunction, simplified.
     pub(crate) fn any(parts: Vec<Self>) -> Self {
         Self::join(parts, Truth::True, Truth::False, Self::Any)
     }
 
-    /// Joins parts: `winner` decides alone, `neutral` has no effect. Unknown is kept as one constant because other
-    /// parts may still win, unless an Error takes precedence. Parts that can fail are sorted last, so that they are
-    /// evaluated only if necessary.
+    /// Joins parts: a `winner` decides alone, and a `neutral` part is dropped. Unknown parts are merged into a single
+    /// constant, since a winner may still decide, unless an Error takes precedence. Parts that can fail come last, so
+    /// that they are evaluated only if necessary.
     fn join(mut parts: Vec<Self>, winner: Truth, neutral: Truth, wrap: fn(Box<[Self]>) -> Self) -> Self {
         if parts.iter().any(|part| part.constant() == Some(winner)) {
             return Self::Constant(winner);
@@ -255,7 +256,7 @@ impl Residual {
         parts.pop().unwrap_or(Self::Constant(neutral))
     }
 
-    /// The errors, if it fails for every document.
+    /// The errors, if the outcome is an Error for every document.
     fn failures(&self) -> Option<&[EvalError]> {
         match self {
             Self::Failed(failures) => Some(failures),
@@ -263,7 +264,7 @@ impl Residual {
         }
     }
 
-    /// The simplified negation.
+    /// The negation, simplified.
     pub(crate) fn negate(self) -> Self {
         match self {
             Self::Constant(truth) => Self::Constant(!truth),
@@ -272,17 +273,17 @@ impl Residual {
         }
     }
 
-    /// An equivalent condition for use where only True grants: every Unknown from the context becomes False or, under a
-    /// negation, True. Replacing it by False there would make the negation grant.
+    /// An equivalent condition for uses in which only True grants: each Unknown that stems from the context becomes
+    /// False or, under an odd number of negations, True. With False there, the negation would grant.
     ///
-    /// A condition that can fail is left unchanged, because its outcome may depend on the parts next to the Unknown
-    /// one.
+    /// A condition that can fail is returned unchanged, because whether it fails may depend on the parts next to an
+    /// Unknown one.
     #[must_use]
     pub fn settle(self) -> Self {
         if !self.has_unknown() || self.can_fail() { self } else { self.settle_to(Truth::False) }
     }
 
-    /// Whether the context makes a part of it Unknown.
+    /// Whether a part is Unknown for every document.
     fn has_unknown(&self) -> bool {
         match self {
             Self::Constant(truth) => *truth == Truth::Unknown,

@@ -1,4 +1,4 @@
-//! Tests on scalar fields, evaluated without the general machinery.
+//! A shortcut for tests on scalar fields.
 
 use bson::Bson;
 
@@ -8,8 +8,8 @@ use super::residual::{BoundCheck, BoundTest};
 use crate::value::{Field, Slot, ValueRef};
 
 impl<'e> Evaluation<'e> {
-    /// The outcome of a frequent test: a top-level field with a scalar value, compared with a value of the same type.
-    /// `None` for any other test and for malformed bytes, which the general evaluation handles.
+    /// The outcome of a common kind of test: a top-level scalar field compared with a value of the same type. `None`
+    /// for any other test and for malformed bytes, which are left to the general evaluation.
     #[inline(always)]
     pub(super) fn glance(&self, test: &BoundTest) -> Option<bool> {
         let BoundLeft::Document(place) = &test.left else { return None };

@@ -3,7 +3,7 @@ use super::bound_operand::{Members, Origin};
 use crate::path::{Leaf, Resolved, Segment, any, resolve};
 use crate::value::{Malformed, Steps, ValueRef, equal_in_steps};
 
-/// Where a null right operand comes from: only a literal null also equals Missing.
+/// The source of a null right operand: only a literal null also equals Missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Null {
     Literal,
@@ -15,11 +15,12 @@ pub(super) enum Null {
 pub(super) enum Kind {
     Context,
     Document,
-    /// The element of `$elemMatch` itself; if it is an array, it does not stand for its elements.
+    /// The element that `$elemMatch` examines itself. If it is an array, it is compared as a whole, not by its
+    /// elements.
     Itself,
 }
 
-/// A left operand: the value to start from, and the path.
+/// A left operand: a value, Missing if `None`, and the path to follow from it.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'v, 'p> {
     pub(super) start: Option<ValueRef<'v>>,
@@ -28,8 +29,8 @@ pub(super) struct Subject<'v, 'p> {
 }
 
 impl<'v, 'p> Subject<'v, 'p> {
-    /// A field of an element of `$elemMatch`, or the element itself. As in MongoDB, an element that is an array is
-    /// treated as a document whose field names are the indexes.
+    /// A left operand inside `$elemMatch`: the element itself or a field of it. As in MongoDB, an element that is an
+    /// array is treated as a document whose field names are the indexes.
     pub(super) fn element(
         element: Option<ValueRef<'v>>,
         path: &'p [Segment],
@@ -64,8 +65,8 @@ impl<'v, 'p> Subject<'v, 'p> {
         resolve(self.start, self.path, steps)
     }
 
-    /// Equality with a right operand that does not come from a document. If that operand is an array from the context,
-    /// being equal to one of its elements is enough.
+    /// Equality with a right operand that does not come from a document. If `members` is given, equality with one of
+    /// them is enough.
     pub(super) fn equals(
         self,
         right: ValueRef<'_>,
@@ -88,8 +89,8 @@ impl<'v, 'p> Subject<'v, 'p> {
         })
     }
 
-    /// Equality of two places in documents: values are compared whole; where paths cross arrays, the lists of values
-    /// must agree in length and order.
+    /// Equality with a place in a document: values are compared as a whole. If the paths cross arrays, the lists of
+    /// values must have the same length and order.
     pub(super) fn same_place(self, right: &Resolved<'_>, steps: &Steps) -> Result<Truth, Malformed> {
         match self.resolve(steps)? {
             Resolved::Ambiguous => Ok(Truth::Unknown),
@@ -98,7 +99,8 @@ impl<'v, 'p> Subject<'v, 'p> {
     }
 }
 
-/// Each array that a path crosses is compared separately: moving a value from one inner array to another is a change.
+/// Arrays that the paths cross are compared one by one, so that moving a value from one inner array to another counts
+/// as a change.
 pub(super) fn same_places(left: &Resolved<'_>, right: &Resolved<'_>, steps: &Steps) -> Result<bool, Malformed> {
     match (left, right) {
         (Resolved::One(None), Resolved::One(None)) => Ok(true),

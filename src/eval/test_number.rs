@@ -1,12 +1,12 @@
-/// The number of a test that a policy may evaluate several times on one pair of documents.
+/// The number of a test whose outcome is cached per pair of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TestNumber(u8);
 
 impl TestNumber {
-    /// For tests whose outcome is not cached.
+    /// Stands for tests whose outcome is not cached.
     pub(crate) const NONE: Self = Self(u8::MAX);
 
-    /// Limited to the number of bits in the bitmap of outcomes.
+    /// [`Self::NONE`] for numbers beyond the width of the bitmaps.
     pub(crate) fn new(number: usize) -> Self {
         u8::try_from(number).ok().filter(|number| *number < 64).map_or(Self::NONE, Self)
     }

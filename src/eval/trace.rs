@@ -10,25 +10,25 @@ use crate::predicate::{Left, List, Predicate, Reference, Right, Test, TestKind};
 use crate::text::Span;
 use crate::value::{Steps, ValueRef};
 
-/// How a condition came to its outcome: a tree in which every part has been evaluated.
+/// How a condition came to its outcome: a tree that shows the outcome of every part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
-    /// The outcome of this part.
+    /// The outcome of this condition.
     pub truth: Truth,
-    /// The kind of part.
+    /// The kind of condition and its parts.
     pub part: TraceNode,
 }
 
-/// The parts of a condition.
+/// The kinds of conditions in a [`Trace`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum TraceNode {
-    /// `true`, `false`
+    /// `true` or `false`
     Constant,
-    /// All of them must hold.
+    /// A conjunction.
     All(Vec<Trace>),
-    /// At least one of them must hold.
+    /// A disjunction.
     Any(Vec<Trace>),
-    /// It must not hold.
+    /// A negation.
     Not(Box<Trace>),
     /// A test.
     Test {
@@ -36,22 +36,22 @@ pub enum TraceNode {
         text: String,
         /// Its position in the source.
         span: Span,
-        /// The left value; secrets and header values only by type and length.
+        /// The left value; for secrets and headers, only type and length.
         left: String,
-        /// The right value, if the operator compares with one.
+        /// The right value, for operators that compare with one.
         right: Option<String>,
-        /// The error, if there was one.
+        /// The error, for the outcome [`Truth::Error`].
         error: Option<String>,
-        /// Why the operands can never be equal: their types differ.
+        /// Why the operands can never be equal, if their types differ.
         note: Option<String>,
     },
 }
 
-/// Longer values are truncated to this many characters.
+/// The number of characters to which values are truncated.
 const SHOWN: usize = 200;
 
-/// Evaluates every part of a predicate separately, without binding it first. This is slower, gives the same truth, and
-/// shows how it comes about.
+/// Evaluates every part of a predicate, even those that do not affect the outcome. The outcome is that of binding and
+/// evaluating it, but takes longer.
 #[must_use]
 pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context, errors: &Errors) -> Trace {
     let of = |part: &Predicate| trace(part, documents, context, errors);
@@ -94,8 +94,8 @@ pub fn trace(predicate: &Predicate, documents: Documents<'_>, context: &Context,
     }
 }
 
-/// Explains why the two sides of an equality can never be equal, if their types differ. It reveals no more about
-/// secrets than their types, which are shown anyway.
+/// Explains why the two sides of an equality can never be equal, if their types differ. Of secrets it reveals the type,
+/// which is shown anyway.
 fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
     let one = |start: Option<ValueRef<'_>>, path: &FieldPath| match resolve(start, path.segments(), &Steps::default()) {
         Ok(Resolved::One(Some(value))) => value.to_bson().ok(),
@@ -108,7 +108,7 @@ fn note(bound: &BoundTest, documents: Documents<'_>) -> Option<String> {
     };
     let differ = |right: &BoundRight| match right {
         BoundRight::Value(bound) => match (&*bound.value, &bound.members) {
-            // One equal element would be enough.
+            // Equality with a single element suffices.
             (Bson::Array(elements), Some(_)) => {
                 let mut notes = elements.iter().map(|element| types_differ((&left).into(), element.into()));
                 let first = notes.next()??;
@@ -244,7 +244,7 @@ fn right_hides(right: &Right, context: &Context) -> bool {
     }
 }
 
-/// Formats a value as one line of extended JSON, or a hidden value as its type and length.
+/// Formats a value as extended JSON on one line; of a hidden value, only its type and length.
 fn show_value(value: ValueRef<'_>, hidden: bool) -> String {
     if hidden {
         let length = match value {

@@ -1,17 +1,17 @@
 use std::fmt;
 use std::ops::Not;
 
-/// The outcome of a condition. Only [`Truth::True`] grants.
+/// The outcome of a condition, in four-valued logic. Only [`Truth::True`] grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Truth {
     /// It holds.
     True,
     /// It does not hold.
     False,
-    /// It cannot be decided because the user or the document lacks something. Its negation is Unknown too.
+    /// Undecided because the user or the document lacks a value. The negation of Unknown is Unknown.
     Unknown,
-    /// It cannot be decided because something failed or the host did not supply it; the error is reported separately.
-    /// Its negation is an Error too.
+    /// Undecided because something failed or was not supplied; the errors are reported separately. The negation of an
+    /// Error is an Error.
     Error,
 }
 

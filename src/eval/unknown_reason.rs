@@ -1,4 +1,4 @@
-//! Explains why an operand is Unknown, and why two values that look alike are not equal.
+//! Explanations of why an operand is Unknown, and why two values that look alike are not equal.
 
 use bson::Bson;
 
@@ -101,11 +101,11 @@ pub(super) fn spelling(kind: Conversion) -> &'static str {
     crate::expr::Operator::Convert(kind).spelling()
 }
 
-/// Explains why two unequal values can never be equal because their types differ, and names the conversion that would
-/// make them equal, if there is one.
+/// Explains why two values can never be equal because their types differ. Names the conversion that would make them
+/// equal, if there is one.
 pub(super) fn types_differ(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<String> {
     if let ValueRef::Array(elements) = left {
-        // One equal element would be enough.
+        // Equality with a single element suffices.
         let mut notes = elements.iter().map(|element| types_differ(element.ok()?, right));
         let first = notes.next()??;
         return notes.all(|note| note.is_some()).then(|| format!("of the elements: {first}"));

@@ -5,11 +5,12 @@ use crate::predicate::{ContextRoot, Reference};
 use crate::user::CustomData;
 use crate::value::ValueRef;
 
-/// A reference to the user on the most frequent path: the id, or a value that is reached through documents only.
+/// A path into `%%user` that the fast lookup supports: the id, or a path through nested documents in the user's data or
+/// custom data.
 #[derive(Clone, Debug)]
 pub(crate) struct UserPath {
     pub(super) start: Start,
-    /// The names of the documents on the way.
+    /// The keys of the documents between the start and the last key.
     pub(super) between: Box<[Box<str>]>,
     pub(super) last: Box<str>,
 }
@@ -22,7 +23,7 @@ pub(super) enum Start {
 }
 
 impl UserPath {
-    /// `None` if the reference is to anything else.
+    /// The path of a reference; `None` if the fast lookup does not support it.
     pub(crate) fn of(reference: &Reference) -> Option<Self> {
         if reference.root != ContextRoot::User {
             return None;
@@ -41,7 +42,7 @@ impl UserPath {
         Some(Self { start, between, last: last.name().into() })
     }
 
-    /// The value, if it is there. `None` means that the general lookup must decide.
+    /// The value at the path. `None` means that the general lookup has to resolve it.
     #[inline]
     pub(crate) fn value<'c>(&self, context: &'c Context) -> Option<ValueRef<'c>> {
         let user = context.user.as_ref()?;

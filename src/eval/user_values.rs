@@ -5,7 +5,7 @@ use super::user_path::{Start, UserPath};
 use crate::user::CustomData;
 use crate::value::ValueRef;
 
-/// Paths to values of the user that are looked up together: each document on the way is read once.
+/// A set of paths into `%%user` that are looked up together, reading each document on the way once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UserPaths {
     data: Names,
@@ -13,10 +13,10 @@ pub(crate) struct UserPaths {
     count: usize,
 }
 
-/// How many paths are looked up together.
+/// The maximum number of paths in a [`UserPaths`].
 const MAX_PATHS: usize = 16;
 
-/// The place of a path among [`UserPaths`].
+/// The index of a path in a [`UserPaths`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserSlot {
     Id,
@@ -31,25 +31,25 @@ pub(crate) struct UserValues<'c> {
 
 type Found<'c> = [Option<&'c Bson>; MAX_PATHS];
 
-/// Names in a document.
+/// A trie of the keys to look up in a document.
 #[derive(Clone, Debug, Default)]
 struct Names {
     names: Vec<Name>,
-    /// A bit for each length that a name has.
+    /// A bitmap of the key lengths, modulo 64, to skip other keys quickly.
     lengths: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Name {
     name: Box<str>,
-    /// The path that ends with it.
+    /// The index of the path that ends at this key.
     path: Option<usize>,
-    /// The paths that go on.
+    /// The keys of longer paths, to look up in the document at this key.
     within: Names,
 }
 
 impl UserPaths {
-    /// Adds a path, unless it is there already; `None` if there are too many.
+    /// Adds a path unless it is already present; `None` if the set is full.
     pub(crate) fn add(&mut self, path: &UserPath) -> Option<UserSlot> {
         let mut names = match path.start {
             Start::Id => return Some(UserSlot::Id),
@@ -83,7 +83,7 @@ impl UserPaths {
 }
 
 impl<'c> UserValues<'c> {
-    /// The value of a path; `None` if it is not reached through documents only.
+    /// The value at a path. `None` means that the general lookup has to resolve it.
     #[inline]
     pub(crate) fn get(&self, slot: UserSlot) -> Option<ValueRef<'c>> {
         match slot {
@@ -96,7 +96,7 @@ impl<'c> UserValues<'c> {
     }
 }
 
-/// A document with this many fields for each name is not read as a whole: hashing the names takes less time.
+/// If a document has more fields than this for each key to look up, the keys are hashed instead of scanning all fields.
 const SPARSE: usize = 8;
 
 impl Names {
@@ -121,8 +121,8 @@ impl Names {
             }
             return;
         }
-        // This also reads memory in order: a document that is not in a cache is loaded at once, and not in steps of which
-        // each waits for the one before.
+        // A sequential scan also helps with documents that are not in the CPU cache: CPUs prefetch it, whereas lookups
+        // by hash wait for one cache miss after another.
         for (key, value) in document {
             if self.lengths & length_bit(key) != 0
                 && let Some(name) = self.names.iter().find(|name| *name.name == **key)
