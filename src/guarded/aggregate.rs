@@ -12,18 +12,20 @@ use crate::access::{Query, Shown, Visibility};
 use crate::query_plan::Plan;
 use crate::store::documents::{Find, Redaction};
 
-/// The overhead of each document in an array, in bytes: its type and its index as digits.
+/// The bytes that each document costs when it is sent as an array element: the type byte, the index in decimal and the
+/// NUL.
 const PER_DOCUMENT: usize = 10;
 
 impl<'s> GuardedCollection<'s> {
-    /// Runs a pipeline on the documents that the user may read, as the user may read them.
+    /// Runs a pipeline on the collection as the user may read it: documents that may not be read are left out, and the
+    /// others are redacted.
     ///
-    /// If every field is visible in all of these documents or in none, the database itself redacts them before the
-    /// client's first stage. Otherwise they are redacted here and sent to it, up to
+    /// If each field is visible either in all of these documents or in none, the database redacts them in stages before
+    /// the client's. Otherwise they are redacted here and sent to the database as the pipeline's input, up to
     /// [`Limits::sent_bytes`](super::Limits).
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the database rejects the pipeline.
+    /// Same as [`find`](Self::find). Also fails if the database rejects the pipeline.
     pub async fn aggregate(&self, pipeline: &Pipeline) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
         let visibility = self.guard.visibility();
@@ -50,17 +52,18 @@ impl<'s> GuardedCollection<'s> {
         Ok(RedactedCursor::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
     }
 
-    /// The plan of the rules, narrowed by the pipeline's first stage if it is a filter. That stage also stays in the
+    /// The plan of the rules, narrowed by the client's leading `$match`, if any. That stage nevertheless remains in the
     /// pipeline.
     fn narrowed(&self, first: Option<&Query>, visibility: &Visibility) -> Result<Plan, GuardedError> {
         let plan = self.guard.plan()?;
         let Some(first) = first else { return Ok(plan) };
         let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
-        // A combined filter that exceeds the limits would not be narrower.
+        // A combined filter that is no longer exact, because it exceeds the limits of a plan, is of no use.
         Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
     }
 
-    /// The stages with which the database redacts the documents; `None` if it cannot.
+    /// The stages with which the database redacts documents; `None` if it cannot, because visibility varies by
+    /// document.
     fn redaction(&self, visibility: &Visibility) -> Option<Vec<Document>> {
         match alike(visibility)? {
             None => Some(Vec::new()),
@@ -88,7 +91,8 @@ impl<'s> GuardedCollection<'s> {
     }
 }
 
-/// The redaction common to all documents: `Some(None)` if nothing is hidden, `None` if it differs between documents.
+/// The redaction shared by all documents: `Some(None)` if nothing is hidden, `None` if there is no such redaction
+/// because visibility varies by document.
 fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     let of =
         |wanted: Shown| visibility.named().filter(move |(_, shown)| *shown == wanted).map(|(name, _)| name.to_owned());
@@ -108,12 +112,12 @@ fn alike(visibility: &Visibility) -> Option<Option<Redaction>> {
     }
 }
 
-/// A limit that no collection reaches, although no query optimizer can know that.
+/// A `$limit` that no collection reaches, which the query optimizer nevertheless has to honor.
 const BARRIER: i64 = 1 << 53;
 
-/// The filter of the rules, then a barrier, then the redaction and the client's stages. Without the barrier, the
-/// database might evaluate a condition of the client before those of the rules or merge the two, and an error in it
-/// would reveal something about documents that may not be read.
+/// The filter of the rules, a barrier, the redaction and the client's stages. Without the barrier, the optimizer might
+/// merge the filters or evaluate a condition of the client first, and an error in it would reveal something about
+/// documents that may not be read.
 fn stages(
     plan: &Plan,
     filter: Document,

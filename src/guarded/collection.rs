@@ -9,7 +9,7 @@ use super::stream::Stream;
 use crate::access::Guard;
 use crate::store::documents::{DocumentStore, Find, Namespace};
 
-/// A collection as it is visible to one user.
+/// A collection as one user may read and write it.
 #[derive(Clone)]
 pub struct GuardedCollection<'s> {
     pub(super) store: &'s dyn DocumentStore,
@@ -19,7 +19,7 @@ pub struct GuardedCollection<'s> {
 }
 
 impl<'s> GuardedCollection<'s> {
-    /// Creates a view of a store's collection through the guard of its rules for a user.
+    /// Creates a view of a collection of `store`. `guard` is the policy of that collection, bound to the user.
     #[must_use]
     pub fn new(store: &'s dyn DocumentStore, namespace: Namespace, guard: &'s Guard) -> Self {
         Self { store, namespace, guard, limits: Limits::default() }
@@ -31,12 +31,13 @@ impl<'s> GuardedCollection<'s> {
         Self { limits, ..self }
     }
 
-    /// Finds the documents that match a query, as the user may read them. They are read lazily, so an error may occur
-    /// after some have been returned. Without a sort order in the request, their order is unspecified.
+    /// Finds the documents that match a query on what the user may read, and redacts them. They are fetched lazily, so
+    /// an error may occur after some have been returned. Without a sort order in the request, their order is
+    /// unspecified.
     ///
     /// # Errors
-    /// If there are no rules, the rules need what was not supplied or wait for a function, the database fails, or the
-    /// request exceeds a limit.
+    /// If there are no rules, if the rules refer to something that was not supplied or wait for a function, if the
+    /// database fails, or if the request exceeds a limit.
     pub async fn find(&self, request: &FindRequest) -> Result<RedactedCursor<'s>, GuardedError> {
         self.admit_reading()?;
         let reading = ReadPlan::new(self.guard, request);
@@ -57,16 +58,16 @@ impl<'s> GuardedCollection<'s> {
         Ok(found.projected(request.query.projection().cloned()))
     }
 
-    /// Finds the first document that matches a query, if any.
+    /// Finds the first document that matches a query; `None` if there is none.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
+    /// Same as [`find`](Self::find).
     pub async fn find_one(&self, request: &FindRequest) -> Result<Option<RawDocumentBuf>, GuardedError> {
         let mut found = self.find(&request.clone().limit(Some(1))).await?;
         Ok(found.batch().await?.into_iter().next())
     }
 
-    /// Checks whether requests are possible at all.
+    /// Rejects all requests to internal collections and to collections without valid rules.
     pub(super) fn admit(&self) -> Result<(), GuardedError> {
         if self.namespace.is_internal() {
             return Err(GuardedError::Internal);
@@ -74,7 +75,7 @@ impl<'s> GuardedCollection<'s> {
         Ok(self.guard.admit()?)
     }
 
-    /// Checks whether what the user may read can be determined.
+    /// Rejects reads if the rules refer to something that was not supplied, or if they fail for every document.
     pub(super) fn admit_reading(&self) -> Result<(), GuardedError> {
         self.admit()?;
         Ok(self.guard.supplied()?)

@@ -11,17 +11,17 @@ use crate::store::documents::{DocumentsError, Find};
 use crate::value::{DocumentRef, Malformed};
 
 impl GuardedCollection<'_> {
-    /// Counts the documents that match a query and that the user may read, taking its skip and limit into account.
+    /// Counts the documents that [`find`](Self::find) would return, with skip and limit applied.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
+    /// Same as [`find`](Self::find).
     pub async fn count(&self, request: &FindRequest) -> Result<u64, GuardedError> {
         self.admit_reading()?;
         let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(0) };
         if reading.check.is_none() {
             match self.count_by_store(&filter, request).await {
-                // What the store cannot count is counted here.
+                // If the store does not support the count, the documents are counted here.
                 Err(DocumentsError::Unsupported { .. }) => {}
                 counted => return Ok(counted?),
             }

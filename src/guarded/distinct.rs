@@ -15,11 +15,11 @@ use crate::store::documents::Find;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef, sort_order};
 
 impl GuardedCollection<'_> {
-    /// The distinct values of a field in the documents that match a query, as far as the user may read them, in
-    /// MongoDB's sort order of values. An array counts by its elements.
+    /// The distinct values of a field over the documents that [`find`](Self::find) would return, in MongoDB's order of
+    /// values. An array contributes its elements.
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the path is malformed.
+    /// Same as [`find`](Self::find). Also fails if the path is malformed.
     pub async fn distinct(&self, field: &str, request: &FindRequest) -> Result<Vec<Bson>, GuardedError> {
         self.admit_reading()?;
         let path =
@@ -31,8 +31,8 @@ impl GuardedCollection<'_> {
         let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
         let mut values: BTreeSet<Sorted> = BTreeSet::new();
-        // Of equal values that are not identical, such as 1 and 1.0, the first is kept, unless the documents arrive in
-        // the order of hidden ids.
+        // Of equal values that differ in type, such as 1 and 1.0, the first is kept. If documents arrive in the order
+        // of hidden ids, which "first" would reveal, the one with the lowest bytes is kept instead.
         let picks = self.guard.visibility().of("_id") != Shown::Always;
         loop {
             let batch = stream.batch(began).await?;
@@ -42,9 +42,9 @@ impl GuardedCollection<'_> {
             for document in &batch {
                 let document = DocumentRef::Raw(document);
                 each(document, path.segments(), &mut |value| {
-                    // A value that can be compared with itself can be compared with any other.
+                    // Fails on a malformed value. Without this check, comparisons inside the set could not report it.
                     sort_order(Some(value), Some(value))?;
-                    // Nothing is held beyond the limit; a single document may contain many values.
+                    // Values beyond the limit are not stored: a single document may contain very many.
                     if values.len() <= limits.held_documents {
                         let found = Sorted(value.to_bson()?);
                         match values.get(&found) {
@@ -70,7 +70,7 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// A value ordered by MongoDB's sort order.
+/// A value that is compared by MongoDB's order of values.
 struct Sorted(Bson);
 
 impl Ord for Sorted {
@@ -93,12 +93,12 @@ impl PartialEq for Sorted {
 
 impl Eq for Sorted {}
 
-/// The encoded value, for choosing among equal ones.
+/// The encoded value, as a tie-breaker between equal values.
 fn written(value: &Bson) -> Result<Vec<u8>, Malformed> {
     Ok(bson::serialize_to_vec(&bson::doc! { "": value })?)
 }
 
-/// The approximate size of a value in bytes.
+/// An estimate of a value's size in bytes.
 fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {
     Ok(match value {
         ValueRef::String(text) => text.len(),
@@ -110,7 +110,7 @@ fn size(value: ValueRef<'_>) -> Result<usize, Malformed> {
     })
 }
 
-/// Visits the values at a path as MongoDB's `distinct` does.
+/// Visits the values at a path, following MongoDB's rules for `distinct`.
 fn each<'d>(
     document: DocumentRef<'d>,
     path: &[Segment],
@@ -143,7 +143,7 @@ fn below<'d>(
     }
 }
 
-/// To `distinct`, a numeric segment after an array is always an index.
+/// In `distinct`, a number in a path that has reached an array is always an index, never a field name.
 fn at<'d>(
     array: ArrayRef<'d>,
     index: usize,

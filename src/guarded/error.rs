@@ -13,20 +13,20 @@ use crate::value::Malformed;
 
 /// Why a request to a guarded collection failed.
 ///
-/// The message is meant for the client that sent the request: it quotes the request and names limits, but reveals no
-/// stored value or field. Further details are [private](Self::private) and meant for the log.
+/// The message is safe to send to the client: it quotes the request and names limits, but no stored value or field.
+/// [Private](Self::private) details are for the log only.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GuardedError {
     /// The query is malformed or unsupported.
     #[error("{0}")]
     Query(Located<QueryError>),
-    /// An option, stage, operator or variable that is not on the allow-list.
+    /// The request contains an option, stage, operator or variable that is not on the allowlist.
     #[error("{what} is not supported{place}: {reason}", what = shown(.what), place = .place.map(|place| format!(" in {place}")).unwrap_or_default())]
     Unsupported {
-        /// As written by the client.
+        /// The unsupported part, as written by the client.
         what: String,
-        /// Where it occurs: `an expression`.
+        /// The kind of construct that contains it, such as `an expression`.
         place: Option<&'static str>,
         /// Why it is not allowed, or what to use instead.
         reason: &'static str,
@@ -37,7 +37,7 @@ pub enum GuardedError {
     /// The update is invalid or cannot be applied.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Update(Vec<UpdateError>),
-    /// An internal collection of the database.
+    /// The collection is one of the database's internal ones.
     #[error("system collections are not accessible")]
     Internal,
     /// Neither the collection nor the defaults have rules.
@@ -46,8 +46,8 @@ pub enum GuardedError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The rules do not permit the write, or whether they do cannot be determined without revealing hidden data. No
-    /// part of the request has taken effect.
+    /// The rules do not permit the write, or deciding whether they do would reveal hidden data. No part of the request
+    /// has taken effect.
     #[error("{}", denied(*.operation))]
     Denied {
         /// The denied operation; `None` if it was one of several and naming it could reveal hidden data.
@@ -55,14 +55,14 @@ pub enum GuardedError {
         /// The reason, which may reveal hidden fields.
         reason: Box<Denial>,
     },
-    /// The rules fail whatever the documents are, or wait for a function. A document on which a rule fails is
-    /// [left out](crate::access::Guard::take_unreadable) instead.
+    /// The rules fail regardless of the documents, or wait for a function. If a rule fails on a single document, that
+    /// document is [left out](crate::access::Guard::take_unreadable) instead.
     #[error("a rule of the collection failed")]
     Failed(Vec<EvalError>),
     /// The request exceeded a limit.
     #[error("{0}")]
     LimitExceeded(#[from] LimitExceeded),
-    /// The database has no transactions, and for this reason the rules cannot be enforced without one.
+    /// The database does not support transactions, and the rules cannot be enforced without one, for the given reason.
     #[error(
         "this server has no transactions, and {0}; they need a replica set, which a single server can be too \
          (`mongod --replSet`)"
@@ -71,8 +71,8 @@ pub enum GuardedError {
     /// The database failed.
     #[error("{}", told(.0))]
     Store(#[source] DocumentsError),
-    /// The database did not carry out a write that the user may make, for a reason that may depend on fields hidden
-    /// from the user.
+    /// The database failed to carry out a write that the user may make. The cause may depend on hidden fields, so it is
+    /// not disclosed.
     #[error("{NOT_DONE}")]
     Undisclosed(#[source] DocumentsError),
 }
@@ -101,18 +101,18 @@ impl fmt::Display for WriteKind {
 /// Why a write is denied, for the log.
 #[derive(Clone, Debug)]
 pub struct Denial {
-    /// The role that decided; `None` if no role applies.
+    /// The role that applied; `None` if there was none.
     pub role: Option<String>,
     /// The reason.
     pub reason: Reason,
     /// The errors that occurred.
     pub errors: Vec<EvalError>,
-    /// A failure before the write could be checked; it may quote stored values.
+    /// The error that prevented the write from being checked, if any; it may quote stored values.
     pub failure: Option<String>,
-    /// The index of the write in the request, from 0, and its kind.
+    /// The zero-based index of the write in its request, and its kind.
     pub write: Option<(usize, WriteKind)>,
-    /// Whether the schema refuses what the user wrote, by rules that show all of the document whatever stands in it: then the user may
-    /// learn that it was the schema.
+    /// Whether the denial is due to the schema alone, under rules that show the user the entire document whatever its
+    /// content. Only then may the user learn that the schema was violated.
     pub is_schema_alone: bool,
 }
 
@@ -121,7 +121,7 @@ impl Denial {
         Self { role: None, reason, errors: Vec::new(), failure: None, write: None, is_schema_alone: false }
     }
 
-    /// A denial because of a failure before the write could be checked.
+    /// A denial because the write failed before it could be checked.
     pub(super) fn unjudged(failure: String) -> Self {
         Self { failure: Some(failure), ..Self::of(Reason::Failed) }
     }
@@ -147,16 +147,17 @@ impl fmt::Display for Denial {
     }
 }
 
-/// A resource limit that a request exceeded, with advice on staying below it.
+/// A resource limit that a request exceeded. The message says how to stay below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// Documents that the database cannot filter by the rules.
+    /// Too many documents that the rules have to check one by one, because the database cannot.
     #[error(
         "more than {0} documents would have to be checked one by one; narrow the filter by fields that are visible in every document"
     )]
     Checked(u64),
-    /// Documents to be sorted by a field that is visible only in some of them.
+    /// Too many documents or values to hold, for sorting by a field that is visible in only some documents or for
+    /// `distinct`.
     #[error(
         "more than {documents} documents, or {bytes} bytes of them, would have to be held; narrow the filter, or sort by \
          fields that are visible in every document"
@@ -167,33 +168,33 @@ pub enum LimitExceeded {
         /// The maximum total size in bytes.
         bytes: usize,
     },
-    /// Documents for a pipeline with fields that are visible only in some of them.
+    /// Too many bytes of documents to redact and send to the database for a pipeline.
     #[error(
         "the pipeline would need more than {0} bytes of documents redacted one by one; begin it with a `$match` on fields \
          that are visible in every document"
     )]
     Sent(usize),
-    /// Documents written by one request.
+    /// Too many documents written by one request.
     #[error("one request would write more than {0} documents; split it, or narrow the filter")]
     Written(usize),
-    /// Documents to be examined for finding those to be written.
+    /// Too many documents to examine in order to find those to be written.
     #[error(
         "more than {0} documents would have to be checked one by one to find those to be written; narrow the filter by fields \
          that are visible in every document"
     )]
     Sought(usize),
-    /// Calls of functions by rules.
+    /// Too many function calls in rules.
     #[error(
         "the rules would call functions more than {MAX_CALLS} times; narrow the filter by fields that are visible in every \
          document"
     )]
     Calls,
-    /// Time for one batch.
+    /// A batch, or the writes of a request, took too long.
     #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
 }
 
-/// Client input is truncated to this many characters.
+/// The number of characters to which the client's input is truncated in messages.
 const SHOWN: usize = 80;
 
 fn shown(text: &str) -> String {
@@ -209,7 +210,7 @@ fn denied(operation: Option<WriteKind>) -> String {
 
 const NOT_DONE: &str = "the database did not carry out the request";
 
-/// What a client may be told about a failure of the store: nothing that is stored.
+/// The message to the client for a failure of the store. It never contains stored data.
 fn told(error: &DocumentsError) -> String {
     match error {
         DocumentsError::OutcomeUnknown(_) => {
@@ -255,14 +256,15 @@ impl GuardedError {
         if is_spent { LimitExceeded::Calls.into() } else { Self::Failed(errors) }
     }
 
-    /// Whether the only failures are calls of functions whose results are [pending](crate::eval::FunctionError::Pending).
+    /// Whether the request failed only because function calls are [pending](crate::eval::FunctionError::Pending), so
+    /// that it can be retried once their results are supplied.
     #[must_use]
     pub fn waits(&self) -> bool {
         let waits = |error: &EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
         matches!(self, Self::Failed(errors) if !errors.is_empty() && errors.iter().all(waits))
     }
 
-    /// Whether the client's request caused the error, rather than the rules or the database.
+    /// Whether the request itself caused the error, rather than the rules or the database.
     #[must_use]
     pub const fn is_clients(&self) -> bool {
         matches!(

@@ -3,35 +3,36 @@ use std::time::Duration;
 /// Resource limits for one request. A request that exceeds them fails with [`LimitExceeded`](super::LimitExceeded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The maximum number of documents fetched from the database and checked one by one.
+    /// The maximum number of documents to fetch from the database in order to check them one by one.
     pub checked_documents: u64,
-    /// The maximum number of documents or values held at once, for sorting or for `distinct`.
+    /// The maximum number of documents or values to hold in memory, for sorting or `distinct`.
     pub held_documents: usize,
-    /// Their maximum total size in bytes.
+    /// The maximum total size of those in bytes.
     pub held_bytes: usize,
-    /// The maximum total size in bytes of the documents that are redacted here and sent to the database for a pipeline.
+    /// The maximum total size in bytes of documents that are redacted here and sent to the database for a pipeline.
     pub sent_bytes: usize,
-    /// The maximum number of documents written by one request. All are written in one transaction, which the database
+    /// The maximum number of documents that one request may write. It uses a single transaction, which the database
     /// keeps in memory.
     pub written_documents: usize,
-    /// The maximum number of documents examined to find those that one write changes or deletes.
+    /// The maximum number of documents to examine in order to find those that one write applies to.
     pub written_checked: usize,
-    /// The maximum time for one batch of results or for all writes of a request, including the database's.
+    /// The maximum time for one batch of results or for all writes of a request, including the time that the database
+    /// takes.
     pub time: Duration,
 }
 
 impl Limits {
-    /// One million.
+    /// 1,000,000
     pub const CHECKED_DOCUMENTS: u64 = 1_000_000;
-    /// One hundred thousand.
+    /// 100,000
     pub const HELD_DOCUMENTS: usize = 100_000;
     /// 64 MiB.
     pub const HELD_BYTES: usize = 64 << 20;
-    /// 14 MiB: a MongoDB command is limited to 16 MiB and must also contain the pipeline.
+    /// 14 MiB: a MongoDB command is limited to 16 MiB, which must also hold the pipeline.
     pub const SENT_BYTES: usize = 14 << 20;
-    /// One thousand, as MongoDB recommends for a transaction.
+    /// 1,000, the number of documents per transaction that MongoDB recommends.
     pub const WRITTEN_DOCUMENTS: usize = 1000;
-    /// Ten thousand.
+    /// 10,000
     pub const WRITTEN_CHECKED: usize = 10_000;
     /// One minute.
     pub const TIME: Duration = Duration::from_secs(60);

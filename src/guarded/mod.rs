@@ -1,8 +1,9 @@
-//! Collections as they are visible to their users: a client's query passes through a [`Guard`](crate::access::Guard) to
-//! a [`DocumentStore`](crate::store::documents::DocumentStore), and its results are redacted.
+//! Collections as individual users may read and write them: a client's request passes through a
+//! [`Guard`](crate::access::Guard) to a [`DocumentStore`](crate::store::documents::DocumentStore), and the results are
+//! redacted.
 //!
-//! A query has the meaning that it would have on the redacted documents: a hidden field is Missing, so that no filter,
-//! sort order, projection, group or error reveals anything about it.
+//! A query means what it would mean on the redacted documents: hidden fields are Missing, so that no filter, sort
+//! order, projection, group or error reveals anything about them.
 //!
 //! | part of the query | sent to the database | done here, within [`Limits`] |
 //! | --- | --- | --- |

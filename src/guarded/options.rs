@@ -1,9 +1,9 @@
-//! The options of a query that are allowed.
+//! The allowlists of query and write options.
 
 use super::error::GuardedError;
 use crate::json::{Member, Node};
 
-/// Options of MongoDB that are rejected, and why.
+/// MongoDB options that are rejected, and the reason to report.
 const REFUSED: [(&str, &str); 17] = [
     ("hint", "the database chooses the index itself"),
     ("returnKey", "index keys may contain hidden fields"),
@@ -24,13 +24,13 @@ const REFUSED: [(&str, &str); 17] = [
     ("singleBatch", "write a limit"),
 ];
 
-/// Rejects a write's options unless all of them are in `known`.
+/// Rejects the options of a write unless all of them are in `known`.
 pub(super) fn checked_by(node: &Node, known: &[&str]) -> Result<(), GuardedError> {
     let others = "it is not among the options of this write";
     among(node, known, others).map(|_| ())
 }
 
-/// The members of a query's options, all of which must be in `known`.
+/// The options of a query, all of which must be in `known`.
 pub(super) fn checked<'n>(node: &'n Node, known: &[&str]) -> Result<&'n [Member], GuardedError> {
     among(node, known, "the options are `filter`, `projection`, `sort`, `skip` and `limit`")
 }

@@ -6,17 +6,17 @@ use crate::access::{Answered, Guard, Query, Shown, Visibility};
 use crate::mongo_query::Direction;
 use crate::query_plan::Plan;
 
-/// How a client's query is divided between the database and the checks here.
+/// How the work of a client's query is divided between the database and this library.
 pub(super) struct ReadPlan {
-    /// The filter for the database; `None` if there is nothing to find.
+    /// The filter for the database; `None` if no document can match.
     pub(super) filter: Option<Document>,
-    /// The client's filter, if it must be checked on each document.
+    /// The client's filter, if it has to be evaluated on each redacted document.
     pub(super) check: Option<Answered>,
     /// The sort order for the database.
     pub(super) order: Document,
-    /// Whether the results must be sorted here.
+    /// Whether results have to be sorted here.
     pub(super) sorts: bool,
-    /// Whether the database sorts as the client requested, so that only ties remain to be sorted here.
+    /// Whether the database sorts by the requested order, so that only ties remain to be sorted here.
     pub(super) is_ordered: bool,
 }
 
@@ -29,22 +29,23 @@ impl ReadPlan {
         let pushed = pushed.filter(|_| !plan.needs_check() || never_fails(&request.query));
         let is_ordered = pushed.is_some();
         let order = steady(&plan, pushed.unwrap_or_default(), guard);
-        // A user who sees some of the ids could infer from the order between which of them the hidden ones are.
+        // If ids are visible in some documents only, their order would tell between which of the visible ids the hidden
+        // ones lie.
         let sorts = !is_ordered || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
         Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts, is_ordered }
     }
 
-    /// Whether the database does everything but the redaction.
+    /// Whether redaction is all that remains to be done here.
     pub(super) const fn is_pushed(&self) -> bool {
         self.check.is_none() && !self.sorts
     }
 }
 
-/// The sort order, extended by `_id` if anything is hidden, unless all documents are requested without an order.
-/// Otherwise, an index that starts with requested fields and continues with a hidden one would return ties in the order
-/// of its values. Which of several indexes the database chooses also depends on how many documents it would examine in
-/// vain, which the user may not read. For documents with a single given `_id`, the extension would have no effect but
-/// would cost time.
+/// The sort order for the database. If anything is hidden, ties are broken by `_id`, except in an unfiltered query
+/// without an order. Otherwise, an index whose prefix consists of requested fields might continue with a hidden field
+/// and return ties in the order of its values. The choice among several indexes, too, depends on how many documents
+/// each would examine in vain, including unreadable ones. A filter on a single `_id` needs no tie-breaker, which would
+/// only cost time.
 pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Document {
     let narrows = plan.filter().is_some_and(|filter| !filter.is_empty() && !has_one_id(&filter));
     if (narrows || !order.is_empty()) && guard.hides() && !order.contains_key("_id") {
@@ -53,12 +54,13 @@ pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Documen
     order
 }
 
-/// Whether a filter requires a single `_id`.
+/// Whether a filter selects at most one document, by its `_id`.
 fn has_one_id(filter: &Document) -> bool {
     filter.get_document("_id").is_ok_and(|conditions| conditions.contains_key("$eq"))
 }
 
-/// The requested sort order without fields that are never visible; `None` if the database would order differently.
+/// The requested sort order, without fields that are hidden in all documents; `None` if the database cannot apply it,
+/// because it depends on fields that are hidden in some.
 fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
     let mut order = Document::new();
     for (path, direction) in query.sort() {
@@ -74,8 +76,9 @@ fn pushed(query: &Query, visibility: &Visibility) -> Option<Document> {
     Some(order)
 }
 
-/// Whether the database can sort any documents in this order. It fails for an order over two arrays and for a name that
-/// is both an index and a key; such a failure must not reveal anything about documents that have not been checked.
+/// Whether sorting by this order succeeds on any documents. MongoDB fails if the order uses two arrays, or a numeric
+/// path segment that is both an index and a key; such a failure would reveal something about documents that have not
+/// been checked yet.
 fn never_fails(query: &Query) -> bool {
     match query.sort() {
         [] => true,

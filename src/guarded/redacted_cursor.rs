@@ -9,7 +9,7 @@ use crate::projection::Projection;
 use crate::store::documents::Cursor;
 use crate::value::{DocumentRef, Malformed, RawWriter};
 
-/// The results of a request, read lazily.
+/// The results of a read, fetched lazily.
 pub struct RedactedCursor<'s> {
     source: Source<'s>,
     skip: u64,
@@ -18,7 +18,7 @@ pub struct RedactedCursor<'s> {
 }
 
 enum Source<'s> {
-    /// Documents that are redacted here.
+    /// Stored documents, to be redacted here.
     Stream(Stream<'s>),
     /// Documents that the database computed from redacted ones.
     Made(Box<dyn Cursor + 's>),
@@ -43,7 +43,7 @@ impl<'s> RedactedCursor<'s> {
         Self { source: Source::Stream(stream), skip: 0, limit: None, projection: None }
     }
 
-    /// The results with `skip` and `limit` applied.
+    /// Applies `skip` and `limit` to the results.
     pub(super) fn part(self, skip: u64, limit: Option<u64>) -> Self {
         Self { skip, limit, ..self }
     }
@@ -88,10 +88,10 @@ impl<'s> RedactedCursor<'s> {
         }
     }
 
-    /// All remaining documents.
+    /// Collects all remaining documents.
     ///
     /// # Errors
-    /// As [`batch`](Self::batch). The caller must limit their number.
+    /// Same as [`batch`](Self::batch). Memory use is not limited here; that is up to the caller.
     pub async fn all(mut self) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let mut all = Vec::new();
         loop {
@@ -110,14 +110,15 @@ pub(super) fn project(projection: &Projection, document: &RawDocumentBuf) -> Res
     Ok(RawDocumentBuf::from_bytes(bytes)?)
 }
 
-/// Sorts documents that arrived in the order of partly hidden ids by their bytes, an order that reveals nothing.
+/// If ids are hidden in some documents, sorts the documents by their visible bytes, so that their order does not depend
+/// on hidden ids.
 pub(super) fn by_what_is_visible(documents: &mut [RawDocumentBuf], guard: &Guard) {
     if guard.visibility().of("_id") != Shown::Always {
         documents.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     }
 }
 
-/// Collects all documents of a stream and sorts them.
+/// Collects all documents of a stream in sorted order.
 pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<RawDocumentBuf>, GuardedError> {
     let (began, limits) = (Instant::now(), stream.limits);
     let (mut held, mut bytes) = (Vec::new(), 0_usize);

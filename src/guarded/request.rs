@@ -7,7 +7,7 @@ use crate::path::FieldPath;
 use crate::projection::Projection;
 use crate::value::ValueRef;
 
-/// A client's request to a collection: filter, sort order, skip, limit and projection.
+/// A client's read request: filter, sort order, skip, limit and projection.
 #[derive(Clone, Debug)]
 pub struct FindRequest {
     pub(super) query: Query,
@@ -16,8 +16,8 @@ pub struct FindRequest {
 }
 
 impl FindRequest {
-    /// Parses `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`, in which every key is
-    /// optional. As in MongoDB, a limit of 0 means no limit.
+    /// Parses `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`. All keys are optional. As in
+    /// MongoDB, a limit of 0 means no limit.
     ///
     /// # Errors
     /// If a part is malformed, or an option or operator is not allowed.
@@ -47,7 +47,7 @@ impl FindRequest {
         Ok(Self { skip, limit, ..Self::of(filter, projection, sort)? })
     }
 
-    /// Parses an optional filter, projection and sort order.
+    /// Creates a request from a filter, a projection and a sort order, each of which is optional.
     pub(super) fn of(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -56,7 +56,7 @@ impl FindRequest {
         Self::within(filter, projection, sort, &PatternAllowance::default())
     }
 
-    /// As [`of`](Self::of), within a pattern allowance that is shared with other parts of the request.
+    /// Like [`of`](Self::of), with a pattern allowance that is shared with other parts of the request.
     pub(super) fn within(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -66,7 +66,7 @@ impl FindRequest {
         Self::new(Query::compile_within(filter, projection, sort, patterns)?)
     }
 
-    /// A request for all documents that match a query.
+    /// Creates a request for all documents that match a query.
     ///
     /// # Errors
     /// If its projection or sort order contains anything that guarded queries may not contain.
@@ -81,31 +81,31 @@ impl FindRequest {
         Ok(Self { query, skip: 0, limit: None })
     }
 
-    /// Skips this many of the matching documents.
+    /// Skips this many matching documents.
     #[must_use]
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
     }
 
-    /// The maximum number of documents; `None` for no limit.
+    /// The maximum number of documents to return; `None` for no limit.
     #[must_use]
     pub const fn most(&self) -> Option<u64> {
         self.limit
     }
 
-    /// Sets the maximum number of documents; `None` for no limit.
+    /// Sets the maximum number of documents to return; `None` for no limit.
     #[must_use]
     pub fn limit(self, limit: Option<u64>) -> Self {
         Self { limit, ..self }
     }
 }
 
-/// The paths in its projection and its sort order.
+/// The paths used by its projection and sort order.
 fn paths(query: &Query) -> impl Iterator<Item = &FieldPath> {
     query.projection().into_iter().flat_map(Projection::paths).chain(query.sort().iter().map(|(path, _)| path))
 }
 
-/// A non-negative number.
+/// Parses a non-negative integer.
 fn natural(node: &Node) -> Result<u64, GuardedError> {
     let number = json::to_bson(node).ok();
     let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());

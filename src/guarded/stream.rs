@@ -8,13 +8,13 @@ use crate::access::{Answered, Buffer, Guard, Reason};
 use crate::store::documents::Cursor;
 use crate::value::DocumentRef;
 
-/// Redacts documents from a store, and leaves out those that may not be read or do not match.
+/// Redacts documents from a store, omitting those that may not be read or do not match.
 pub(super) struct Stream<'s> {
     pub(super) cursor: Option<Box<dyn Cursor + 's>>,
     pub(super) guard: &'s Guard,
     pub(super) check: Option<Answered>,
     pub(super) limits: Limits,
-    /// The maximum number of documents from the store, if not all of them may be read or match; `None` if all do.
+    /// The maximum number of documents to fetch, if some may have to be omitted; `None` if all are returned.
     most: Option<u64>,
     came: u64,
     buffer: Buffer,
@@ -31,7 +31,7 @@ impl<'s> Stream<'s> {
         Self { cursor, guard, check, limits, most, came: 0, buffer: Buffer::new() }
     }
 
-    /// The same stream for documents that may include some that may not be read.
+    /// The same stream, for stored documents of which some may not be readable.
     pub(super) fn of_possible(self) -> Self {
         Self { most: Some(self.limits.checked_documents), ..self }
     }
@@ -56,7 +56,7 @@ impl<'s> Stream<'s> {
             let mut waits = None;
             for document in &stored {
                 match self.see(document) {
-                    // Goes on, so that the pending function calls of all documents are collected at once.
+                    // The loop continues, so that the pending function calls of the whole batch are collected at once.
                     Err(error) if error.waits() => _ = waits.get_or_insert(error),
                     seen => shown.extend(seen?),
                 }

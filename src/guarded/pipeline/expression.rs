@@ -3,12 +3,12 @@ use bson::{Bson, Document};
 use crate::aggregation::{is_operator, refusal_of};
 use crate::guarded::error::GuardedError;
 
-/// The system variables that are allowed. Variables defined by the client begin with a lowercase letter.
+/// The system variables that are allowed. Variables that the client defines start with a lower-case letter.
 const VARIABLES: [&str; 4] = ["CURRENT", "NOW", "REMOVE", "ROOT"];
 
 const PLACE: &str = "an expression";
 
-/// Rejects an expression that contains anything that is not allowed.
+/// Rejects an expression that uses anything outside of the allowlists.
 pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
     match expression {
         Bson::String(value) => text(value),
@@ -21,7 +21,7 @@ pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
     }
 }
 
-/// The same for the expressions of a document's fields.
+/// [`check`] for the expressions in the fields of a document.
 pub(super) fn fields(fields: &Document) -> Result<(), GuardedError> {
     match fields.keys().find(|key| key.starts_with('$')) {
         Some(key) => Err(refused(key, "the name of a field stands there")),
@@ -42,7 +42,7 @@ fn document(members: &Document) -> Result<(), GuardedError> {
     }
 }
 
-/// A string in an expression: a value, a path, or a variable.
+/// Checks a string in an expression: a literal, a field path or a variable.
 pub(super) fn text(text: &str) -> Result<(), GuardedError> {
     let Some(variable) = text.strip_prefix("$$") else { return Ok(()) };
     let name = variable.split('.').next().unwrap_or(variable);

@@ -8,7 +8,7 @@ use crate::text::{Located, Span};
 
 const PLACE: &str = "a filter";
 
-/// Rejects the filter of a `$match` that contains anything that client filters may not contain.
+/// Rejects the filter of a `$match` if it contains anything that clients' filters may not contain.
 pub(super) fn check(filter: &Document, patterns: &PatternAllowance) -> Result<(), GuardedError> {
     match Filter::compile_within(filter, patterns) {
         Ok(_) => Ok(()),

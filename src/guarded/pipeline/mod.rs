@@ -1,5 +1,5 @@
-//! A client's pipeline. Its stages, operators and variables must be on allow-lists. All of them depend only on the
-//! incoming documents; if these are redacted, the pipeline cannot reveal anything else.
+//! Pipelines of clients. Stages, operators and variables must be on allowlists. Everything allowed depends only on the
+//! incoming documents, so a pipeline on redacted documents cannot reveal what was redacted.
 
 mod expression;
 mod filter;
@@ -12,17 +12,17 @@ use crate::access::Query;
 use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 
-/// The maximum number of stages of a pipeline.
+/// The maximum number of stages in a pipeline.
 pub const MAX_STAGES: usize = 100;
 
-/// The maximum size of a pipeline in bytes of BSON.
+/// The maximum size of a pipeline in bytes, encoded as BSON.
 pub const MAX_PIPELINE_BYTES: usize = 512 << 10;
 
-/// A checked pipeline of a client for [`aggregate`](super::GuardedCollection::aggregate).
+/// A client's pipeline that has been checked, for [`aggregate`](super::GuardedCollection::aggregate).
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     pub(super) stages: Vec<Document>,
-    /// The filter of the leading `$match`, if it is one that `find` supports.
+    /// The filter of the leading `$match`, if there is one and `find` supports its filter.
     pub(super) first_match: Option<Query>,
 }
 

@@ -4,7 +4,7 @@ use super::{expression, filter};
 use crate::expr::PatternAllowance;
 use crate::guarded::error::GuardedError;
 
-/// Stages that are rejected, and why.
+/// Stages that are rejected, and the reason to report.
 const REFUSED: [(&str, &str); 33] = [
     ("$changeStream", "it tells of changes of hidden fields"),
     ("$changeStreamSplitLargeEvent", "it tells of changes of hidden fields"),
@@ -45,7 +45,7 @@ const PLACE: &str = "a pipeline";
 const UNKNOWN: &str = "the stages are `$match`, `$project`, `$set`, `$addFields`, `$unset`, `$group`, `$bucket`, `$sort`, \
                        `$sortByCount`, `$count`, `$limit`, `$skip`, `$unwind`, `$replaceRoot` and `$replaceWith`";
 
-/// Rejects a stage that contains anything that is not allowed.
+/// Rejects a stage that uses anything outside of the allowlists.
 pub(super) fn check(stage: &Document, patterns: &PatternAllowance) -> Result<(), GuardedError> {
     let mut members = stage.iter();
     let (Some((name, value)), None) = (members.next(), members.next()) else {
@@ -77,7 +77,7 @@ pub(super) fn check(stage: &Document, patterns: &PatternAllowance) -> Result<(),
     }
 }
 
-/// Rejects a stage with other members than these, or with an expression that is not allowed.
+/// Rejects a stage that has members other than `names`, or an expression that is not allowed.
 fn known(stage: &str, fields: &Document, names: &[&str]) -> Result<(), GuardedError> {
     match fields.keys().find(|key| !names.contains(&key.as_str())) {
         None => fields.values().try_for_each(expression::check),

@@ -14,30 +14,31 @@ use super::error::GuardedError;
 use crate::access::{Answered, Guard, Query};
 use crate::store::documents::{ChangeOperation, Event, Events, Find, StoredChange, Watch, WatchScope, WatchStart};
 
-/// A change stream of a collection as its user may read it.
+/// A change stream on a collection as its user may read it.
 ///
-/// Each event is judged by the document before and after the change. The event is withheld if the user may read the
-/// document neither before nor after, or if nothing that the user may read has changed. A document that becomes readable
-/// is reported as inserted, one that ceases to be readable as deleted. If the database does not provide the document
-/// before or after the change (MongoDB does if the collection has `changeStreamPreAndPostImages` enabled), the change can
-/// be judged only if nothing can be hidden from the user, whatever the document was, and the query is for all documents or
-/// for certain `_id`s; an update is then reported with the current document. Otherwise the event is withheld.
+/// Each event is judged by the document before and after the change. It is withheld if the user may read neither, or if
+/// no visible data changed. A document that becomes readable is reported as inserted, and one that stops being readable
+/// as deleted. MongoDB provides both documents if the collection has `changeStreamPreAndPostImages` enabled. Without
+/// them, a change is reported only if nothing can be hidden from the user, whatever the document contained, and the
+/// query is for all documents or for certain `_id`s; an update then comes with the current document. All other events
+/// are withheld.
 ///
-/// The user is bound once; only `%%now` is updated, to the time at which each event is delivered, so a permission that
+/// The user is bound once. Only `%%now` is updated, to the time at which each event is delivered, so a permission that
 /// expires also expires for the stream. When the user's data changes or the session ends, the host must
 /// [end](WatchEnd::end) the stream.
 pub struct Watched<'s> {
     events: Box<dyn Events + 's>,
     collection: GuardedCollection<'s>,
     guard: &'s Guard,
-    /// Supplies the time of an event, if the rules depend on it, or on functions that select filters.
+    /// Supplies `%%now` for each event. `None` if the rules neither depend on it nor select filters by functions, so
+    /// that the guard need not be bound again.
     clock: Option<Clock<'s>>,
     filter: Answered,
-    /// Whether the filter concerns only the `_id`.
+    /// Whether the filter concerns nothing but the `_id`.
     is_by_id: bool,
     until: Option<SystemTime>,
     end: WatchEnd,
-    /// A change about which the rules wait for a function.
+    /// A change that cannot be judged until a function's result is supplied.
     waiting: Option<Box<StoredChange>>,
 }
 
@@ -55,11 +56,12 @@ impl WatchEnd {
 }
 
 impl<'s> GuardedCollection<'s> {
-    /// Watches the changes of the documents that match a query, from now on or from a [position](Watched::position),
-    /// until the given time, which is that of the user's token. The query's sort order and projection are ignored.
+    /// Watches the documents that match a query for changes, from now on or from a [position](Watched::position), until
+    /// the given time, which should be when the user's token expires. The query's sort order and projection are
+    /// ignored.
     ///
     /// # Errors
-    /// If there are no rules, if the database does not support change streams, or if its history no longer reaches back to
+    /// If there are no rules, if the database does not support change streams, or if its history does not reach back to
     /// the position.
     pub async fn watch(
         &self,
@@ -71,7 +73,7 @@ impl<'s> GuardedCollection<'s> {
         self.admit_reading()?;
         let events = source.watch(&WatchScope::Collection(self.namespace.clone()), from).await?;
         let filter = self.guard.answering(query);
-        // What is bound once would stay as it was when the stream began.
+        // What is bound when the stream starts would not follow the time, nor later function results.
         let is_bound_anew = self.guard.asks_now() || self.guard.selects_filters_by_functions();
         let clock: Option<Clock<'s>> = is_bound_anew.then(|| Box::new(DateTime::now) as Clock<'s>);
         Ok(Watched {
@@ -89,7 +91,7 @@ impl<'s> GuardedCollection<'s> {
 }
 
 impl<'s> Watched<'s> {
-    /// Uses this clock instead of the system clock for the `%%now` of each event.
+    /// Replaces the system clock as the source of `%%now`.
     #[must_use]
     pub fn with_clock(mut self, now: impl Fn() -> DateTime + Send + 's) -> Self {
         if self.clock.is_some() {
@@ -105,17 +107,18 @@ impl<'s> Watched<'s> {
     }
 
     /// The position from which the stream can be resumed. It contains `_id`s of documents that the user may not read:
-    /// keep it on the server, and give the user only a name for it.
+    /// keep it on the server, and give clients only a reference to it.
     #[must_use]
     pub fn position(&self) -> Option<Document> {
         self.events.position()
     }
 
-    /// The next event; waits about a second for it.
+    /// The next event. Waits for about a second, then returns [`WatchEvent::Nothing`].
     ///
     /// # Errors
-    /// If the database fails, or a rule does for all documents. A document on which a rule fails is as one that may not be read. Changes may have been missed. Where the error [waits](GuardedError::waits) for functions, the
-    /// host supplies their results to the context of the guard and asks again, for the same change.
+    /// If the database fails, or a rule fails for all documents; changes may then have been missed. (A document on
+    /// which a rule fails is treated as unreadable.) If the error [waits](GuardedError::waits) for functions, the host
+    /// supplies their results to the guard's context and calls this again, to get the same change.
     pub async fn next(&mut self) -> Result<WatchEvent, GuardedError> {
         if self.is_over() {
             return Ok(WatchEvent::Ended);
@@ -124,7 +127,7 @@ impl<'s> Watched<'s> {
             Some(change) => Some(Event::Change(change)),
             None => self.events.next().await?,
         };
-        // The time may have passed in the meantime.
+        // The deadline may have passed while waiting.
         if self.is_over() {
             return Ok(WatchEvent::Ended);
         }
@@ -137,7 +140,7 @@ impl<'s> Watched<'s> {
             Some(Event::Change(change)) => *change,
         };
         let (time, position) = (Timestamp { time: change.time.time, increment: 1 }, change.position.clone());
-        // The document before and after the change is judged at the same time.
+        // The documents before and after the change are judged with the same `%%now`.
         let renewed = self.clock.as_ref().map(|now| self.guard.at(now()));
         let guard = renewed.as_ref().unwrap_or(self.guard);
         let change = if has_images(&change) {
@@ -151,7 +154,7 @@ impl<'s> Watched<'s> {
         } else {
             unhidden(&self.collection, guard, self.is_by_id.then_some(&self.filter), change).await
         };
-        // The host looks for pending function calls in the stream's own context.
+        // Hosts look for pending calls in the original context, not in the rebound copy.
         if let Some(renewed) = &renewed {
             self.guard.context().await_calls_of(renewed.context());
         }
@@ -159,7 +162,7 @@ impl<'s> Watched<'s> {
         Ok(change?.map_or(WatchEvent::Nothing, event))
     }
 
-    /// The visible change, according to the document before and after it.
+    /// The change as visible to the user, given the documents before and after it.
     fn judged(&self, guard: &Guard, change: &StoredChange) -> Result<Option<VisibleChange>, GuardedError> {
         let see = |document: &Option<RawDocumentBuf>| match document {
             Some(document) => see(self.guard, guard, &self.filter, document),
@@ -174,7 +177,7 @@ impl<'s> Watched<'s> {
     }
 }
 
-/// Whether the database provided the documents that judging the change requires.
+/// Whether the documents needed for judging the change are present.
 const fn has_images(change: &StoredChange) -> bool {
     let (before, after) = (change.before.is_some(), change.after.is_some());
     match change.operation {
@@ -184,8 +187,8 @@ const fn has_images(change: &StoredChange) -> bool {
     }
 }
 
-/// The visible change if the document before it is unknown: only if that document cannot have been hidden from the user.
-/// `ids` is the filter, if it concerns only the `_id`.
+/// The visible change if the documents needed for judging it are missing: `None` unless nothing can be hidden from the
+/// user. `ids` is the filter, if it concerns only the `_id`.
 async fn unhidden(
     collection: &GuardedCollection<'_>,
     guard: &Guard,
@@ -204,7 +207,7 @@ async fn unhidden(
             let Some(description) = change.description else { return Ok(None) };
             let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": change.id } }) };
             let mut found = collection.store.find(&collection.namespace, &find).await?;
-            // If the document no longer exists, its deletion is the subject of a later event.
+            // If the document is gone, a later event reports its deletion.
             let document = found.batch().await?.into_iter().next();
             document.map(|document| VisibleChange::Updated { document, description })
         }

@@ -6,7 +6,8 @@ use crate::guarded::error::GuardedError;
 use crate::store::documents::{ChangeOperation, StoredChange, UpdateDescription};
 use crate::value::{DocumentRef, Malformed, ValueRef};
 
-/// The visible part of a document, if it matches. `stream` is the guard of the stream, and `guard` the same at this time.
+/// The visible part of a document; `None` if it is hidden or does not match. `stream` is the original guard, `guard`
+/// the one bound for this event.
 pub(super) fn see(
     stream: &Guard,
     guard: &Guard,
@@ -26,7 +27,7 @@ pub(super) fn see(
     Ok(Some(RawDocumentBuf::try_from(&document).map_err(Malformed::from)?))
 }
 
-/// The difference between the visible parts; `None` if they are equal.
+/// The change between two visible parts; `None` if they are equal.
 pub(super) fn difference(
     operation: ChangeOperation,
     before: Option<RawDocumentBuf>,
@@ -48,7 +49,7 @@ pub(super) fn difference(
     }))
 }
 
-/// Whether the document of a change matches a filter on the `_id`, which no change can affect.
+/// Whether the changed document matches a filter on the `_id`, which changes cannot affect.
 pub(super) fn has_id(change: &StoredChange, filter: &Answered) -> Result<bool, GuardedError> {
     Ok(filter.answers((&doc! { "_id": change.id.clone() }).into())?)
 }

@@ -37,8 +37,8 @@ impl Writing<'_> {
             self.in_time()?;
             let id = id(document)?;
             let updated = match self.apply(&id, sought, changing).await {
-                // Users who see the whole document may learn about a failure of the document itself, but not about one
-                // that depends on others.
+                // Users who see whole documents may learn that a document was rejected for what it contains, but not
+                // that it conflicts with another document.
                 Err(DocumentsError::DuplicateKey) if self.standing != Standing::Permitted => {
                     self.standing = Standing::of(self.foresee(&stored, changing)?);
                     return Err(DocumentsError::DuplicateKey.into());

@@ -6,22 +6,22 @@ use crate::guarded::error::GuardedError;
 use crate::store::documents::Change;
 use crate::update::UpdateError;
 
-/// The change that a write makes to its documents.
+/// The change that a write applies to the documents it matches.
 #[derive(Clone, Debug)]
 pub(super) struct Changing {
     pub(super) change: Change,
-    /// A simulation of the change; `None` if only the database can carry it out.
+    /// The same change, to be applied in memory; `None` if only the database can apply it.
     pub(super) foresight: Option<SimulatedChange>,
-    /// The paths that it names in an existing document, and the arrays whose elements its filters examine.
+    /// The paths that it names in an existing document, including the arrays that its `arrayFilters` examine.
     pub(super) paths: Vec<NamedPath>,
-    /// Whether it contains `$`, the element that the filter matched.
+    /// Whether it uses the positional operator `$`.
     pub(super) needs_position: bool,
     pub(super) upsert: bool,
 }
 
 impl Changing {
-    /// The result of the change for a document, or for the seed of an inserted one; `None` if only the database can
-    /// determine it.
+    /// Applies the change in memory, to a stored document or to the seeds of an upsert. `None` if only the database can
+    /// determine the result.
     ///
     /// # Errors
     /// If the change cannot be applied to this document.
@@ -34,8 +34,9 @@ impl Changing {
         }
     }
 
-    /// Interprets the judgement of a simulated change: whether the change is certainly permitted. A denial that may
-    /// depend on the database's own time is left to the judgement of the real result.
+    /// Interprets the judgement of a simulated change: `Ok(true)` if the change is permitted for sure. If the change
+    /// inserts the database's own time, a denial may be due to that, so it is left to the judgement of the actual
+    /// result.
     pub(super) fn foretold(&self, judged: Result<(), GuardedError>) -> Result<bool, GuardedError> {
         let takes_time = || self.foresight.as_ref().is_some_and(SimulatedChange::takes_time);
         match judged {

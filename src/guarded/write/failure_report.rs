@@ -2,26 +2,26 @@ use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, WriteKind};
 use crate::store::documents::DocumentsError;
 
-/// Where a request fails.
+/// Where in a request a failure occurred.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At {
-    /// The operation that fails.
+    /// The kind of write that failed.
     pub(super) operation: WriteKind,
     pub(super) standing: Standing,
-    /// The index of the write, from 0.
+    /// The zero-based index of the write.
     pub(super) number: usize,
-    /// The number of writes.
+    /// The number of writes in the request.
     pub(super) of: usize,
 }
 
-/// How far a request has been judged.
+/// How much of the request had been judged when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Its documents are being searched for.
+    /// The documents that the write applies to are being looked up.
     Sought,
-    /// Not all of its effects are known to be permitted.
+    /// Some of its effects are not known to be permitted.
     Unjudged,
-    /// All of its effects are permitted.
+    /// All of its effects are known to be permitted.
     Permitted,
 }
 
@@ -32,16 +32,15 @@ impl Standing {
 }
 
 impl GuardedCollection<'_> {
-    /// Determines what a client is told about a failed write. This is the only place where that is decided.
+    /// The error that a client receives for a failed write. Nothing else decides this.
     ///
-    /// The database's message depends on all stored data. Only users who may make the change learn that it failed, and
-    /// only those who see the whole documents learn why; to all others it is a denial. A failure of an update that was
-    /// not judged is also reported to users who see the whole documents, unless it reveals something about other
-    /// documents.
+    /// The database's message may depend on any stored data. Users who may make the change learn that it failed, and
+    /// why if they also see whole documents; for all others it is a denial. Users who see whole documents are also told
+    /// why an update failed that had not been judged, unless that reveals something about other documents.
     ///
-    /// If anything is hidden, whether a write is permitted may depend on it. A request with several writes takes effect
-    /// completely or not at all, so the report does not name the write that was denied or, if fields are hidden, the
-    /// one that failed.
+    /// If anything is hidden, whether a write is permitted may depend on it. Since several writes of one request take
+    /// effect together or not at all, the report does not say which write was denied or, if fields are hidden, which
+    /// one failed.
     pub(super) fn told(&self, error: GuardedError, at: At) -> GuardedError {
         let is_whole = self.guard.visibility().is_whole();
         let error = match error {
@@ -68,7 +67,8 @@ fn of_database(failure: DocumentsError, at: At, is_whole: bool) -> GuardedError 
         (_, Standing::Permitted) if is_whole => true,
         (_, Standing::Permitted) => return GuardedError::Undisclosed(failure),
         (DocumentsError::DuplicateKey, _) => false,
-        // An insert that fails for any reason other than its key would reveal that the key is free.
+        // Except for duplicate keys, an insert fails only after its key was found to be free, which a different error
+        // would reveal.
         _ => is_whole && at.operation != WriteKind::Insert,
     };
     if is_told { GuardedError::Store(failure) } else { Denial::unjudged(failure.to_string()).denies(at.operation) }
@@ -78,7 +78,7 @@ fn of_several(error: GuardedError, at: At) -> GuardedError {
     let is_first = at.number == 0;
     let of_one = match error {
         GuardedError::Store(DocumentsError::Conflict(_) | DocumentsError::OutcomeUnknown(_)) => return error,
-        // Nothing has been judged before it.
+        // Nothing was judged before this failure.
         GuardedError::Store(_) | GuardedError::LimitExceeded(_) if is_first => return error,
         GuardedError::Denied { reason, .. } => *reason,
         error => Denial::unjudged(error.private().unwrap_or_else(|| error.to_string())),

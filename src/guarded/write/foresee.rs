@@ -1,4 +1,4 @@
-//! Judges changes before the database carries them out.
+//! Judges changes before the database applies them.
 
 use bson::{Document, RawDocumentBuf};
 
@@ -13,12 +13,12 @@ use crate::store::documents::Change;
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
-    /// Judges a change of documents before the database changes any of them. Returns whether it is known to be
-    /// permitted for all of them; this is unknown if the change cannot be applied to one of them or only the database
-    /// can determine its result.
+    /// Judges a change to these documents before any of them is changed. Returns whether the change is known to be
+    /// permitted for all of them; it is not if it cannot be applied to one of them or if only the database can
+    /// determine the result.
     ///
     /// # Errors
-    /// If it is denied for one of them.
+    /// If it is denied for any of them.
     pub(super) fn foresee(&self, stored: &[RawDocumentBuf], changing: &Changing) -> Result<bool, GuardedError> {
         let mut is_permitted = true;
         for document in stored {
@@ -31,7 +31,8 @@ impl Writing<'_> {
     fn foresee_one(&self, document: &RawDocumentBuf, changing: &Changing) -> Result<bool, GuardedError> {
         self.collection.refuse_untouchable(document, None, changing)?;
         let made = DocumentRef::Raw(document).to_document().map(|document| changing.made(document, false));
-        // The reason may depend on hidden data, so it must not prevent judging the other documents either.
+        // Why the change cannot be applied may depend on hidden data, so the judgement of the other documents must go
+        // on regardless.
         let Ok(Ok(Some(after))) = made else { return Ok(false) };
         let guard = &self.collection.guard;
         let judged = self.collection.judged_update(document, &guard.update(document, &after));
@@ -42,12 +43,13 @@ impl Writing<'_> {
 }
 
 impl Guard {
-    /// The paths that an update names in a document although the user may not, for hosts that decide about an update which others
-    /// carry out. [`GuardedCollection::write`] refuses such an update whatever it changes: its outcome would tell what is hidden.
-    /// `changed` is the result of the update; without it, only paths on which the update depends are judged.
+    /// The paths that an update names in a document although the user may not name them, for hosts that decide about
+    /// updates that others carry out. [`GuardedCollection::write`] denies such an update even if it changes nothing
+    /// there, because its outcome would reveal hidden data. `changed` is the result of the update; without it, only
+    /// paths whose stored values affect the update are judged.
     ///
     /// # Errors
-    /// The update is no document of operators.
+    /// The update is not a document of update operators.
     pub fn untouchable_by(
         &self,
         stored: &Document,
@@ -60,8 +62,8 @@ impl Guard {
 }
 
 impl GuardedCollection<'_> {
-    /// Rejects a change of paths that the user may not name. Without its result, only paths on which the change depends
-    /// are rejected.
+    /// Denies a change to paths that the user may not name. Without its result, only paths whose stored values affect
+    /// the change are considered.
     pub(super) fn refuse_untouchable(
         &self,
         before: &RawDocumentBuf,

@@ -11,19 +11,18 @@ use crate::store::documents::Find;
 use crate::value::DocumentRef;
 
 impl Writing<'_> {
-    /// The stored documents that a write applies to: those among the documents visible to the user that match its
-    /// filter as he may read them.
+    /// The stored documents that a write applies to: the documents whose redacted form matches its filter.
     pub(super) async fn matched(&mut self, sought: &Sought<'_>) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let Sought { selection, reading } = sought;
         let Some(filter) = reading.filter.clone() else { return Ok(Vec::new()) };
         self.standing = Standing::Sought;
         let limits = self.collection.limits;
-        // Of several, the first by visible fields is chosen; the order of partly hidden ids would reveal something
-        // about the others.
+        // If a single document is to be written and ids are partly hidden, it is chosen by visible fields, because the
+        // order of ids would reveal something about the others.
         let chooses = selection.extent == Extent::First && reading.sorts;
         let most = match (selection.extent, &reading.check) {
             (Extent::First, None) if !chooses => 1,
-            // One more than allowed is requested, to detect that there are too many.
+            // One extra document, to detect when there are too many.
             (Extent::All, None) => self.left.saturating_add(1),
             (Extent::First, None) | (_, Some(_)) => limits.written_checked.saturating_add(1),
         };
@@ -41,7 +40,7 @@ impl Writing<'_> {
             let decision = self.collection.guard.read_into(&document, &mut buffer);
             if let Some(Reason::Failed) = decision.reason() {
                 match self.collection.guard.leave_out(decision.errors()).map_err(GuardedError::of_rules) {
-                    // Goes on, so that the pending function calls of all documents are collected at once.
+                    // The loop continues, so that the pending function calls of all documents are collected at once.
                     Err(error) if error.waits() => _ = waits.get_or_insert(error),
                     left_out => left_out?,
                 }

@@ -1,5 +1,5 @@
-//! Writes through a guard. The store applies a change inside a transaction, the guard judges each document before and
-//! after it, and the request is committed completely or not at all.
+//! Writes through a guard. The store applies a change in a transaction, the guard judges each document before and
+//! after, and the request is committed as a whole or not at all.
 
 mod change;
 mod changing;

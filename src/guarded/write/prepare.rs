@@ -11,22 +11,22 @@ use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::read_plan::ReadPlan;
 use crate::store::documents::Change;
 
-/// A write that has been judged as far as possible without stored data.
+/// A write that has passed every check that needs no stored data.
 pub(super) struct Prepared<'w> {
     pub(super) step: Step<'w>,
     pub(super) returns: Option<Moment>,
-    /// Whether it is permitted regardless of the documents that it matches, if it can be carried out.
+    /// Whether it is permitted regardless of which documents it matches.
     pub(super) is_permitted: bool,
 }
 
 pub(super) enum Step<'w> {
-    /// Documents with an `_id`.
+    /// The documents to insert, each with an `_id`.
     Insert(Vec<Cow<'w, Document>>),
     Change(Sought<'w>, &'w Changing),
     Delete(Sought<'w>),
 }
 
-/// The documents that a write applies to, and how they are found.
+/// The documents that a write applies to, and the plan for finding them.
 pub(super) struct Sought<'w> {
     pub(super) selection: &'w Selection,
     pub(super) reading: ReadPlan,
@@ -43,9 +43,9 @@ impl Prepared<'_> {
 }
 
 impl GuardedCollection<'_> {
-    /// Rejects, before any write is started, all writes that can be rejected without stored data. A later rejection
-    /// would reveal that the writes before it were permitted. Inserts are judged here, because only the client's own
-    /// values matter.
+    /// Rejects writes that can be rejected without stored data, before any write is carried out: a later rejection
+    /// would reveal that the writes before it were permitted. Inserts are judged here, because they depend only on the
+    /// client's own values.
     pub(super) fn prepared<'w>(&self, writes: &'w [Write]) -> Result<Vec<Prepared<'w>>, GuardedError> {
         let mut left = self.limits.written_documents;
         let mut prepared = Vec::with_capacity(writes.len());
@@ -90,7 +90,7 @@ impl GuardedCollection<'_> {
         Ok(Sought { selection, reading })
     }
 
-    /// Rejects a change that depends on fields that the user may not read.
+    /// Denies a change that depends on fields that the user may not read.
     pub(super) fn refuse_hidden(&self, changing: &Changing) -> Result<(), GuardedError> {
         let (what, reason) = match changing {
             Changing { change: Change::Pipeline(_), .. } => {
@@ -113,7 +113,7 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// A document with an `_id`, generated as the database would do.
+/// The document with an `_id`. If it has none, an ObjectId is generated, as the database would do.
 pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
     if document.contains_key("_id") {
         return Cow::Borrowed(document);

@@ -13,14 +13,14 @@ use crate::json::{self, Node};
 use crate::store::documents::Change;
 use crate::update::{Operator, Update};
 
-/// The maximum number of writes in one request.
+/// The maximum number of writes per request.
 pub const MAX_WRITES: usize = 1000;
 
-/// A checked write of a client.
+/// A client's write that has been checked.
 #[derive(Clone, Debug)]
 pub struct Write {
     pub(super) action: Action,
-    /// Whether the client requests a document in return, and from before or after the write.
+    /// Whether the client wants a document back, and whether as it was before or after the write.
     pub(super) returns: Option<Moment>,
 }
 
@@ -31,11 +31,11 @@ pub(super) enum Action {
     Delete(Selection),
 }
 
-/// Which documents a write applies to, among those that the user may read.
+/// The documents that a write applies to, out of those that the user may read.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     pub(super) request: FindRequest,
-    /// The filter as sent by the client.
+    /// The filter as the client sent it.
     pub(super) filter: Document,
     pub(super) extent: Extent,
 }
@@ -64,10 +64,10 @@ const FIND_DELETE: &[&str] = &["filter", "sort", "projection"];
 const NAMES: &str = "the writes are `insertOne`, `insertMany`, `updateOne`, `updateMany`, `replaceOne`, `deleteOne`, \
                      `deleteMany`, `findOneAndUpdate`, `findOneAndReplace` and `findOneAndDelete`";
 
-/// Parses the writes of one request: an array as accepted by MongoDB's `bulkWrite`, or one of its elements.
+/// Parses the writes of a request: an array in the format of MongoDB's `bulkWrite`, or one of its elements.
 ///
 /// # Errors
-/// As [`Write::parse`].
+/// Same as [`Write::parse`].
 pub fn parse_writes(node: &Node) -> Result<Vec<Write>, GuardedError> {
     let Some(nodes) = node.as_array() else { return Ok(vec![Write::parse(node)?]) };
     if nodes.is_empty() || nodes.len() > MAX_WRITES {
@@ -97,7 +97,7 @@ impl Write {
         Self::parse_within(node, &PatternAllowance::default())
     }
 
-    /// As [`parse`](Self::parse), within a pattern allowance that is shared with the other writes of the request.
+    /// Like [`parse`](Self::parse), with a pattern allowance that is shared with the other writes of the request.
     fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Self, GuardedError> {
         let malformed = GuardedError::Malformed("a write is an object with one member, such as `updateOne`");
         let Some([member]) = node.as_object() else { return Err(malformed) };
@@ -191,7 +191,7 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
     operators(update, array_filters, upsert, patterns)
 }
 
-/// A change by update operators.
+/// Parses a change that consists of update operators.
 pub(super) fn operators(
     update: Document,
     array_filters: Vec<Document>,
@@ -199,8 +199,8 @@ pub(super) fn operators(
     patterns: &PatternAllowance,
 ) -> Result<Changing, GuardedError> {
     let compiled = Update::compile_within(&update, &array_filters, patterns).map_err(GuardedError::Update)?;
-    // `$setOnInsert` depends on an existing document if its paths select elements: it fails if there is no array, or if
-    // two filters select the same element.
+    // `$setOnInsert` depends on an existing document if one of its paths selects array elements: it fails if there is
+    // no array, or if two filters select the same element.
     let named = compiled.named().iter();
     let named = named.filter(|named| named.operator != Operator::SetOnInsert || named.path.contains(".$"));
     let paths = named.flat_map(|named| {
@@ -213,14 +213,14 @@ pub(super) fn operators(
     Ok(Changing { change: Change::Operators { update, array_filters }, foresight, paths, needs_position, upsert })
 }
 
-/// Whether the effect of an operator depends on the existing value.
+/// Whether the effect of an operator depends on the stored value.
 const fn looks_at_value(operator: Operator) -> bool {
     !matches!(operator, Operator::Set | Operator::SetOnInsert | Operator::Unset | Operator::CurrentDate)
 }
 
 const UPDATE_STAGES: [&str; 6] = ["$addFields", "$project", "$replaceRoot", "$replaceWith", "$set", "$unset"];
 
-/// The arrays on a path in which a filter selects elements: the change depends on all of their content.
+/// The arrays on a path whose elements are selected by a filter. The change depends on their entire content.
 fn filtered(path: &str) -> impl Iterator<Item = String> + '_ {
     let chosen =
         path.match_indices(".$").filter(|(at, _)| !path.get(*at..).is_some_and(|rest| rest.starts_with(".$[]")));

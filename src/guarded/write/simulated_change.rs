@@ -4,7 +4,7 @@ use bson::{Bson, DateTime, Document, Timestamp};
 
 use crate::update::{self, Moment, Operator, Update, UpdateError};
 
-/// A change that can be applied here, so that it can be judged before the database is involved.
+/// A change that can be applied in memory, so that it can be judged before the database applies it.
 #[derive(Clone, Debug)]
 pub(super) enum SimulatedChange {
     Operators(Arc<Update>),
@@ -21,7 +21,7 @@ impl SimulatedChange {
         Ok(applied?.document)
     }
 
-    /// Whether the database inserts its own time into the document.
+    /// Whether the database inserts the current time into the document.
     pub(super) fn takes_time(&self) -> bool {
         let empty = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
         match self {

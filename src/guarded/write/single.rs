@@ -11,8 +11,8 @@ use crate::guarded::read_plan::ReadPlan;
 use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
-    /// Carries out the write of a request without a transaction: by a single command on one document, whose query alone
-    /// must enforce the rules.
+    /// Executes a request without a transaction, as a single command on one document. The command's query has to
+    /// enforce the rules by itself.
     pub(super) async fn write_single(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         let [write] = writes else { return Err(needed("the request contains several writes")) };
         if self.limits.written_documents == 0 {
@@ -25,7 +25,7 @@ impl GuardedCollection<'_> {
             }
             Action::Delete(selection) => (WriteKind::Delete, self.delete_single(selection, write.returns).await),
         };
-        // The database is only given a command that is permitted.
+        // Every check happens before the command is sent.
         let at = At { operation, standing: Standing::Permitted, number: 0, of: 1 };
         Ok(vec![written.map_err(|error| self.told(error, at))?])
     }
@@ -73,8 +73,8 @@ impl GuardedCollection<'_> {
         Ok(Written { deleted: u64::from(done.found), document: self.brought(&done, selection)?, ..Written::default() })
     }
 
-    /// Refuses to update a document with a duplicate key, which only raw bytes can contain. No query can express this,
-    /// so the document is checked beforehand.
+    /// Denies updates of a stored document with duplicate keys, which only raw bytes can have. A query cannot express
+    /// this, so the document is read and checked first.
     async fn refuse_repeated_keys(&self, find: &Find) -> Result<(), GuardedError> {
         let find = Find { limit: Some(1), ..find.clone() };
         for document in self.store.find(&self.namespace, &find).await?.batch().await? {
@@ -87,8 +87,7 @@ impl GuardedCollection<'_> {
         Ok(self.store.write_single(&self.namespace, write).await?)
     }
 
-    /// The query with which the database finds exactly the documents that a write applies to; `None` if there can be
-    /// none.
+    /// A query that matches exactly the documents that the write may apply to; `None` if there are none.
     fn found_by_query(&self, selection: &Selection) -> Result<Option<Find>, GuardedError> {
         if selection.extent == Extent::All {
             return Err(needed("several documents may be written"));
@@ -121,9 +120,9 @@ const fn returned(moment: Option<Moment>) -> Returned {
     }
 }
 
-/// A document as MongoDB stores it, with `_id` first.
+/// The document as MongoDB would store it: `_id` comes first.
 fn as_stored(document: &Document) -> Result<Document, GuardedError> {
-    // The server replaces this value by its own time, which the rules would not see.
+    // MongoDB replaces an empty timestamp with the current time, which the rules would not see.
     let now = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
     if document.iter().any(|(key, value)| key != "_id" && *value == now) {
         return Err(needed("the server puts the time in place of an empty timestamp, after the rules were asked"));

@@ -19,29 +19,29 @@ use crate::value::{Malformed, equal};
 /// The result of one write.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Written {
-    /// The `_id`s of the documents that were inserted other than by an upsert.
+    /// The `_id`s of inserted documents, except that of an upsert.
     pub inserted: Vec<Bson>,
-    /// The number of documents that an update or a replacement matched.
+    /// The number of documents that an update or replacement matched.
     pub matched: u64,
-    /// The number of documents that were modified. For a `findOneAnd…` without a transaction, MongoDB does not report
-    /// it, and this is the number of matches.
+    /// The number of documents that were modified. MongoDB does not report it for `findOneAnd…` outside of a
+    /// transaction; it then equals `matched`.
     pub modified: u64,
     /// The `_id` of the document that an upsert inserted.
     pub upserted: Option<Bson>,
-    /// The number of documents deleted.
+    /// The number of deleted documents.
     pub deleted: u64,
-    /// For a `findOneAnd…`, the document as the user may read it; `None` if there was none or the user may not read it.
+    /// The result of a `findOneAnd…`, redacted for the user; `None` if no document matched or the user may not read it.
     pub document: Option<RawDocumentBuf>,
 }
 
-/// The state of executing the writes of one request.
+/// The execution of the writes of one request.
 pub(super) struct Writing<'w> {
     pub(super) collection: &'w GuardedCollection<'w>,
     pub(super) transaction: &'w mut dyn Transaction,
     pub(super) began: Instant,
-    /// How many more documents may be written.
+    /// The number of documents that may still be written.
     pub(super) left: usize,
-    /// The current operation.
+    /// The kind of the current write.
     pub(super) operation: WriteKind,
     pub(super) standing: Standing,
 }
@@ -58,26 +58,26 @@ impl Failed {
     }
 }
 
-/// The number of documents that are read back at once.
+/// The number of documents to read back with one query.
 const READ_BACK: usize = 50;
 
 impl GuardedCollection<'_> {
-    /// Executes the writes of one request in order, all of them or none. Each is judged by the current stored document
-    /// and by the result of the change, and no other writer can interfere in between. Transient failures, such as
-    /// conflicting transactions, are retried within the [time](crate::guarded::Limits::time) of a request.
+    /// Executes the writes of a request in order, all of them or none. Each is judged by the stored document at that
+    /// time and by the result of the change, and no concurrent write can come in between. Transient failures, such as
+    /// conflicting transactions, are retried within the [time limit](crate::guarded::Limits::time) of the request.
     ///
-    /// If the database has no transactions, one document is written by a single command, provided that its query
-    /// enforces everything the rules require, so that nothing remains to be judged afterwards.
+    /// If the database does not support transactions, a single document can be written by one command, provided that
+    /// its query enforces all that the rules require.
     ///
-    /// An update names fields and changes fields. The user must be allowed to write all fields that change, and to
-    /// write or at least to read all fields that are named; otherwise, whether it changed them would reveal their
-    /// values.
+    /// An update names fields and changes some of them. The user must be permitted to write all fields that change, and
+    /// to write or at least read all fields that are named: otherwise, whether the update changed them would reveal
+    /// their values.
     ///
     /// # Errors
-    /// [`Denied`](GuardedError::Denied) by the rules. Other errors occur if there are no rules, if a rule or the
-    /// database fails, or if the request exceeds a limit. In each case nothing has taken effect, unless the database
-    /// [cannot tell](DocumentsError::OutcomeUnknown). A user who may not make the change only learns that it is denied,
-    /// as far as the error could depend on data hidden from the user.
+    /// [`Denied`](GuardedError::Denied) by the rules. The request also fails if there are no rules, if a rule or the
+    /// database fails, or if it exceeds a limit. It then has had no effect, unless the outcome is
+    /// [unknown](DocumentsError::OutcomeUnknown). As far as an error might depend on hidden data, a user who may not
+    /// make the change learns only that it is denied.
     pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, GuardedError> {
         self.admit()?;
         let prepared = self.prepared(writes)?;
@@ -125,7 +125,7 @@ impl GuardedCollection<'_> {
 }
 
 impl GuardedCollection<'_> {
-    /// The part of a document that the user may read and has requested.
+    /// The part of a document that the user may read, with the requested projection applied.
     pub(super) fn shown(
         &self,
         document: &RawDocumentBuf,
@@ -151,7 +151,7 @@ impl GuardedCollection<'_> {
         Err(denial.denies(operation))
     }
 
-    /// As [`judged`](Self::judged), for an update of a stored document.
+    /// Like [`judged`](Self::judged), for an update of a stored document.
     pub(super) fn judged_update(
         &self,
         before: &RawDocumentBuf,
@@ -164,7 +164,7 @@ impl GuardedCollection<'_> {
         judged
     }
 
-    /// Whether the rules show all of a document, whatever stands in it.
+    /// Whether the user may read the document as a whole, whatever fields it has.
     fn shows_whole(&self, document: &RawDocumentBuf) -> bool {
         matches!(self.guard.read(document).allowed(), Some(Visible::Whole(_)))
     }
@@ -181,8 +181,9 @@ impl Writing<'_> {
         }
     }
 
-    /// The position of a failure, before the `rest` of the writes. They count towards what is permitted if something is
-    /// hidden that a failure before them could reveal.
+    /// Where the current write failed, with `rest` being the writes after it. If anything is hidden, the failure is
+    /// reported as one of a permitted write only if `rest` is permitted too: otherwise, the report would reveal that
+    /// the request got this far.
     fn at(&self, number: usize, rest: &[Prepared<'_>]) -> At {
         let standing = match self.standing {
             Standing::Permitted if !self.collection.guard.hides_nothing() => {
@@ -215,7 +216,7 @@ impl Writing<'_> {
         Ok(written)
     }
 
-    /// Inserts documents that the guard has judged as given, and judges the documents that the database stored.
+    /// Inserts documents that have been judged, then judges them again as stored.
     async fn insert(&mut self, documents: &[Cow<'_, Document>]) -> Result<Written, GuardedError> {
         self.standing = Standing::Permitted;
         self.take(documents.len())?;
@@ -230,7 +231,7 @@ impl Writing<'_> {
         Ok(Written { inserted, ..Written::default() })
     }
 
-    /// Stored documents, in the order of these `_id`s.
+    /// The stored documents with these `_id`s, in this order.
     pub(super) async fn by_ids(&mut self, ids: &[Bson]) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(READ_BACK) {
@@ -239,7 +240,7 @@ impl Writing<'_> {
             let mut documents =
                 documents.into_iter().map(|one| Ok((id(&one)?, one))).collect::<Result<Vec<_>, Malformed>>()?;
             for wanted in ids {
-                // Compared by value rather than by bytes, because a replacement may give the `_id` another number type.
+                // Ids are compared by value, because a replacement may have changed the numeric type of an `_id`.
                 let mut place = None;
                 for (at, (id, _)) in documents.iter().enumerate() {
                     if equal(id.into(), wanted.into())? {
@@ -253,7 +254,7 @@ impl Writing<'_> {
         Ok(found)
     }
 
-    /// Deducts documents from those that the request may write.
+    /// Counts documents towards the limit on written documents.
     pub(super) fn take(&mut self, documents: usize) -> Result<(), GuardedError> {
         let too_many = LimitExceeded::Written(self.collection.limits.written_documents);
         self.left = self.left.checked_sub(documents).ok_or(too_many)?;
@@ -272,7 +273,7 @@ pub(super) fn id(document: &RawDocumentBuf) -> Result<Bson, Malformed> {
     Ok(id.unwrap_or(Bson::Null))
 }
 
-/// Documents written by the transaction itself must be visible to it.
+/// The error for documents that the transaction has written but cannot find.
 pub(super) fn vanished() -> GuardedError {
     DocumentsError::from(StoreError::new("cannot read back what was written", "a document is not there")).into()
 }

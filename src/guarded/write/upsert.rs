@@ -11,8 +11,8 @@ use crate::store::documents::{Change, DocumentsError, Find};
 use crate::update::upsert_document;
 
 impl Writing<'_> {
-    /// Inserts the result of an update on an empty document, if no document that the user can read matches its filter.
-    /// All values come from the client's filter and update.
+    /// Inserts a document for an upsert that matched no document that the user may read. All its values come from the
+    /// client's filter and update.
     pub(super) async fn upsert(
         &mut self,
         selection: &Selection,
@@ -22,7 +22,7 @@ impl Writing<'_> {
         self.take(1)?;
         let replaces = matches!(changing.change, Change::Replacement(_));
         let seeds = upsert_document(&selection.filter, replaces).map_err(|error| GuardedError::Update(vec![error]))?;
-        // An error that depends only on the client's own values may be reported to anyone.
+        // This error depends only on the client's own values, so it may be reported.
         let foreseen = changing.made(seeds.clone(), true).map_err(|error| GuardedError::Update(vec![error]))?;
         if let Some(document) = &foreseen {
             let judged = self.collection.guard.insert(&*with_id(document));
@@ -36,10 +36,10 @@ impl Writing<'_> {
         Ok((id, document))
     }
 
-    /// Inserts the result of an update on the seeds, unless a document already has its `_id`.
+    /// Inserts the result of an update on the seeds, unless their `_id` is taken.
     ///
-    /// The database is not given the client's filter, which could match a document that the user cannot read. It is
-    /// given the seeds, which include a complete `_id` that no document has.
+    /// The database never sees the client's filter, which could match a document that the user may not read. Instead,
+    /// it filters by the seeds and a complete `_id` that no document has.
     async fn insert_made(&mut self, seeds: Document, changing: &Changing) -> Result<Option<Bson>, DocumentsError> {
         let in_change = || set_on_insert(&changing.change).find_map(|fields| fields.get("_id"));
         let filter = match seeds.get("_id").or_else(in_change).cloned() {
@@ -57,7 +57,7 @@ impl Writing<'_> {
     }
 }
 
-/// A filter on the `_id` and the other seeds, from which an upsert takes the same fields.
+/// A filter that matches this `_id` and the other seeds, and from which an upsert creates the same fields.
 fn by(id: &Bson, seeds: Document) -> Document {
     let mut filter = doc! { "_id": { "$eq": id } };
     filter.extend(
@@ -66,7 +66,7 @@ fn by(id: &Bson, seeds: Document) -> Document {
     filter
 }
 
-/// The fields of an update that have a fixed value in an inserted document.
+/// The documents of an update that set fields to constants on insert.
 fn set_on_insert(change: &Change) -> impl Iterator<Item = &Document> {
     let (fields, operators) = match change {
         Change::Replacement(document) => (Some(document), None),
