@@ -1,4 +1,4 @@
-//! The parts of a policy, bound to a context.
+//! Parts of a policy, bound to a context.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::eval::{Binder, Residual, Truth};
 use crate::policy::{FieldRule, Role, Rule};
 
-/// A bound role.
+/// A role, bound to a context.
 #[derive(Debug)]
 pub(super) struct BoundRole {
     pub(super) name: Arc<str>,
@@ -21,7 +21,7 @@ pub(super) struct BoundRole {
     pub(super) additional_fields: Option<BoundField>,
 }
 
-/// A bound field rule.
+/// A field rule, bound to a context.
 #[derive(Debug, Default)]
 pub(super) struct BoundField {
     pub(super) read: Option<Residual>,
@@ -29,11 +29,11 @@ pub(super) struct BoundField {
     pub(super) fields: Option<BoundFields>,
 }
 
-/// Bound rules for several fields.
+/// Field rules by name, bound to a context.
 pub(super) type BoundFields = HashMap<Box<str>, BoundField>;
 
 impl BoundRole {
-    /// `None` if the role applies to no document.
+    /// Binds a role; `None` if it applies to no document.
     pub(super) fn new<'p>(role: &'p Role, binder: &mut Binder<'p>) -> Option<Self> {
         let apply_when = binder.bind(&role.apply_when.predicate).settle();
         if apply_when.constant().is_some_and(|truth| matches!(truth, Truth::False | Truth::Unknown)) {
@@ -69,7 +69,8 @@ fn bound_fields<'p>(fields: &'p [FieldRule], binder: &mut Binder<'p>) -> BoundFi
     fields.iter().map(|field| (field.name.clone(), BoundField::new(field, binder))).collect()
 }
 
-/// Binds a rule and settles what the context leaves Unknown, because only True grants in each of these places.
+/// Binds a rule. Each of these rules grants only if it is True, so Unknowns that stem from the context are replaced,
+/// see [`Residual::settle`].
 fn settled<'p>(rule: Option<&'p Rule>, binder: &mut Binder<'p>) -> Option<Residual> {
     rule.map(|rule| binder.bind(&rule.predicate).settle())
 }

@@ -4,12 +4,12 @@ use bson::{Document, RawDocument, RawDocumentBuf};
 
 use crate::value::{DocumentRef, DocumentWriter, Malformed, RawWriter, Writer};
 
-/// The output of [`Guard::read_into`](super::Guard::read_into): the visible part of a document. Reusing it for the next
-/// document avoids allocations.
+/// The output buffer of [`Guard::read_into`](super::Guard::read_into), for the visible part of a document. Reusing it
+/// for many documents avoids allocations.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
-    /// The previous content while `bytes` is rewritten.
+    /// Holds the previous content while `bytes` is rewritten.
     spare: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ impl Buffer {
         Self { bytes: Vec::new(), spare: Vec::new() }
     }
 
-    /// The document that was written last.
+    /// The last document written.
     pub(super) fn document(&self) -> Result<&RawDocument, Malformed> {
         Ok(RawDocument::from_bytes(&self.bytes)?)
     }
@@ -30,7 +30,7 @@ impl Buffer {
     }
 }
 
-/// Where the visible part of a document is written.
+/// The destination for the visible part of a document.
 pub(super) trait Page {
     type Writer<'p>: Writer
     where
@@ -40,7 +40,7 @@ pub(super) trait Page {
     fn write<E: From<Malformed>>(&mut self, fill: impl FnOnce(&mut Self::Writer<'_>) -> Result<(), E>)
     -> Result<(), E>;
 
-    /// Replaces the document written last by a part of it.
+    /// Replaces the last document written by a part of it.
     fn rewrite<E: From<Malformed>>(
         &mut self,
         fill: impl FnOnce(DocumentRef<'_>, &mut Self::Writer<'_>) -> Result<(), E>,
@@ -49,7 +49,7 @@ pub(super) trait Page {
     fn is_empty(&self) -> bool;
 }
 
-/// The decoded document; `None` until one has been written.
+/// A destination for decoded documents; `None` until one has been written.
 impl Page for Option<Box<Document>> {
     type Writer<'p> = DocumentWriter;
 
@@ -92,7 +92,7 @@ impl Page for Buffer {
     }
 }
 
-/// The buffer; `None` until something has been written.
+/// A destination for raw documents; `None` until one has been written.
 impl Page for Option<Buffer> {
     type Writer<'p> = RawWriter<'p>;
 

@@ -23,7 +23,7 @@ pub struct Query {
     sort: Sort,
 }
 
-/// Why a query cannot be run.
+/// Why a query is rejected or failed.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum QueryError {
@@ -33,7 +33,7 @@ pub enum QueryError {
     /// A malformed or unsupported filter.
     #[error("{0}")]
     Filter(FindError),
-    /// An expression in the filter cannot be evaluated for a document that the client may read.
+    /// An expression in the filter failed for a document that the client may read.
     #[error("an expression of the filter fails on a document: {0}")]
     Expression(FindError),
     /// A malformed projection.
@@ -42,7 +42,7 @@ pub enum QueryError {
     /// A malformed sort order.
     #[error("sort order must be 1 or -1")]
     Sort,
-    /// Documents that cannot be sorted.
+    /// The documents cannot be sorted.
     #[error("{0}")]
     Order(FindError),
     /// A malformed path in the sort order.
@@ -54,10 +54,10 @@ pub enum QueryError {
     /// The collection's rules do not load.
     #[error("the collection's rules do not load")]
     RulesInvalid,
-    /// The query takes more than [`MAX_STEPS`](crate::value::MAX_STEPS) for one document.
+    /// Evaluating the query takes more than [`MAX_STEPS`](crate::value::MAX_STEPS) steps for one document.
     #[error("{}", Malformed::steps())]
     StepsSpent,
-    /// A condition that affects the result failed.
+    /// A condition of the rules that affects the result failed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Failed(Vec<EvalError>),
 }
@@ -82,10 +82,10 @@ impl Code for QueryError {
 }
 
 impl Query {
-    /// Compiles a query as sent by a client.
+    /// Compiles a query in the format that clients send.
     ///
     /// # Errors
-    /// If a part is malformed or unsupported.
+    /// If a part is malformed or not supported.
     pub fn compile(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -94,7 +94,7 @@ impl Query {
         Self::compile_within(filter, projection, sort, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
+    /// Like [`compile`](Self::compile), with a pattern allowance that is shared with other parts of the request.
     pub(crate) fn compile_within(
         filter: Option<&Node>,
         projection: Option<&Node>,
@@ -114,11 +114,11 @@ fn is_by_id(filter: &Node) -> bool {
     filter.as_object().is_some_and(|members| members.iter().all(|member| member.key == "_id"))
 }
 
-/// A client's filter is extended JSON with MongoDB's semantics.
+/// Compiles a filter with MongoDB's semantics, written in extended JSON.
 fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Filter, Located<QueryError>> {
     let filter = json::to_document(node).map_err(|error| error.map(QueryError::Json))?;
     Filter::compile_within(&filter, patterns).map_err(|error| {
-        // The position of the first member that fails on its own.
+        // For the position of the error: the first member that is invalid on its own.
         let at_fault = filter.iter().find_map(|(name, value)| {
             let alone = Document::from_iter([(name.clone(), value.clone())]);
             let fails = Filter::compile_within(&alone, &PatternAllowance::default()).is_err();
@@ -159,13 +159,12 @@ fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
 }
 
 impl Guard {
-    /// Runs a query on a collection in memory. The query is applied to the documents as the user may read them: to it,
-    /// a hidden field is Missing, and a document on which a rule fails is left out as one that is
-    /// [unreadable](Self::take_unreadable).
+    /// Runs a query on documents in memory. It is applied to the documents as the user may read them: hidden fields are
+    /// Missing, and documents on which a rule fails are omitted and recorded as [unreadable](Self::take_unreadable).
     ///
     /// # Errors
-    /// If there are no rules, if the rules refer to a part of the context that was not supplied, if they wait for a
-    /// function, or if they make too many calls.
+    /// If there are no rules, if the rules refer to a part of the context that was not supplied or wait for a function,
+    /// or if they make too many function calls.
     pub fn find<'d>(
         &self,
         query: &Query,
@@ -187,7 +186,7 @@ impl Guard {
         left.map_err(|error| QueryError::Failed(vec![error.into()]))
     }
 
-    /// The visible part of a document; `None` if it is left out.
+    /// The visible part of a document; `None` if it is omitted.
     fn seen(&self, document: DocumentRef<'_>) -> Result<Option<Document>, QueryError> {
         let decision = self.read(document);
         if let Some(Reason::Failed) = decision.reason() {
@@ -197,10 +196,10 @@ impl Guard {
         visible.map_err(|error| QueryError::Failed(vec![error.into()]))
     }
 
-    /// Checks whether queries are possible at all.
+    /// Rejects queries that cannot succeed on any document.
     ///
     /// # Errors
-    /// If there are no rules, if they do not load, or if a filter of the rules fails for every document.
+    /// If there are no rules, if the rules do not load, or if one of their filters fails for every document.
     pub(crate) fn admit(&self) -> Result<(), QueryError> {
         match &self.entrance {
             Entrance::Closed(Reason::NoRule { namespace }) => Err(QueryError::NoRule(namespace.clone())),
@@ -212,25 +211,25 @@ impl Guard {
         }
     }
 
-    /// The filter of a query, ready to be applied to the visible part of documents.
+    /// The filter of a query, bound so that it can be applied to the visible parts of documents.
     pub(crate) fn answering(&self, query: &Query) -> Answered {
         Answered { filter: Arc::clone(&query.filter) }
     }
 }
 
-/// A client's filter, ready to be applied to documents as the client may read them.
+/// A client's filter, ready to be applied to the visible parts of documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     filter: Arc<Filter>,
 }
 
 impl Answered {
-    /// The conditions on each document.
+    /// The condition that documents must satisfy.
     pub(super) fn residual(&self) -> &Residual {
         self.filter.residual()
     }
 
-    /// Whether a redacted document matches the filter.
+    /// Whether a redacted document matches.
     pub(crate) fn answers(&self, visible: DocumentRef<'_>) -> Result<bool, QueryError> {
         let (errors, context) = (Errors::default(), Context::new());
         let documents = Documents { root: Some(ValueRef::Document(visible)), ..Documents::default() };
@@ -257,17 +256,17 @@ impl Query {
         self.projection.as_ref()
     }
 
-    /// Whether the filter concerns only the `_id`.
+    /// Whether the filter concerns nothing but the `_id`.
     pub(crate) const fn is_by_id(&self) -> bool {
         self.is_by_id
     }
 
-    /// The sort order, by paths.
+    /// The sort order.
     pub(crate) fn sort(&self) -> &[(FieldPath, Direction)] {
         self.sort.keys()
     }
 
-    /// Sorts documents by the query's sort order; the sort is stable.
+    /// Sorts documents in the order of the query. The sort is stable.
     pub(crate) fn in_order<D>(&self, documents: Vec<D>) -> Result<Vec<D>, QueryError>
     where
         for<'d> DocumentRef<'d>: From<&'d D>,

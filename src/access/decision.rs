@@ -8,8 +8,8 @@ use crate::schema::Failure;
 use crate::text::{OneLine, excerpt};
 use crate::value::{DocumentRef, Malformed};
 
-/// The decision on one document, the role that made it, and the errors that occurred. `T` is the result if allowed; the
-/// role's name is borrowed from the guard.
+/// The decision about one document, with the role that made it and any errors. `T` is the result of an allowed
+/// operation.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Decision<'g, T> {
@@ -18,30 +18,30 @@ pub struct Decision<'g, T> {
     pub(super) failures: Option<Box<Failures>>,
 }
 
-/// Allowed or denied.
+/// The outcome of a decision.
 #[derive(Clone, Debug)]
 pub enum Outcome<T> {
     /// Allowed.
     Allow(T),
-    /// Denied, for this reason.
+    /// Denied, with the reason.
     Deny(Reason),
 }
 
-/// The part of a document that a user may see.
+/// The part of a document that the user may read.
 #[derive(Clone, Debug)]
 pub enum Visible<'d> {
-    /// The whole document.
+    /// The entire document.
     Whole(DocumentRef<'d>),
-    /// Some fields of a decoded document.
+    /// A part of a decoded document.
     Part(Box<Document>),
-    /// Some fields of a raw document, in BSON's own bytes.
+    /// A part of a raw document, as BSON.
     RawPart(RawDocumentBuf),
 }
 
-/// The half of `document_filters` that decided.
+/// The half of a role's `document_filters` that denied access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Half {
-    /// `read`, or `write` as its alternative.
+    /// `read`; `write`, which would have sufficed, does not hold either.
     Read,
     /// `write`.
     Write,
@@ -52,39 +52,39 @@ pub enum Half {
 pub enum Reason {
     /// Neither the collection nor the defaults have roles.
     NoRule {
-        /// `database.collection`, if known.
+        /// `database.collection`, if known; otherwise empty.
         namespace: Arc<str>,
     },
     /// The collection's rules do not load.
     RulesInvalid,
-    /// A filter hides the document.
+    /// A filter of the rules excludes the document.
     Filtered {
         /// The filter's name.
         filter: Arc<str>,
     },
-    /// No role's `apply_when` holds.
+    /// The `apply_when` of no role holds.
     NoRole,
-    /// The role's `document_filters` do not hold.
+    /// The role's `document_filters` exclude the document.
     DocumentFilters(Half),
     /// The role's `search` does not hold.
     Search,
-    /// The role has a `read` that does not hold.
+    /// The role has a `read` rule, and neither it nor `write` holds.
     Read,
     /// No field of the document is visible.
     NothingVisible,
-    /// The role has a `write` that does not hold.
+    /// The role has a `write` rule that does not hold.
     Write,
-    /// These fields change and may not be written; their paths are sorted.
+    /// Fields that change but may not be written; their paths are sorted.
     Fields(Vec<String>),
     /// The role's `insert` does not hold.
     Insert,
     /// The role's `delete` does not hold.
     Delete,
-    /// An update would change or remove the `_id`.
+    /// The update changes or removes the `_id`.
     IdChanged,
-    /// The new document does not satisfy the schema.
+    /// The new document violates the schema.
     Schema(Vec<Failure>),
-    /// A condition failed; the decision's errors say why.
+    /// A condition failed; see [`Decision::errors`].
     Failed,
 }
 
@@ -94,7 +94,7 @@ impl<'g, T> Decision<'g, T> {
         &self.outcome
     }
 
-    /// Whether it is allowed.
+    /// Whether the operation is allowed.
     pub const fn is_allowed(&self) -> bool {
         matches!(self.outcome, Outcome::Allow(_))
     }
@@ -115,19 +115,19 @@ impl<'g, T> Decision<'g, T> {
         }
     }
 
-    /// The role that decided; `None` if no role applies or none was needed.
+    /// The role that made the decision; `None` if no role applies, or if none was needed.
     pub const fn role(&self) -> Option<&'g str> {
         self.role
     }
 
-    /// All errors that occurred, whether or not they affected the outcome.
+    /// All errors that occurred, even if they did not affect the outcome.
     pub fn errors(&self) -> &[EvalError] {
         self.failures.as_ref().map(|failures| failures.as_slice()).unwrap_or_default()
     }
 }
 
 impl Visible<'_> {
-    /// The visible part, without copying.
+    /// The visible part, borrowed.
     #[must_use]
     pub fn as_document(&self) -> DocumentRef<'_> {
         match self {
@@ -137,17 +137,17 @@ impl Visible<'_> {
         }
     }
 
-    /// A decoded copy of the visible part.
+    /// The visible part, decoded.
     ///
     /// # Errors
-    /// If it is a whole raw document whose bytes are not BSON.
+    /// If the document is raw and its bytes are not valid BSON.
     pub fn to_document(&self) -> Result<Document, Malformed> {
         self.as_document().to_document()
     }
 }
 
 impl Reason {
-    /// A stable machine-readable name: `no-role`.
+    /// A stable, machine-readable code, such as `no-role`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -171,13 +171,13 @@ impl Reason {
     }
 }
 
-/// The maximum number of fields shown; an untrusted document may have a million.
+/// The maximum number of field names shown. An untrusted document may have a million fields.
 const SHOWN_FIELDS: usize = 20;
 
-/// Longer names are truncated to this many characters.
+/// The number of characters to which field names are truncated.
 const SHOWN_NAME: usize = 200;
 
-/// Always a single line, whatever names an untrusted document has.
+/// Formats the reason on a single line, whatever names an untrusted document contains.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

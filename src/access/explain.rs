@@ -12,7 +12,7 @@ use crate::value::{DocumentRef, ValueRef, identical};
 pub enum Operation<'d> {
     /// Reads a stored document.
     Read(DocumentRef<'d>),
-    /// Finds a stored document by a search.
+    /// Finds a stored document in a search.
     Search(DocumentRef<'d>),
     /// Inserts a document.
     Insert(DocumentRef<'d>),
@@ -22,46 +22,46 @@ pub enum Operation<'d> {
     Delete(DocumentRef<'d>),
 }
 
-/// Every condition that contributes to a decision, evaluated part by part.
+/// Every condition that a decision depends on, evaluated part by part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Whether rules do not apply because the user is the system user.
+    /// Whether the rules do not apply because the user is the system user.
     pub bypass: bool,
-    /// The filters, in order.
+    /// The filters of the rules, in order.
     pub filters: Vec<RuleTrace>,
     /// The roles that were tried, in order.
     pub roles: Vec<RoleTrace>,
-    /// The conditions of the role that applies.
+    /// The conditions of the role that applied.
     pub rules: Vec<RuleTrace>,
 }
 
-/// How a role's `apply_when` came to its outcome.
+/// How the `apply_when` of a role was evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoleTrace {
-    /// The role.
+    /// The name of the role.
     pub name: Arc<str>,
     /// Its `apply_when`.
     pub apply_when: Trace,
 }
 
-/// How a rule came to its outcome.
+/// How a rule was evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleTrace {
-    /// The rule's place: `write`, `fields.salary.read`.
+    /// The path of the rule within its role, such as `write` or `fields.salary.read`.
     pub place: String,
-    /// The evaluation; `None` if there is no such rule, which denies.
+    /// The evaluation; `None` if the rule is absent, which denies.
     pub trace: Option<Trace>,
 }
 
-/// The maximum number of fields shown individually.
+/// The maximum number of fields to explain individually.
 const SHOWN_FIELDS: usize = 1000;
 
-/// The maximum number of array elements whose field rules are shown individually.
+/// The maximum number of array elements whose field rules are explained individually.
 const SHOWN_ELEMENTS: usize = 10;
 
 impl Guard {
-    /// Every condition that contributes to the decision on an operation, with its operands. The conditions are
-    /// evaluated one by one, so this takes longer than the decision itself.
+    /// Explains the decision on an operation: every condition that it depends on, with its operands. Each condition is
+    /// evaluated separately, so this takes longer than the decision itself.
     #[must_use]
     pub fn explain(&self, operation: Operation<'_>) -> Explanation {
         let mut explanation = Explanation {
@@ -148,7 +148,7 @@ impl Guard {
                 add("document_filters.write", writes, alone(stored, Some(stored)));
             }
         }
-        // As in the decision, field rules matter only where the role's own rules leave it to them.
+        // As in the decision, field rules count only if the role's own rules do not decide.
         let write = add("write", role.write.as_ref(), seen);
         let fields = if reading {
             let read = add("read", role.read.as_ref(), seen);
@@ -221,7 +221,7 @@ impl Guard {
                 }
             }
         }
-        // Such a rule also decides for everything inside.
+        // This rule decides for everything nested in the field.
         if traces.len() > before {
             return;
         }
@@ -236,7 +236,7 @@ impl Guard {
     }
 }
 
-/// The permission that a field is checked for.
+/// The permission to explain for a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Reading,
@@ -251,7 +251,7 @@ struct Change<'d> {
 }
 
 impl<'d> Change<'d> {
-    /// Whether the two are equal.
+    /// Whether old and new value are equal.
     fn is_none(self) -> bool {
         match (self.prev, self.this) {
             (Some(prev), Some(this)) => identical(prev, this).unwrap_or(false),
@@ -259,7 +259,7 @@ impl<'d> Change<'d> {
         }
     }
 
-    /// The nested field with this name: in the embedded document, or in each document of the array.
+    /// The nested fields with this name: that of the embedded document, or those of each document in the array.
     fn inside(self, name: &str) -> Vec<(String, Self)> {
         let of = |value: Option<ValueRef<'d>>, index: Option<usize>| -> Option<ValueRef<'d>> {
             let value = match (value?, index) {

@@ -11,42 +11,44 @@ use crate::eval::{Residual, Trace, Truth};
 use crate::projection::Projection;
 use crate::query_plan::{Field, Plan, Remaining, remaining, settled};
 
-/// What each part of the rules contributes to [`Guard::plan`].
+/// What each part of the rules contributes to the result of [`Guard::plan`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanExplanation {
-    /// The documents that may be read.
+    /// The plan for the documents that may be read.
     pub plan: Plan,
-    /// Whether rules do not apply because the user is the system user.
+    /// Whether the rules do not apply because the user is the system user.
     pub bypass: bool,
     /// The filters that apply, in order.
     pub filters: Vec<FilterPlan>,
     /// All roles, in order.
     pub roles: Vec<RolePlan>,
-    /// What must be checked on each document found.
+    /// The conditions that have to be checked on each document found.
     pub remaining: Vec<Remaining>,
-    /// The visible fields as a projection, if they are the same for all documents; an empty one includes everything.
+    /// The visible fields as a MongoDB projection, if they are the same in all documents; an empty projection includes
+    /// all fields.
     pub projection: Option<Document>,
 }
 
 /// The documents that a filter of the rules admits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterPlan {
-    /// The filter.
+    /// The name of the filter.
     pub name: Arc<str>,
     /// The documents that it admits.
     pub plan: Plan,
 }
 
-/// What a role contributes to a plan.
+/// What a role contributes to the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolePlan {
-    /// The role.
+    /// The name of the role.
     pub name: Arc<str>,
-    /// The documents to which it applies if no earlier role does; [`Plan::Never`] if the context alone excludes that.
+    /// The documents to which the role applies, provided that no earlier role does; [`Plan::Never`] if the context
+    /// rules it out.
     pub applies: Plan,
-    /// Those documents to which it gives read access, possibly partial.
+    /// Those of them that the role permits reading, possibly in part.
     pub permits: Plan,
-    /// If it applies to no document: the conditions of its `apply_when` that the context decides, each with its outcome
+    /// If the role applies to no document, the conditions of its `apply_when` that the context decides, with outcomes
     /// and operands.
     pub settled: Vec<Trace>,
 }
@@ -56,7 +58,7 @@ impl Guard {
     /// visible.
     ///
     /// # Errors
-    /// As [`Guard::plan`].
+    /// Same as [`Guard::plan`].
     pub fn explain_plan(&self) -> Result<PlanExplanation, QueryError> {
         let mut explanation = PlanExplanation {
             plan: self.plan()?,
@@ -138,7 +140,7 @@ impl BoundField {
     }
 }
 
-/// What is visible of every document that may be read.
+/// What is visible in every document that may be read.
 #[derive(PartialEq)]
 enum Shown {
     All,
@@ -146,7 +148,7 @@ enum Shown {
     AllBut(BTreeSet<String>),
 }
 
-/// `None` if it depends on the document, or if no projection expresses it.
+/// The visible fields as a projection; `None` if they depend on the document, or if a projection cannot express them.
 fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
     let mut roles = roles.iter().map(shown);
     let first = roles.next()??;
@@ -167,7 +169,7 @@ fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
 
 fn shown(role: &BoundRole) -> Option<Shown> {
     let whole = [&role.read, &role.write].into_iter().flatten();
-    // If `read` is present and does not hold, field rules do not apply.
+    // Field rules apply only if there is no `read` and `write` does not hold.
     if role.read.is_some() || whole.clone().any(is_true) {
         return Some(Shown::All);
     }
@@ -206,7 +208,7 @@ fn add_shown(fields: &BoundFields, above: &str, paths: &mut BTreeSet<String>) ->
     Some(())
 }
 
-/// `None` for a name that a projection does not allow.
+/// The dotted path of a field; `None` if a projection does not allow its name.
 fn path(above: &str, name: &str) -> Option<String> {
     let is_name = !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0']);
     is_name.then(|| if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") })

@@ -1,4 +1,4 @@
-//! Whether a query can be answered with what the host supplied.
+//! Checks whether reads can be decided with the parts of the context that were supplied.
 
 use super::bound::{BoundField, BoundFields, BoundRole};
 use super::client_query::QueryError;
@@ -6,9 +6,9 @@ use super::guard::{BoundRules, Entrance, Guard};
 use crate::eval::{Errors, Residual, Truth};
 
 impl Guard {
-    /// Checks that everything in the context that the rules for reading refer to was supplied. Otherwise some documents
-    /// would end in an Error, and a query would fail if it reached one of them. That must not be observable, because
-    /// nobody may read these documents, so every query fails.
+    /// Checks that every part of the context that the rules for reading refer to was supplied. Otherwise, some
+    /// documents might end in an Error, and only queries that reach one of them would fail. That must not be
+    /// observable, because nobody may read those documents, so all queries fail.
     ///
     /// # Errors
     /// [`QueryError::Failed`], with the missing parts.
@@ -35,7 +35,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules, errors: &Errors) {
         if applies != Some(Truth::Error) {
             of_role(role, errors);
         }
-        // Later roles are not tried.
+        // Later roles are not reached.
         if matches!(applies, Some(Truth::True | Truth::Error)) {
             return;
         }
@@ -43,7 +43,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules, errors: &Errors) {
 }
 
 fn of_role(role: &BoundRole, errors: &Errors) {
-    // Without `read`, every document passes, whatever `write` is.
+    // Without `read`, the document filters admit every document, whatever `write` is.
     if let Some((Some(read), write)) = &role.document_filters {
         of_either(Some(read), write.as_ref(), errors);
     }
@@ -67,7 +67,7 @@ fn of_field(rule: &BoundField, errors: &Errors) {
     }
 }
 
-/// Adds the errors of two rules of which one is sufficient; returns whether one of them holds for every document.
+/// Adds the errors of two rules of which one suffices. Returns whether one of them holds for every document.
 fn of_either(read: Option<&Residual>, write: Option<&Residual>, errors: &Errors) -> bool {
     let rules = || [read, write].into_iter().flatten();
     let holds = rules().any(|rule| rule.constant() == Some(Truth::True));

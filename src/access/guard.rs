@@ -15,8 +15,8 @@ use crate::schema::BoundSchema;
 use crate::user::UserType;
 use crate::value::RequestedFields;
 
-/// A policy bound to the context of one request; the main entry point of the engine. Binding evaluates once everything
-/// that depends only on the context, so that the work per document is limited to what depends on the document.
+/// A policy bound to the context of one request: the main entry point of the engine. Whatever depends on the context
+/// alone is evaluated once, when the guard is created, so that each document costs only what depends on it.
 ///
 /// ```
 /// use portcullis::{Context, Policy, User};
@@ -41,37 +41,37 @@ pub struct Guard {
     pub(super) policy: Arc<Policy>,
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
-    /// Computed for the first query and then reused.
+    /// Computed on first use.
     pub(super) range: OnceLock<Range>,
-    /// Computed for the first query and then reused.
+    /// Computed on first use.
     pub(super) visibility: OnceLock<Visibility>,
     pub(super) unreadable: Mutex<Option<Unreadable>>,
 }
 
-/// How access to documents is decided.
+/// How access is decided.
 #[derive(Debug)]
 pub(super) enum Entrance {
-    /// The system user: rules do not apply.
+    /// The user is the system user, to whom rules do not apply.
     Bypass,
-    /// Nothing is allowed, for a reason that is independent of documents.
+    /// Everything is denied, for this reason.
     Closed(Reason),
-    /// By rules.
+    /// The rules decide.
     Rules(BoundRules),
 }
 
-/// The bound rules of a collection.
+/// The rules of a collection, bound to a context.
 #[derive(Debug)]
 pub(super) struct BoundRules {
     pub(super) filters: BoundFilters,
     /// The roles that may apply, in order.
     pub(super) roles: Vec<BoundRole>,
-    /// The fields that the rules refer to.
+    /// The top-level fields that the rules refer to.
     pub(super) fields: RequestedFields,
     /// Whether a rule refers to a part of the context that was not supplied.
     pub(super) asks_unsupplied: bool,
 }
 
-/// The filters that apply to the request, or the errors in selecting them.
+/// The filters that apply to the request, or the errors that occurred when selecting them.
 #[derive(Debug)]
 pub(super) struct BoundFilters {
     pub(super) queries: Vec<(Arc<str>, Residual)>,
@@ -80,7 +80,7 @@ pub(super) struct BoundFilters {
 }
 
 impl Policy {
-    /// Binds the policy to the context of a request. The policy is shared, not copied.
+    /// Binds the policy to the context of a request.
     #[must_use]
     pub fn guard(self: &Arc<Self>, context: Context) -> Guard {
         Guard::new(Some(Arc::clone(self)), context)
@@ -88,7 +88,8 @@ impl Policy {
 }
 
 impl Guard {
-    /// Binds the policy of a collection; `None` means that neither the collection nor the defaults have rules.
+    /// Binds a policy to the context of a request. `None` means that neither the collection nor the defaults have
+    /// rules.
     #[must_use]
     pub fn new(policy: Option<impl Into<Arc<Policy>>>, context: Context) -> Self {
         let policy: Option<Arc<Policy>> = policy.map(Into::into);
@@ -104,8 +105,9 @@ impl Guard {
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
     }
 
-    /// The same guard, bound anew with the results of functions known so far; `None` unless it was bound without the result of one
-    /// that decides whether a filter applies, which is decided once for all documents.
+    /// Binds the same policy again, with the function results supplied so far. `None` if that would change nothing,
+    /// because no pending function decides whether a filter applies. (That is decided once for all documents, when
+    /// binding.)
     #[must_use]
     pub fn rebound(&self) -> Option<Self> {
         let Entrance::Rules(rules) = &self.entrance else { return None };
@@ -114,13 +116,13 @@ impl Guard {
         rules.filters.errors.iter().any(waits).then(rebound)
     }
 
-    /// Whether a function decides whether a filter applies.
+    /// Whether some filter's `apply_when` calls a function.
     pub(crate) fn selects_filters_by_functions(&self) -> bool {
         matches!(self.entrance, Entrance::Rules(_))
             && self.policy.filters.iter().any(|filter| filter.apply_when.predicate.calls())
     }
 
-    /// Whether read access depends on the time, `%%now`.
+    /// Whether read access depends on `%%now`.
     pub(crate) fn asks_now(&self) -> bool {
         let asks = |rule: &Rule| rule.predicate.asks(ContextRoot::Now);
         let Entrance::Rules(_) = &self.entrance else { return false };
@@ -132,7 +134,7 @@ impl Guard {
                 .any(|filter| asks(&filter.apply_when) || filter.query.as_ref().is_some_and(asks))
     }
 
-    /// A guard with the same rules and user at another time. A [closed](Self::closed) guard stays closed.
+    /// The same policy and context, bound with another `%%now`. A [closed](Self::closed) guard stays closed.
     #[must_use]
     pub(crate) fn at(&self, now: DateTime) -> Self {
         let context = self.context.at(now);
@@ -143,13 +145,13 @@ impl Guard {
         }
     }
 
-    /// A guard for a namespace without rules: denies everything, except to the system user.
+    /// Creates a guard for a namespace without rules. It denies everything except to the system user.
     #[must_use]
     pub fn without_rules(namespace: &str, context: Context) -> Self {
         Self::new(None::<Arc<Policy>>, context).in_namespace(namespace)
     }
 
-    /// Sets the namespace that is named when access is denied for lack of rules.
+    /// Sets the namespace to name when access is denied for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
         if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
@@ -158,7 +160,7 @@ impl Guard {
         self
     }
 
-    /// A guard for a collection whose rules do not load: denies everything to everyone.
+    /// Creates a guard for a collection whose rules do not load. It denies everything to everyone.
     #[must_use]
     pub fn closed(context: Context) -> Self {
         Self::of(context, Arc::default(), Entrance::Closed(Reason::RulesInvalid), None)
@@ -169,7 +171,7 @@ impl Guard {
         Self { context, policy, entrance, schema, range, visibility, unreadable }
     }
 
-    /// The context to which it is bound.
+    /// The context that the policy is bound to.
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context
@@ -217,7 +219,7 @@ impl BoundFilters {
         filters
     }
 
-    /// Whether the filters admit the stored document of `evaluation`.
+    /// Checks whether the filters of the rules admit the stored document.
     #[inline(always)]
     pub(super) fn admit(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
         if self.errors.is_empty() && self.queries.is_empty() {
@@ -233,7 +235,8 @@ impl BoundFilters {
         }
         let mut hidden_by = None;
         for (filter, query) in &self.queries {
-            // A failing query is reported whatever the others decide; one that cannot fail is no longer relevant.
+            // A filter that fails is reported even if another one hides the document, so filters that can fail are
+            // still evaluated.
             if hidden_by.is_some() && !query.can_fail() {
                 continue;
             }
@@ -250,7 +253,7 @@ impl BoundFilters {
     }
 }
 
-/// The role of a document: the first whose `apply_when` holds.
+/// The role for a document: the first whose `apply_when` holds.
 #[inline]
 pub(super) fn assign<'r>(roles: &'r [BoundRole], evaluation: &Evaluation<'_>) -> Result<&'r BoundRole, Refusal<'r>> {
     for role in roles {
@@ -263,7 +266,7 @@ pub(super) fn assign<'r>(roles: &'r [BoundRole], evaluation: &Evaluation<'_>) ->
     Err(Refusal { role: None, reason: Reason::NoRole })
 }
 
-/// A denial, and the role behind it.
+/// A denial, with the role that caused it.
 pub(super) struct Refusal<'r> {
     pub(super) role: Option<&'r BoundRole>,
     pub(super) reason: Reason,
@@ -294,13 +297,13 @@ pub(super) fn decide<'g, T>(
     Decision { outcome, role: role.map(|role| &*role.name), failures: errors.into_failures() }
 }
 
-/// The truth of a rule, or `absent` if there is none.
+/// Evaluates a rule; `absent` if there is none.
 #[inline(always)]
 pub(super) fn truth(rule: Option<&Residual>, absent: Truth, evaluation: &Evaluation<'_>) -> Truth {
     rule.map_or(absent, |rule| evaluation.truth(rule))
 }
 
-/// Denies with `otherwise` unless the truth is True.
+/// Denies with `otherwise` unless `truth` is True.
 pub(super) fn require(truth: Truth, otherwise: Reason) -> Result<(), Reason> {
     match truth {
         Truth::True => Ok(()),

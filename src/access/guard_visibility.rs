@@ -1,4 +1,4 @@
-//! Which parts of all documents the rules of a guard make visible.
+//! Determines which parts of documents a guard makes visible, independent of the document.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::projection::Projection;
 use crate::query_plan::Range;
 
 impl Guard {
-    /// Whether there can be stored data that the user may not read.
+    /// Whether there may be stored data that the user may not read.
     pub(crate) fn hides(&self) -> bool {
         *self.range() != Range::ALWAYS || !self.visibility().is_whole()
     }
 
-    /// Which parts are visible in every document that may be read.
+    /// The visibility of each field, in all documents that may be read.
     pub(crate) fn visibility(&self) -> &Visibility {
         self.visibility.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Visibility::WHOLE,
@@ -26,7 +26,7 @@ impl Guard {
 }
 
 impl Guard {
-    /// Whether every document may be read as a whole: nothing is hidden from the user.
+    /// Whether the user may read every document in its entirety.
     pub(crate) fn hides_nothing(&self) -> bool {
         match &self.entrance {
             Entrance::Bypass => true,
@@ -48,7 +48,7 @@ impl Guard {
     }
 }
 
-/// The roles up to the first that always applies; later ones are never tried.
+/// The roles up to and including the first that always applies; later ones are never reached.
 fn tried(roles: &[BoundRole]) -> &[BoundRole] {
     let last = roles.iter().position(|role| role.apply_when.constant() == Some(Truth::True));
     roles.get(..last.map_or(roles.len(), |last| last + 1)).unwrap_or(roles)
@@ -58,7 +58,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
     let roles: Vec<&BoundRole> = tried(roles).iter().filter(|role| may_read(role)).collect();
     let mut others = Tally::default();
     roles.iter().for_each(|role| others.add(of_role(role, None)));
-    // A role with a rule for a name decides differently for it than for other names.
+    // A name for which any role has a rule may be visible to a different extent than other names.
     let mut names: BTreeMap<&str, Tally> = BTreeMap::new();
     for role in &roles {
         for name in role.fields.keys() {
@@ -74,7 +74,7 @@ fn of_rules(BoundRules { filters, roles, .. }: &BoundRules) -> Visibility {
     Visibility { named: named.collect(), others: left(others.joined(), None, filters) }
 }
 
-/// Counts of roles by how much they show.
+/// Counts roles by how much of a field they show.
 #[derive(Clone, Default)]
 struct Tally {
     always: usize,
@@ -99,7 +99,7 @@ impl Tally {
         *self.count(shown) -= 1;
     }
 
-    /// Combines the roles that may apply.
+    /// The visibility that results from all roles that may apply.
     const fn joined(&self) -> Shown {
         match (self.always, self.never, self.varies) {
             (0, _, 0) => Shown::Never,
@@ -109,7 +109,7 @@ impl Tally {
     }
 }
 
-/// Whether a rule may hold for some document.
+/// Whether a rule may hold for any document.
 fn may_hold(rule: Option<&Residual>) -> bool {
     rule.is_some_and(|rule| rule.constant().is_none_or(|truth| truth == Truth::True))
 }
@@ -119,16 +119,16 @@ fn holds(rule: Option<&Residual>) -> bool {
     rule.is_some_and(|rule| rule.constant() == Some(Truth::True))
 }
 
-/// Whether a role may allow reading some document.
+/// Whether a role may permit reading any document.
 fn may_read(role: &BoundRole) -> bool {
     let half = role.document_filters.as_ref();
     half.is_none_or(|(read, write)| read.is_none() || may_hold(read.as_ref()) || may_hold(write.as_ref()))
         && (role.read.is_none() || may_hold(role.read.as_ref()) || may_hold(role.write.as_ref()))
 }
 
-/// What a role shows of a field; `None` as the name stands for fields that no role and no filter names.
+/// The visibility of a field under a role. `None` stands for any field that neither a role nor a filter names.
 fn of_role(role: &BoundRole, name: Option<&str>) -> Shown {
-    // If `read` is present, access is all or nothing.
+    // With `read`, documents are visible as a whole or not at all.
     if role.read.is_some() || holds(role.write.as_ref()) {
         return Shown::Always;
     }
@@ -150,7 +150,7 @@ fn of_field(rule: &BoundField) -> Shown {
     }
 }
 
-/// What remains after the filters' projections.
+/// The visibility that remains after the filters' projections.
 fn left(shown: Shown, name: Option<&str>, filters: &BoundFilters) -> Shown {
     filters.projections.iter().fold(shown, |shown, projection| {
         let kept = match name {

@@ -5,17 +5,18 @@ use super::unreadable::Unreadable;
 use crate::eval::{EvalError, FunctionError};
 
 impl Guard {
-    /// Returns what queries have left out because a rule failed, and forgets it.
+    /// Takes the record of documents that queries omitted because a rule failed.
     #[must_use]
     pub fn take_unreadable(&self) -> Option<Unreadable> {
         self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Leaves out a document on which a rule failed. If the request failed instead, its filter could ask about the hidden
-    /// fields of that document.
+    /// Omits a document on which a rule failed, and records it. If the request failed instead, a client could use its
+    /// filter to probe hidden fields of that document.
     ///
     /// # Errors
-    /// If the document can only be judged later or not within the limits of the request: the errors that say so.
+    /// The errors that must be reported instead: too many function calls, or a pending function that has to be called
+    /// first.
     pub(crate) fn leave_out(&self, errors: &[EvalError]) -> Result<(), Vec<EvalError>> {
         let spent = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::TooManyCalls));
         let waits = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));

@@ -4,8 +4,9 @@ use crate::eval::Mask;
 use crate::query_plan::Plan;
 
 impl Guard {
-    /// An explanation in a form that may be displayed: secrets and request headers in its filters are replaced by the
-    /// expansions that they come from, `"<%%values.apiKey>"`. Such filters are for reading, not for sending.
+    /// The explanation in a form fit for display: in its filters, secrets and request headers are replaced by the
+    /// expansions that they come from, such as `"<%%values.apiKey>"`. Such filters are for people to read; do not send
+    /// them to a database.
     ///
     /// ```
     /// use bson::doc;
@@ -29,7 +30,7 @@ impl Guard {
             name: role.name.clone(),
             applies: plan(&role.applies),
             permits: plan(&role.permits),
-            // Traces already mask secrets.
+            // Traces do not contain secrets.
             settled: role.settled.clone(),
         };
         PlanExplanation {

@@ -1,4 +1,4 @@
-//! Decisions: which role a user has for a document, and what the role permits.
+//! Access decisions: which role a user has for a document, and what the role permits.
 
 mod bound;
 mod buffer;

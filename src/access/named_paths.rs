@@ -8,38 +8,38 @@ use crate::eval::{DocumentPair, Errors, Evaluation, Residual, Truth};
 use crate::projection::Projection;
 use crate::value::{DocumentRef, Lookup, Steps, ValueRef, identical};
 
-/// The parts of a document that a change names.
+/// What a change names in a document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Named<'n> {
-    /// These paths.
+    /// The paths in an update.
     Paths(&'n [NamedPath]),
-    /// The whole document: a replacement.
+    /// The whole document, in a replacement.
     Everything,
 }
 
-/// A path named by an update.
+/// A path that an update names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedPath {
-    /// In the syntax of update operators: `tags.$[]`.
+    /// The path in the syntax of update operators, such as `tags.$[]`.
     pub(crate) path: String,
-    /// Whether the effect depends on the stored value, as for `$max`.
+    /// Whether the effect of the update depends on the stored value at the path, as for `$max`.
     pub(crate) looks: bool,
 }
 
 impl Guard {
-    /// The paths that a change names although the user may not: from whether it changes anything there, or fails, he
-    /// could infer what is stored. A user may name what he may write, and a field that is visible to him as a whole.
-    /// Values on which the change depends must be writable, or visible, as they are stored.
+    /// The paths that a change names although the user may not name them. If they were allowed, whether the change has
+    /// an effect or fails would reveal stored data. A user may name what they may write, and top-level fields that they
+    /// see in full. Values that the change depends on must be writable or visible as they are stored.
     ///
-    /// A missing field counts as visible only if the field is always visible; otherwise the result would reveal the
-    /// outcome of its rule. A part of a field with rules for single parts must be writable, whatever the change does,
-    /// because its container can be anything without any of it being visible. For the same reason, a change may not
-    /// name such a part if it is missing and stays missing: if the container has another type, which is hidden too, the
-    /// database would fail. And a change to the elements of such a field must change at least one of them, because it
-    /// would fail where an element is not a document.
+    /// A missing field counts as visible only if it is visible in all documents; otherwise the outcome would reveal
+    /// that of its rule. A nested field that has rules of its own must be writable, whatever the change does, because a
+    /// container of any content may be hidden entirely. For the same reason, such a field may not be named if it is
+    /// missing before and after the change: if its container is not a document, which is hidden too, the database
+    /// fails. Finally, a change to such a field in array elements must affect at least one of them, because the
+    /// database fails if an element is not a document.
     ///
-    /// `new` is the result of the change; without it, only paths on which the change depends are judged. For a
-    /// replacement, `*` denotes the fields without rules.
+    /// `new` is the result of the change; without it, only paths whose stored values affect the change are considered.
+    /// In the result, `*` stands for the fields of a replacement that have no rules.
     pub(crate) fn untouchable(
         &self,
         stored: DocumentRef<'_>,
@@ -119,9 +119,9 @@ struct Touching<'e> {
     after: Evaluation<'e>,
     old: DocumentRef<'e>,
     new: DocumentRef<'e>,
-    /// Whether the new document is known to be the result of the change.
+    /// Whether `new` is the result of the change, rather than a copy of `old`.
     is_known: bool,
-    /// Cached results of which top-level fields change, because many paths can lead through one large field.
+    /// A cache of which top-level fields change, because many paths can lead through one large field.
     changed: RefCell<HashMap<String, bool>>,
     steps: &'e Steps,
 }
@@ -131,7 +131,7 @@ impl<'e> Touching<'e> {
         self.writes_whole() || self.is_seen(first(path)) || self.may_write(path, looks)
     }
 
-    /// Whether fields without a rule may be named.
+    /// Whether fields without rules may be named.
     fn may_name_others(&self) -> bool {
         let others = self.role.additional_fields.as_ref();
         self.writes_whole()
@@ -139,18 +139,18 @@ impl<'e> Touching<'e> {
             || (!self.is_settled() && always(others.and_then(|rule| rule.write.as_ref())))
     }
 
-    /// Whether the role permits writing whole documents, both this one and the new one.
+    /// Whether the role permits writing the whole document, both as it was and as it becomes.
     fn writes_whole(&self) -> bool {
         let write = self.role.write.as_ref();
         holds(write, &self.before) && holds(write, &self.after)
     }
 
-    /// Whether the role has rules for whole documents; if those deny, field rules do not apply.
+    /// Whether the role has rules for whole documents. If these deny, field rules do not apply.
     const fn is_settled(&self) -> bool {
         self.role.read.is_some() || self.role.write.is_some()
     }
 
-    /// Whether the user sees the whole of a top-level field.
+    /// Whether the user sees a top-level field in full.
     fn is_seen(&self, name: &str) -> bool {
         if self.visibility.of(name) == Shown::Always {
             return true;
@@ -167,7 +167,7 @@ impl<'e> Touching<'e> {
         rule.is_some_and(|rule| either(rule.read.as_ref(), rule.write.as_ref(), &of))
     }
 
-    /// Whether the rules permit writing the value at a path.
+    /// Whether field rules permit writing at a path.
     fn may_write(&self, path: &str, looks: bool) -> bool {
         if self.is_settled() {
             return false;
@@ -182,7 +182,7 @@ impl<'e> Touching<'e> {
                 let is_evident = !is_part || !self.is_known || place.is_evident(looks) || self.changes(name);
                 return is_evident && self.is_writable(rule.write.as_ref(), &place, looks);
             }
-            // A part with rules for single fields may not be named as a whole.
+            // A field may not be named as a whole if only its nested fields have rules.
             let Some(fields) = &rule.fields else { return false };
             match inside(fields, &mut names, place, self.steps) {
                 Some((inner, next)) => (place, rule, is_part) = (inner, next, true),
@@ -205,7 +205,7 @@ impl<'e> Touching<'e> {
         })
     }
 
-    /// Whether a field's rule holds; without the field's values, only if it always holds.
+    /// Whether a field's rule permits writing. If the values of the field are unknown, the rule must hold always.
     fn is_writable(&self, write: Option<&Residual>, place: &Place<'e>, looks: bool) -> bool {
         let (Some(Ok(old)), Some(Ok(new))) = (&place.old, &place.new) else { return always(write) };
         holds(write, &self.after.at(*new, *old)) && (!looks || holds(write, &self.before.at(*old, *old)))
@@ -214,11 +214,11 @@ impl<'e> Touching<'e> {
 
 type Value<'d> = Result<Option<ValueRef<'d>>, crate::value::Malformed>;
 
-/// A place in the document that a path leads to.
+/// The values at a path, before and after the change.
 struct Place<'d> {
-    /// The stored value; `None` if there are several places.
+    /// The stored value; `None` if the path stands for several elements.
     old: Option<Value<'d>>,
-    /// The new value; `None` if its counterpart in the stored document is unknown.
+    /// The new value; `None` if it is unknown which element of the new array it is.
     new: Option<Value<'d>>,
 }
 
@@ -231,7 +231,7 @@ impl<'d> Place<'d> {
         Self { old: self.old.map(field), new: self.new.map(field) }
     }
 
-    /// The element at this index, if an array is stored.
+    /// Descends into an array element; `None` if no array is stored here.
     fn element(self, index: usize, steps: &Steps) -> Option<Self> {
         match self.old {
             Some(Ok(Some(ValueRef::Array(array)))) => Some(Self { old: Some(steps.element(array, index)), new: None }),
@@ -243,23 +243,23 @@ impl<'d> Place<'d> {
         matches!(self.old, Some(Ok(Some(ValueRef::Array(_)))))
     }
 
-    /// Whether it is evident to the user that the container allows the change. This is so if a value is stored at the
-    /// place, because a user who may write it also sees it. If the change does not depend on the stored value and
-    /// nothing is there, it either was a removal, which no container prevents, or left everything as it was.
+    /// Whether the user can tell that the database will accept the change to a nested field. If a value is stored
+    /// there, they can, because a user who may write it also sees it. If nothing is stored there and the change does
+    /// not depend on the stored value, it is either a removal, which works in any container, or has no effect.
     const fn is_evident(&self, looks: bool) -> bool {
         match (&self.old, &self.new) {
             (Some(Ok(Some(_))), _) => true,
-            // For an element, which exists only in an array.
+            // `new` is unknown for elements, which exist only if the container is an array.
             (Some(_), Some(_)) => !looks,
             _ => false,
         }
     }
 }
 
-/// The next segment of a path for which there are rules, after those that only select an array element.
+/// Descends to the next path segment for which there are rules, past segments that only select array elements.
 ///
-/// A number is an index only if an array is stored. Otherwise it is a field name, as is a name that merely begins with
-/// a dollar sign. In an element that is itself an array, nothing is visible.
+/// A number is an index only if an array is stored; otherwise it is a field name, as is a name that starts with `$` but
+/// is no positional operator. In an element that is itself an array, nothing is visible.
 fn inside<'r, 'd, 'p>(
     fields: &'r BoundFields,
     names: &mut impl Iterator<Item = &'p str>,
@@ -281,7 +281,7 @@ fn inside<'r, 'd, 'p>(
     Some((place.field(name, steps), rule))
 }
 
-/// `$`, `$[]` and `$[x]`
+/// Whether a path segment is one of the positional operators `$`, `$[]` and `$[x]`.
 fn is_several(name: &str) -> bool {
     name == "$" || (name.starts_with("$[") && name.ends_with(']'))
 }

@@ -11,9 +11,9 @@ use crate::query_plan::{Bounds, Plan, Range, bounds_knowing};
 use crate::value::ValueRef;
 
 impl Guard {
-    /// Plans a query of the user for MongoDB. Only those conditions of the client's filter are sent to the database
-    /// that concern fields that are visible in all documents the user may read. To the other conditions, hidden fields
-    /// are Missing; they [remain to be checked](Plan::needs_check) on the visible part of each document.
+    /// Plans a query of the user for MongoDB. Of the client's filter, only conditions on fields that are visible in
+    /// every readable document are sent to the database. For all other conditions, hidden fields are Missing, so they
+    /// [must be checked](Plan::needs_check) on the visible part of each document.
     ///
     /// ```
     /// use bson::doc;
@@ -36,7 +36,7 @@ impl Guard {
     /// ```
     ///
     /// # Errors
-    /// As [`Guard::plan`].
+    /// Same as [`Guard::plan`].
     pub fn narrow(&self, query: &Query) -> Result<Plan, QueryError> {
         self.supplied()?;
         Ok(self.narrowed(&self.answering(query), self.visibility()))
@@ -46,20 +46,20 @@ impl Guard {
         Range::all([self.range().clone(), asked(filter.residual(), visibility)]).into()
     }
 
-    /// The guard's own plan, combined with as much of a client's filter as the database can evaluate. It is narrower
-    /// than the guard's plan and exact if that is exact.
+    /// The guard's plan, narrowed by those conditions of a client's filter that the database can evaluate. It is at
+    /// least as narrow as the guard's plan, and exact if that is.
     pub(crate) fn narrowed_loosely(&self, filter: &Answered, visibility: &Visibility) -> Plan {
         Range::all([self.range().clone(), Range::exact(asked(filter.residual(), visibility).upper)]).into()
     }
 }
 
-/// The maximum number of tests of a client's filter that are sent to the database. The rest is checked here, on the
-/// visible part of each document and within the step budget. This also bounds the database's work per document, so a
-/// store that counts steps need not count those of the rules and those of the client together; from such a sum, the
-/// client could infer what the rules examine.
+/// The maximum number of tests of a client's filter that are sent to the database. The remaining ones are evaluated
+/// here, on the visible part of each document and within the step budget. The maximum also bounds the database's work
+/// per document. A store that counts steps therefore need not add up those for the rules and those for the client's
+/// filter, which would let the client infer what the rules examine.
 const MAX_PUSHED: usize = 64;
 
-/// The documents for which a client's filter holds as the client sees them.
+/// The documents whose visible part matches a client's filter.
 fn asked(filter: &Residual, visibility: &Visibility) -> Range {
     let left = Cell::new(MAX_PUSHED);
     let pushed = |test: &BoundTest| match left.get().checked_sub(tests(test)) {
@@ -72,7 +72,7 @@ fn asked(filter: &Residual, visibility: &Visibility) -> Range {
     bounds_knowing(filter, &pushed).holds
 }
 
-/// The number of database tests that a test translates to.
+/// The number of tests that a test becomes in a MongoDB filter.
 fn tests(test: &BoundTest) -> usize {
     match &test.check {
         BoundCheck::All(list) => list.len(),
@@ -82,7 +82,7 @@ fn tests(test: &BoundTest) -> usize {
     }
 }
 
-/// What is known about a test without the database; `None` if the test may be sent to it.
+/// Bounds for a test that may not be sent to the database; `None` if it may.
 fn known(test: &BoundTest, visibility: &Visibility) -> Option<Bounds> {
     if let BoundCheck::Client(client) = &test.check
         && let BoundLeft::Document(place) = &test.left

@@ -6,11 +6,11 @@ use crate::projection::{Kept, Projection};
 use crate::query_plan::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};
 
 impl Guard {
-    /// Plans a query for the documents that [`Guard::read`] allows. The plan includes the first role that applies, its
-    /// document filters, whether any field of a document may be read, and the filters of the rules.
+    /// Plans a MongoDB query for the documents that [`Guard::read`] allows. The plan accounts for filters of the rules,
+    /// the first role that applies, its document filters, and whether any field would be visible.
     ///
-    /// Tests with random policies, users and documents compare it with [`Guard::read`] on a MongoDB 6.0 server: an
-    /// exact plan finds no document that `read` denies, and no plan misses one that it allows.
+    /// Tests compare plans with [`Guard::read`] on a MongoDB 6.0 server, for random policies, users and documents:
+    /// exact plans match no document that `read` denies, and no plan misses one that it allows.
     ///
     /// ```
     /// use bson::doc;
@@ -26,8 +26,8 @@ impl Guard {
     /// assert_eq!(guard.plan().unwrap(), Plan::Exact(filter));
     /// ```
     ///
-    /// Conditions that MongoDB cannot express remain to be checked. Every document found by such a plan must be passed
-    /// to [`Guard::read`], which is necessary anyway to obtain its visible part:
+    /// Conditions that MongoDB cannot express must be checked afterwards: pass every document found to [`Guard::read`],
+    /// which is needed anyway to obtain its visible part:
     ///
     /// ```
     /// # use bson::doc;
@@ -46,7 +46,8 @@ impl Guard {
     /// ```
     ///
     /// # Errors
-    /// [`QueryError::Failed`] if the rules refer to a part of the context that was not supplied; it names the part.
+    /// [`QueryError::Failed`], with the missing parts, if the rules refer to parts of the context that were not
+    /// supplied.
     pub fn plan(&self) -> Result<Plan, QueryError> {
         self.supplied()?;
         Ok(self.range().clone().into())
@@ -57,7 +58,7 @@ impl Guard {
         self.range.get_or_init(|| match &self.entrance {
             Entrance::Bypass => Range::ALWAYS,
             Entrance::Closed(_) => Range::NEVER,
-            // The request fails for every document.
+            // Every request on this collection fails.
             Entrance::Rules(BoundRules { filters, .. }) if !filters.errors.is_empty() => Range::NEVER,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
                 let queries = filters.queries.iter().map(|(_, query)| holds(query));
@@ -67,37 +68,38 @@ impl Guard {
     }
 }
 
-/// The documents for which a rule that is not about a field holds.
+/// The documents for which a rule holds that is not a field rule.
 pub(super) fn holds(rule: &Residual) -> Range {
     bounds(rule, Field::Somewhere).holds
 }
 
-/// The documents for which one of two rules holds; an absent rule holds for none.
+/// The documents for which one of two rules holds. An absent rule does not hold.
 fn either(read: Option<&Residual>, write: Option<&Residual>, this: Field<'_>) -> Range {
     Range::any([read, write].into_iter().flatten().map(|rule| bounds(rule, this).holds))
 }
 
-/// The maximum number of nested role groups in a filter. Fewer are allowed if their conditions are deeply nested
-/// themselves.
+/// The maximum number of role groups that are nested in a filter. The smaller values are tried if the conditions
+/// themselves are nested so deeply that the filter would exceed the server's limit.
 const MAX_GROUPS: [usize; 3] = [MAX_DEPTH / 2, MAX_DEPTH / 4, MAX_DEPTH / 8];
 
-/// Consecutive roles with the same effect on a filter.
+/// Consecutive roles that contribute to the filter in the same way.
 enum Group {
-    /// Roles that permit all documents to which they apply; which of them applies does not matter.
+    /// Roles that permit every document to which they apply, so it does not matter which of them does. Contains those
+    /// documents.
     Permit(Vec<Range>),
-    /// Roles that permit no document; the documents to which they do not apply.
+    /// Roles that permit no document. Contains the documents to which they do not apply.
     Refuse(Vec<Range>),
-    /// A role that permits some documents.
+    /// A role that permits some of the documents to which it applies.
     Choose {
-        /// The documents to which it applies and which it permits.
+        /// The documents to which it applies and that it permits.
         granted: Range,
         /// The documents to which it does not apply.
         passed_over: Range,
     },
 }
 
-/// The documents whose role permits reading them: those that the first group permits and, of those to which it does not
-/// apply, those that the following groups permit.
+/// The documents that their role permits reading: those that the first group permits, and those to which it does not
+/// apply and that the remaining groups permit.
 fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
     let mut groups: Vec<Group> = Vec::new();
     for role in roles {
@@ -128,7 +130,7 @@ fn readable(roles: &[BoundRole], filters: &BoundFilters) -> Range {
     nested
 }
 
-/// Combines a group with the groups after it.
+/// Combines a group with `rest`, the combination of the groups after it.
 fn nest(rest: Range, group: &Group) -> Range {
     match group {
         Group::Permit(applies) => united(applies.iter().cloned().chain([rest]).collect()),
@@ -139,8 +141,8 @@ fn nest(rest: Range, group: &Group) -> Range {
     }
 }
 
-/// An upper bound on what groups permit if no earlier role applies, used when nesting all of them would exceed the
-/// server's limits.
+/// An upper bound on the documents that these groups permit, for groups that are not nested because the filter would
+/// exceed the server's limits.
 fn at_most(groups: &[Group]) -> Range {
     let granted = groups.iter().flat_map(|group| match group {
         Group::Permit(applies) => applies.as_slice(),
@@ -150,43 +152,43 @@ fn at_most(groups: &[Group]) -> Range {
     Range { lower: Filter::Never, upper: united(granted.cloned().collect()).upper }
 }
 
-/// The documents that a role permits to read, possibly partially.
+/// The documents that a role permits reading, in full or in part.
 pub(super) fn permitted(role: &BoundRole, filters: &BoundFilters) -> Range {
     let half = match &role.document_filters {
         Some((Some(read), write)) => either(Some(read), write.as_ref(), Field::Somewhere),
-        // Without `read`, every document passes.
+        // Without `read`, the document filters admit every document.
         Some((None, _)) | None => Range::ALWAYS,
     };
     let whole = either(role.read.as_ref(), role.write.as_ref(), Field::Somewhere);
     let left = Left { filters };
     let seen = Range::all([whole, left.of_whole()]);
-    // If `read` is present and does not hold, field rules do not apply.
+    // With `read`, field rules do not apply.
     let part = if role.read.is_some() { Range::NEVER } else { Range::all([not_whole(role), left.of_part(role)]) };
     Range::all([half, Range::any([seen, part])])
 }
 
-/// The documents for which a role without `read` permits only single fields.
+/// The documents that a role without `read` does not permit as a whole, so that its field rules apply.
 fn not_whole(role: &BoundRole) -> Range {
     role.write.as_ref().map_or(Range::ALWAYS, |write| bounds(write, Field::Somewhere).passed_over(write))
 }
 
-/// What the projections of the filters leave visible; a document of which nothing is left is omitted.
+/// What the filters' projections leave of a document. A document of which nothing is left is omitted.
 struct Left<'g> {
     filters: &'g BoundFilters,
 }
 
 impl Left<'_> {
-    /// Whether a top-level field is left.
+    /// Whether the projections keep a top-level field.
     fn keeps(&self, name: &str) -> Kept {
         self.filters.projections.iter().map(|projection| projection.keeps(name)).min().unwrap_or(Kept::Yes)
     }
 
-    /// The fields other than `_id` that may be left; `None` if any may.
+    /// The fields other than `_id` that the projections may keep; `None` if they may keep any field.
     fn names(&self) -> Option<Vec<&str>> {
         self.filters.projections.iter().find_map(Projection::kept_names).map(Iterator::collect)
     }
 
-    /// The documents that have a field, as far as the projections leave it, and for which `shown` holds.
+    /// The documents that have a field which the projections keep and for which `shown` holds.
     fn of_field(&self, name: &str, shown: &Range) -> Range {
         let kept = match self.keeps(name) {
             Kept::No => return Range::NEVER,
@@ -196,7 +198,7 @@ impl Left<'_> {
         Range::all([there(&[name]), kept, shown.clone()])
     }
 
-    /// The documents of which something is left if the role permits all of their fields.
+    /// The documents of which something is left if the role shows them as a whole.
     fn of_whole(&self) -> Range {
         let by_name = self.names().unwrap_or_default().into_iter().chain(["_id"]);
         let named = Range::any(by_name.map(|name| self.of_field(name, &Range::ALWAYS)));
@@ -206,7 +208,7 @@ impl Left<'_> {
         }
     }
 
-    /// The documents of which something is left if the role permits single fields.
+    /// The documents of which something is left if only the role's field rules apply.
     fn of_part(&self, role: &BoundRole) -> Range {
         let mut shown: Vec<Range> =
             role.fields.iter().map(|(name, rule)| self.of_field(name, &entry(&mut vec![name], rule))).collect();
@@ -215,14 +217,14 @@ impl Left<'_> {
             let others = names.iter().flatten().copied().chain(["_id"]).filter(|name| !role.fields.contains_key(*name));
             shown.extend(others.map(|name| self.of_field(name, &entry(&mut vec![name], rule))));
             if names.is_none() {
-                // Any further field, for which there is no path.
+                // All other fields. Their names are unknown, so no filter can test for them.
                 shown.push(Range { lower: Filter::Never, upper: of_rule(rule, Field::Somewhere).upper });
             }
         }
-        // Makes the order of the filter deterministic, unlike that of the map.
+        // The map has no stable order; sorting makes the filter deterministic.
         shown.sort_by_cached_key(|range| range.upper.to_document().map(|filter| filter.to_string()));
         let mut shown = Range::any(shown);
-        // If the rule of any field fails, reading the document fails.
+        // A failing field rule makes the whole document unreadable.
         if can_fail(&role.fields) || role.additional_fields.as_ref().is_some_and(BoundField::can_fail) {
             shown.lower = Filter::Never;
         }
@@ -230,7 +232,8 @@ impl Left<'_> {
     }
 }
 
-/// The documents that have a field. All have `_id`; MongoDB cannot test for names that are not paths.
+/// The documents that have a field, given by its path. `_id` always exists. MongoDB cannot test for names that do not
+/// form a path.
 fn there(names: &[&str]) -> Range {
     if *names == ["_id"] {
         return Range::ALWAYS;
@@ -239,12 +242,13 @@ fn there(names: &[&str]) -> Range {
         return Range::OPEN;
     }
     let exists = Filter::exists(&names.join("."));
-    // In an array, a number would also match an index.
+    // In an array, a number would match an index as well.
     let has_index = names.iter().skip(1).any(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     Range { lower: if has_index { Filter::Never } else { exists.clone() }, upper: exists }
 }
 
-/// The documents of which a field's rule shows something, if the field exists; `names` is the path to the field.
+/// The documents of which a field rule shows something, provided that they have the field. `names` is the path of the
+/// field.
 fn entry<'f>(names: &mut Vec<&'f str>, rule: &'f BoundField) -> Range {
     if rule.read.is_some() || rule.write.is_some() {
         let this = match names.as_slice() {

@@ -9,7 +9,7 @@ use crate::value::{
     ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,
 };
 
-/// Whether a document is read directly or found by a search.
+/// Whether a document is read directly or was found by a search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
     Read,
@@ -17,18 +17,18 @@ enum Request {
 }
 
 impl Guard {
-    /// The part of a stored document that the user may read. A raw document is redacted without being decoded.
+    /// The part of a stored document that the user may read. Raw documents are redacted without decoding them.
     pub fn read<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, Visible<'d>> {
         self.see(stored.into(), Request::Read)
     }
 
-    /// As [`Guard::read`], for a document that a search found.
+    /// Like [`Guard::read`], for a document that was found by a search.
     pub fn search<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, Visible<'d>> {
         self.see(stored.into(), Request::Search)
     }
 
-    /// As [`Guard::read`], for raw documents. The result is the stored document itself or is written to `buffer`, so
-    /// that reading many documents does not allocate.
+    /// Like [`Guard::read`], for raw documents. The result is either `stored` itself or written to `buffer`, so that
+    /// reading many documents needs no allocations.
     ///
     /// ```
     /// use portcullis::{access::Buffer, Guard, Context, policy};
@@ -49,7 +49,7 @@ impl Guard {
         self.see_into(stored, Request::Read, buffer)
     }
 
-    /// As [`Guard::read_into`], for a document that a search found.
+    /// Like [`Guard::read_into`], for a document that was found by a search.
     pub fn search_into<'d>(&self, stored: &'d RawDocument, buffer: &'d mut Buffer) -> Decision<'_, &'d RawDocument> {
         self.see_into(stored, Request::Search, buffer)
     }
@@ -95,7 +95,7 @@ impl Guard {
         decide(result, errors)
     }
 
-    /// Decides, and writes the visible part to the page unless the whole document is visible.
+    /// Decides, and writes the visible part to `page` unless the whole document is visible.
     #[inline]
     fn see_on(
         &self,
@@ -118,7 +118,7 @@ fn failed<'r>(role: Option<&'r BoundRole>, error: Malformed, errors: &Errors) ->
     Refusal { role, reason: Reason::Failed }
 }
 
-/// How much of a document is visible.
+/// How much of a document its role shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Whole,
@@ -156,7 +156,7 @@ fn see_by_rules<'r>(
     Ok((extent, Some(role)))
 }
 
-/// Why writing a document was aborted.
+/// Why writing the visible part was aborted.
 enum Stop {
     Failed,
     Malformed(Malformed),
@@ -193,18 +193,18 @@ fn project(
     Ok(extent)
 }
 
-/// How much of a document a role shows, before field rules are considered.
+/// How much of a document a role shows, before its field rules are applied.
 #[inline(always)]
 fn extent(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
     match (&role.document_filters, &role.read) {
-        // Most roles show either all of a document or nothing.
+        // A shortcut: most roles show either all or nothing of a document.
         (None, Some(Residual::Constant(Truth::True))) => Ok(Extent::Whole),
         _ => extent_by_rules(role, evaluation),
     }
 }
 
 fn extent_by_rules(role: &BoundRole, evaluation: &Evaluation<'_>) -> Result<Extent, Reason> {
-    // Without `read`, every document passes, and `write` is not considered.
+    // Without `read`, the document filters admit every document, and `write` is ignored.
     if let Some((Some(read), write)) = &role.document_filters {
         let half = either(Some(read), write.as_ref(), evaluation);
         require(half, Reason::DocumentFilters(Half::Read))?;
@@ -239,7 +239,7 @@ struct Reader<'e> {
 }
 
 impl<'e> Reader<'e> {
-    /// Writes the visible fields. The first value wins for duplicate keys.
+    /// Writes the visible fields. Of duplicate keys, the first counts.
     fn fields(
         &self,
         document: DocumentRef<'e>,
@@ -285,7 +285,7 @@ impl<'e> Reader<'e> {
         Ok(())
     }
 
-    /// Writes the visible parts of the documents in an array. Other elements are hidden.
+    /// Writes the visible parts of the documents in an array. Elements of other types are hidden.
     fn elements(&self, array: ArrayRef<'e>, rules: &BoundFields, writer: &mut impl Writer) -> Result<(), Stop> {
         let mut index = 0;
         for element in array.iter() {
@@ -298,7 +298,7 @@ impl<'e> Reader<'e> {
         Ok(())
     }
 
-    /// Writes the visible part of an embedded document; returns whether there is any.
+    /// Writes the visible part of an embedded document. Returns whether there is any.
     fn embedded(
         &self,
         place: Place<'_>,

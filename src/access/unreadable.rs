@@ -1,13 +1,13 @@
-//! Documents on which the rules fail.
+//! Documents on which a rule failed.
 
 use crate::eval::EvalError;
 
-/// Documents that a query left out because a rule failed on them, for the log.
+/// A record, for the log, of documents that queries omitted because a rule failed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// How often a rule failed. Counted once for each time that a document was judged.
+    /// The number of failures. A document that is judged several times is counted each time.
     pub documents: u64,
-    /// The errors of the first failure; they may quote stored values.
+    /// The errors of the first such document; they may quote stored values.
     pub errors: Vec<EvalError>,
 }

@@ -1,18 +1,17 @@
 use std::collections::BTreeMap;
 
-/// How much of a top-level field is visible in the documents that may be read.
+/// How much of a top-level field is visible, over all documents that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// All of it, in every document.
+    /// All of it in every document.
     Always,
-    /// Nothing, in no document.
+    /// Nothing in any document.
     Never,
-    /// It depends on the document or on the value of the field.
+    /// It depends on the document.
     Varies,
 }
 
-/// The visibility of top-level fields, independent of the document. It applies only to documents that may be read at
-/// all.
+/// The visibility of all top-level fields. It says nothing about which documents may be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Visibility {
     pub(super) named: BTreeMap<Box<str>, Shown>,
@@ -28,17 +27,17 @@ impl Visibility {
         self.named.get(name).copied().unwrap_or(self.others)
     }
 
-    /// Whether documents are visible as a whole.
+    /// Whether all documents that may be read are visible as a whole.
     pub(crate) fn is_whole(&self) -> bool {
         self.others == Shown::Always && self.named.values().all(|shown| *shown == Shown::Always)
     }
 
-    /// The visibility of all fields that are not [named](Self::named).
+    /// The visibility of all fields that are not among the [named](Self::named) ones.
     pub(crate) const fn others(&self) -> Shown {
         self.others
     }
 
-    /// The fields whose visibility differs from that of all others.
+    /// The fields with a visibility of their own.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&str, Shown)> {
         self.named.iter().map(|(name, shown)| (&**name, *shown))
     }

@@ -29,7 +29,7 @@ impl<'d> Write<'d> {
         }
     }
 
-    /// The documents that a rule refers to.
+    /// The values of `%%root` and `%%prevRoot` for this write.
     pub(super) fn documents(self) -> Documents<'d> {
         let (root, prev_root) = match self {
             Self::Insert(new) => (new, None),
@@ -40,34 +40,34 @@ impl<'d> Write<'d> {
     }
 }
 
-/// A single document, either the stored or the new one.
+/// The documents that a rule can refer to if it is evaluated on a single document, the stored or the new one.
 pub(super) fn alone<'d>(document: DocumentRef<'d>, stored: Option<DocumentRef<'d>>) -> Documents<'d> {
     Documents { root: Some(document.into()), prev_root: stored.map(ValueRef::from), ..Documents::default() }
 }
 
 impl Guard {
-    /// Whether the user may insert a document.
+    /// Decides whether the user may insert a document.
     pub fn insert<'d>(&self, new: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Insert(new.into()))
     }
 
-    /// Whether the user may replace a stored document by the result of an update.
+    /// Decides whether the user may replace a stored document with `new`, the result of an update.
     pub fn update<'d>(&self, stored: impl Into<DocumentRef<'d>>, new: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Update(stored.into(), new.into()))
     }
 
-    /// Whether the user may delete a stored document.
+    /// Decides whether the user may delete a stored document.
     pub fn delete<'d>(&self, stored: impl Into<DocumentRef<'d>>) -> Decision<'_, ()> {
         self.write(Write::Delete(stored.into()))
     }
 
-    /// Whether every document that may be read may also be updated in any way that does not introduce duplicate keys,
-    /// so that no further check is needed.
+    /// Whether every readable document may be updated in any way, as long as that does not introduce duplicate keys:
+    /// then updates need no further check.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
         self.schema.is_none() && self.writes_what_it_reads(|_| true)
     }
 
-    /// Whether every document that may be read may also be deleted.
+    /// Whether every readable document may also be deleted.
     pub(crate) fn deletes_what_it_reads(&self) -> bool {
         self.writes_what_it_reads(|role| role.delete.as_ref().is_none_or(always))
     }
@@ -77,7 +77,7 @@ impl Guard {
             Entrance::Bypass => true,
             Entrance::Closed(_) => false,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
-                // No role can reveal what a projection hides.
+                // Roles cannot show what a projection hides.
                 filters.projections.is_empty()
                     && roles.iter().all(|role| {
                         role.document_filters.is_none() && role.write.as_ref().is_some_and(always) && permits(role)
@@ -125,7 +125,7 @@ const fn always(rule: &Residual) -> bool {
     matches!(rule, Residual::Constant(Truth::True))
 }
 
-/// Rejects what no database allows anyone: changing or removing the `_id` of a stored document.
+/// Denies changing or removing an `_id`, which databases do not allow either.
 fn keep_id(write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
     let Write::Update(stored, new) = write else { return Ok(()) };
     if stored.begins_with_id_of(new) {
@@ -148,7 +148,7 @@ fn keep_id(write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
     }
 }
 
-/// Rejects duplicate keys. Different readers interpret such a document differently, so none is written.
+/// Denies documents with duplicate keys, because readers disagree on what these mean.
 #[inline]
 fn refuse_repeated(repeated: Result<Option<&str>, Malformed>, errors: &Errors) -> Result<(), Reason> {
     let error = match repeated {
@@ -170,14 +170,14 @@ fn judge_by_rules<'r>(
     let (old, new) = (write.before().map(look_up), write.after().map(look_up));
     let (old, new) = (old.as_ref(), new.as_ref());
     let check_new = || refuse_repeated(new.map_or(Ok(None), Lookup::repeated_key), errors);
-    // The role is determined from the stored document, so that a write cannot choose its own role.
+    // The role depends only on the stored document, so that a write cannot choose its own role.
     let seen = DocumentPair::new(old.or(new), old);
     let assigning = Evaluation::of(&seen, context, errors);
     let role = if old.is_some() {
         new.into_iter().for_each(Lookup::bring_near);
         filters.admit(&assigning, errors)?;
         let role = assign(roles, &assigning)?;
-        // The new document is checked only now, because that is unnecessary for users who may not write at all.
+        // The new document is validated last, because this is unnecessary if the user may not write at all.
         check_new().map_err(|reason| Refusal::by(role, reason))?;
         role
     } else {
@@ -221,7 +221,7 @@ struct Changes<'e> {
     failed: bool,
 }
 
-/// The fields of a document, with the first occurrence of a duplicate key.
+/// The fields of a document. Of duplicate keys, the first counts.
 type Fields<'d> = Vec<(&'d str, ValueRef<'d>)>;
 
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Fields<'_>, Malformed> {
@@ -236,10 +236,10 @@ fn fields(document: Option<DocumentRef<'_>>) -> Result<Fields<'_>, Malformed> {
     Ok(fields)
 }
 
-/// A field's name with its old and new value.
+/// A field name with its old and new value.
 type Pair<'d> = (&'d str, Option<ValueRef<'d>>, Option<ValueRef<'d>>);
 
-/// Every field of either document with its old and new value.
+/// All fields of either document, with their old and new values.
 fn pairs<'d>(before: Option<DocumentRef<'d>>, after: Option<DocumentRef<'d>>) -> Result<Vec<Pair<'d>>, Malformed> {
     let before = fields(before)?;
     let mut after: indexed::Map<'d> = indexed::Map::new(fields(after)?);
@@ -294,7 +294,7 @@ impl<'e> Changes<'e> {
         Ok(())
     }
 
-    /// A change to a field whose rule delegates to the rules inside it.
+    /// Handles a changed field whose rules are those of its nested fields.
     fn inside(
         &mut self,
         path: &str,
@@ -305,7 +305,7 @@ impl<'e> Changes<'e> {
         use ValueRef::{Array, Document};
         match (before, after) {
             (Some(Document(before)), Some(Document(after))) => self.embedded(path, rules, Some(before), Some(after)),
-            // An empty document has no fields whose rules could permit the change.
+            // Writing an empty document is not covered by rules for its fields, as it has none.
             (None, Some(Document(after))) if !after.is_empty() => self.embedded(path, rules, None, Some(after)),
             (Some(Document(before)), None) if !before.is_empty() => self.embedded(path, rules, Some(before), None),
             (Some(Array(before)), Some(Array(after))) => self.elements(path, rules, before, after),
@@ -334,7 +334,7 @@ impl<'e> Changes<'e> {
         Ok(())
     }
 
-    /// Inside an array, rules for elements cover changes that preserve length and order.
+    /// In an array, the rules for fields of its elements cover only changes that keep the number and order of elements.
     fn elements(
         &mut self,
         path: &str,
@@ -370,7 +370,7 @@ impl<'e> Changes<'e> {
     }
 }
 
-/// Whether the names common to both are in the same order.
+/// Whether the fields that occur in both documents are in the same order.
 fn same_order(before: &Fields<'_>, after: &Fields<'_>) -> bool {
     let names = |fields: &Fields<'_>| fields.iter().map(|(name, _)| (*name).to_owned()).collect::<HashSet<_>>();
     let (old, new) = (names(before), names(after));
@@ -378,7 +378,7 @@ fn same_order(before: &Fields<'_>, after: &Fields<'_>) -> bool {
     kept.eq(after.iter().map(|(name, _)| *name).filter(|name| old.contains(*name)))
 }
 
-/// Whether the only difference is the order of elements.
+/// Whether the elements were merely reordered.
 fn is_reordered(changed: &[(ValueRef<'_>, ValueRef<'_>)]) -> Result<bool, Malformed> {
     let bytes = |value: ValueRef<'_>| -> Result<Vec<u8>, Malformed> {
         Ok(bson::serialize_to_vec(&bson::doc! { "": value.to_bson()? })?)
@@ -395,7 +395,7 @@ mod indexed {
 
     use super::{Fields, ValueRef};
 
-    /// Fields that can be taken by name; the rest is returned in order.
+    /// A map of fields from which values are taken by name. The remaining ones are iterated in order.
     pub(super) struct Map<'d> {
         fields: Vec<Option<(&'d str, ValueRef<'d>)>>,
         places: HashMap<&'d str, usize>,
