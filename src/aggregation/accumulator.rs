@@ -1,4 +1,4 @@
-//! Accumulators: in groups, and as operators over the values of their operands.
+//! Accumulators: those of `$group`, and the same operators over the values of their operands.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::operators::sets::Member;
 use super::sort::{Sort, SortKey};
 use super::value::{compare, copy, is_nullish, kind, weight};
 
-/// A value with the total order of all values.
+/// A value that is compared by the aggregation language's total order of values.
 pub(super) struct Ordered(pub(super) Bson);
 
 impl Ord for Ordered {
@@ -36,7 +36,7 @@ impl PartialEq for Ordered {
 
 impl Eq for Ordered {}
 
-/// Which of several values are kept.
+/// The choice that an accumulator makes among several values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     First,
@@ -55,7 +55,8 @@ pub(super) enum Gathered {
     Last(Option<Bson>),
     Push(Vec<Bson>),
     Set(BTreeSet<Ordered>),
-    /// The count, the mean, the sum of squared deviations, and whether all values were finite.
+    /// The count, the mean, the sum of squared deviations from it, and whether all values were finite (Welford's
+    /// algorithm).
     Deviation {
         sample: bool,
         count: i64,
@@ -65,7 +66,7 @@ pub(super) enum Gathered {
     },
     Merge(Document),
     Several(Kept, usize, Vec<Bson>),
-    /// The top or bottom values by a sort order, with their keys.
+    /// The first or last values in a sort order, with their sort keys.
     Top {
         sort: Sort,
         top: bool,
@@ -76,7 +77,7 @@ pub(super) enum Gathered {
 }
 
 impl Gathered {
-    /// `None` if there is no such accumulator with a single operand.
+    /// Creates the state of an accumulator with a single operand; `None` if there is none of this name.
     pub(super) fn new(name: &str) -> Option<Self> {
         Some(match name {
             "$sum" => Self::Sum(Sum::default()),
@@ -95,7 +96,7 @@ impl Gathered {
         })
     }
 
-    /// Adds a value; returns by how many steps of memory the state has grown.
+    /// Adds a value. Returns the growth of the state in steps of memory, see [`weight`](super::value::weight).
     pub(super) fn add(&mut self, value: Option<Bson>) -> Outcome<usize> {
         let size = value.as_ref().map_or(0, weight);
         match self {
@@ -187,7 +188,7 @@ impl Gathered {
         Ok(size)
     }
 
-    /// Adds a value with its sort key.
+    /// Adds a value with its sort key. Returns the growth of the state in steps of memory.
     pub(super) fn add_keyed(&mut self, key: SortKey, value: Option<Bson>) -> usize {
         let Self::Top { sort, top, count, held, .. } = self else { return 0 };
         let size = value.as_ref().map_or(8, weight);
@@ -199,7 +200,7 @@ impl Gathered {
         size
     }
 
-    /// The result.
+    /// The accumulated result; `None` is missing.
     pub(super) fn finish(self) -> Outcome<Option<Bson>> {
         Ok(match self {
             Self::Sum(sum) => Some(sum.bson()?),
@@ -252,7 +253,7 @@ fn order(list: &mut [Bson], kept: Kept) {
     }
 }
 
-/// `$sum` and similar operators over their operands. If there is a single operand that is an array, they apply to its
+/// Evaluates `$sum` and similar operators over their operands. A single operand that is an array is replaced by its
 /// elements.
 pub(super) fn of_operands(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let Some(mut gathered) = Gathered::new(args.name) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Decimal arithmetic other than sums and products.
+//! Decimal arithmetic that the `value` module lacks: everything but sums and products.
 
 use bson::Decimal128;
 
@@ -15,7 +15,7 @@ pub(super) enum Rounding {
     Even,
 }
 
-/// The error for an operator that does not support decimals here.
+/// The error for an operator that is not implemented for decimals.
 pub(super) fn no_such(operator: &str) -> FindError {
     FindError::Unsupported { what: format!("`{operator}` of a decimal128"), help: Some("convert it with `$toDouble`") }
 }
@@ -24,7 +24,7 @@ pub(super) fn to_integer(number: Decimal128) -> Option<i64> {
     ValueRef::Decimal128(number).number().and_then(Number::truncate)
 }
 
-/// The nearest integer, with ties to even; `None` outside 64 bits.
+/// The nearest integer, rounding half to even; `None` if it does not fit 64 bits.
 pub(crate) fn nearest_integer(number: Decimal128) -> Option<i64> {
     to_integer(round(number, 0, Rounding::Even))
 }
@@ -63,7 +63,7 @@ impl Parts {
     }
 }
 
-/// Rounds to a number of digits after or, if negative, before the decimal point.
+/// Rounds to `place` digits after the decimal point or, if `place` is negative, before it.
 pub(super) fn round(number: Decimal128, place: i32, rounding: Rounding) -> Decimal128 {
     let Some(parts) = Parts::of(number) else { return number };
     let excess = -place - parts.exponent;
@@ -88,10 +88,10 @@ pub(super) fn round(number: Decimal128, place: i32, rounding: Rounding) -> Decim
     rounded.decimal().unwrap_or(number)
 }
 
-/// The quotient, with as many digits as fit and no trailing zeros beyond those of the operands.
+/// The quotient, to as many digits as a decimal has. Trailing zeros are dropped, except those of the operands.
 pub(super) fn divide(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     let (Some(x), Some(y)) = (Parts::of(a), Parts::of(b)) else {
-        // Infinities and NaN behave as in doubles.
+        // Infinities and NaN behave as with doubles.
         let of = |number: Decimal128| number.to_string().parse::<f64>().unwrap_or(f64::NAN);
         return Ok(super::number::decimal_of(of(a) / of(b), 34));
     };

@@ -1,4 +1,4 @@
-//! Stages that transform each document on its own.
+//! Stages that map each document to new documents, independently of the others.
 
 use bson::{Bson, Document, RawDocumentBuf};
 
@@ -9,13 +9,13 @@ use super::parse::names;
 use super::value::{copy, depth, is_nullish, kind, weight};
 use crate::value::{DocumentRef, Malformed, Steps};
 
-/// The maximum number of levels of a document that a stage creates.
+/// The maximum nesting depth of a document that a stage creates.
 const MAX_LEVELS: usize = 180;
 
-/// The maximum size of such a document in bytes.
+/// The maximum size in bytes of a document that a stage creates.
 const MAX_BYTES: usize = 16 << 20;
 
-/// A stage that transforms each document on its own: `$project` with computed fields, `$addFields`, `$replaceWith` or
+/// A stage that maps each document independently: `$project` with computed fields, `$addFields`, `$replaceWith` or
 /// `$unwind`.
 ///
 /// ```
@@ -31,7 +31,7 @@ pub struct Each(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// `$project` with computed fields, and `$addFields`.
+    /// `$addFields`, or `$project` with computed fields
     Fields {
         tree: Vec<(String, Node)>,
         keeps: bool,
@@ -64,7 +64,7 @@ impl Node {
 }
 
 impl Each {
-    /// `$addFields`, and its alias `$set`.
+    /// Compiles `$addFields`, also known as `$set`.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -77,7 +77,7 @@ impl Each {
         Ok(Self(Form::Fields { tree, keeps: true }))
     }
 
-    /// `$project`; `None` if it only includes or excludes fields and computes nothing.
+    /// Compiles `$project`; `None` if it computes nothing, but merely includes or excludes fields.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -93,7 +93,7 @@ impl Each {
         Ok(Some(Self(Form::Fields { tree, keeps: false })))
     }
 
-    /// `$replaceWith`, and its alias `$replaceRoot`.
+    /// Compiles `$replaceWith`, also known as `$replaceRoot`.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -101,7 +101,7 @@ impl Each {
         Ok(Self(Form::Replace(Expression::parse(expression)?)))
     }
 
-    /// `$unwind`
+    /// Compiles `$unwind`.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -135,10 +135,10 @@ impl Each {
         Ok(Self(Form::Unwind { path: names(path)?, index, preserves }))
     }
 
-    /// Applies the stage to a document.
+    /// Applies the stage to a document. `$unwind` returns any number of documents, the other stages exactly one.
     ///
     /// # Errors
-    /// If an expression cannot be evaluated for the document, or the result is too large.
+    /// If an expression fails for the document, or a result is too large or too deeply nested.
     pub fn apply(&self, document: DocumentRef<'_>, steps: &Steps) -> Outcome<Vec<RawDocumentBuf>> {
         let root = super::decoded(document, steps)?;
         let made = match &self.0 {
@@ -179,7 +179,7 @@ pub(super) fn raw(document: &Bson, steps: &Steps) -> Outcome<RawDocumentBuf> {
     Ok(raw)
 }
 
-/// Whether the stage does more than include or exclude fields.
+/// Whether a `$project` computes fields, rather than merely including or excluding them.
 fn has_values(fields: &Document) -> bool {
     fields.values().any(|value| match value {
         Bson::Document(inner) => inner.keys().any(|key| key.starts_with('$')) || has_values(inner),
@@ -239,7 +239,7 @@ fn insert(tree: &mut Vec<(String, Node)>, path: &[String], node: Node) -> Outcom
     Ok(())
 }
 
-/// The part of a value that an inclusion keeps.
+/// The part of a value that an inclusion keeps; `None` if nothing is kept.
 fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Option<Bson>> {
     steps.take(4)?;
     Ok(match value {
@@ -269,7 +269,7 @@ fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Opti
     })
 }
 
-/// The value with the computed fields.
+/// A copy of the value with the computed fields set.
 fn compute(tree: &[(String, Node)], root: &Bson, value: Option<Bson>, steps: &Steps) -> Outcome<Bson> {
     steps.take(4)?;
     let mut fields = match value {
@@ -343,7 +343,7 @@ fn unwound(
     }
 }
 
-/// The value at a path that goes through documents only.
+/// The value at a path through documents, not through arrays.
 fn follow<'d>(document: &'d mut Document, path: &[String]) -> Option<&'d mut Bson> {
     let (name, rest) = path.split_first()?;
     let value = document.get_mut(name)?;
@@ -354,7 +354,7 @@ fn follow<'d>(document: &'d mut Document, path: &[String]) -> Option<&'d mut Bso
     }
 }
 
-/// Sets or removes the value at a path.
+/// Sets the value at a path or, if `value` is `None`, removes it.
 fn set(document: &mut Document, path: &[String], value: Option<Bson>) {
     let Some((name, rest)) = path.split_first() else { return };
     match (rest.is_empty(), value) {

@@ -10,7 +10,7 @@ use super::operators::{Args, arrays};
 use super::value::{Value, copy, is_nullish, is_true, kind, made, owned, weight};
 use crate::value::{DocumentRef, Malformed, Steps};
 
-/// Decodes a document for expressions.
+/// Decodes a document, as evaluation requires.
 pub(crate) fn decoded(document: DocumentRef<'_>, steps: &Steps) -> Result<Bson, Malformed> {
     let document = Bson::Document(document.to_document()?);
     steps.take(weight(&document) / 8)?;
@@ -25,13 +25,13 @@ struct Frame<'a> {
 }
 
 impl Expression {
-    /// The value of the expression for a document; `None` if it is missing.
+    /// The value of the expression for a document; `None` is missing.
     pub(crate) fn value(&self, root: &Bson, steps: &Steps) -> Outcome<Option<Bson>> {
         let value = Frame { root, variables: Vec::new(), steps }.of(self)?;
         value.map(|value| owned(value, steps)).transpose()
     }
 
-    /// Whether the value counts as true.
+    /// Whether the value of the expression for a document is truthy.
     pub(crate) fn holds(&self, root: &Bson, steps: &Steps) -> Outcome<bool> {
         Ok(is_true(Frame { root, variables: Vec::new(), steps }.of(self)?.as_deref()))
     }
@@ -46,7 +46,7 @@ impl<'a> Frame<'a> {
             Expression::Field(path) => self.path(Cow::Borrowed(self.root), path)?,
             Expression::Variable(None, path) => self.path(Cow::Borrowed(self.root), path)?,
             Expression::Variable(Some(at), path) => match self.variables.get(*at).cloned().flatten() {
-                // Of a computed value, only the part that is used is copied.
+                // Of a computed value, only the part that the path selects is copied.
                 Some(Cow::Owned(value)) => {
                     self.steps.take(weight(&value))?;
                     self.path(Cow::Owned(value), path)?
@@ -201,7 +201,7 @@ impl<'a> Frame<'a> {
         Ok(is_true(self.of(expression)?.as_deref()))
     }
 
-    /// Evaluates an expression with one more variable.
+    /// Evaluates an expression with another variable in scope.
     fn with(&mut self, variable: Value<'a>, inner: &'a Expression) -> Outcome<Value<'a>> {
         self.variables.push(variable);
         let value = self.of(inner);
@@ -231,7 +231,7 @@ impl<'a> Frame<'a> {
         operands: &'a [Expression],
         given: &'a [bool],
     ) -> Outcome<Value<'a>> {
-        // The replacements for errors and null are evaluated only when needed.
+        // `onError` and `onNull` are evaluated only if needed.
         let (on_error, on_null) = match operator.name {
             "$convert" => (Some(2), Some(3)),
             "$dateFromString" => (Some(3), Some(4)),
@@ -275,7 +275,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The values of a path in the documents of an array.
+    /// The values at a path in each document of an array.
     fn through<'b>(&self, elements: &[Bson], path: &[String]) -> Outcome<Value<'b>> {
         let mut list = Vec::new();
         for element in elements {

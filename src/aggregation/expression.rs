@@ -10,33 +10,33 @@ pub(crate) enum Expression {
     Missing,
     /// A path in the document: `$a.b`
     Field(Vec<String>),
-    /// The document itself (`None`) or a variable of the expression by its number, and a path in it.
+    /// A path in the document (`None`) or in the variable with this number.
     Variable(Option<usize>, Vec<String>),
     Object(Vec<(String, Expression)>),
     Array(Vec<Expression>),
     Call {
         operator: &'static Operator,
         operands: Vec<Expression>,
-        /// Which of the arguments were given.
+        /// For each parameter, whether the argument was given.
         given: Vec<bool>,
     },
     All(Vec<Expression>),
     Any(Vec<Expression>),
     Cond(Box<[Expression; 3]>),
     IfNull(Vec<Expression>),
-    /// The branches and the default, without which it is an error if no branch matches.
+    /// The branches and the default. Without a default, it is an error if no branch matches.
     Switch(Vec<(Expression, Expression)>, Option<Box<Expression>>),
-    /// The values of the next variables, and the expression that uses them.
+    /// The values of new variables, which get the next numbers, and the expression in which they are visible.
     Let(Vec<Expression>, Box<Expression>),
-    /// The array, and the expression for each element, which is the next variable.
+    /// The array, and the expression to evaluate for each element. The element is the next variable.
     Map(Box<[Expression; 2]>),
-    /// The array, the condition on each element, which is the next variable, and the limit.
+    /// The array and the condition to evaluate for each element, which is the next variable; and the limit, if any.
     Filter(Box<[Expression; 2]>, Option<Box<Expression>>),
-    /// The array, the initial value, and the expression for the next value; the previous value and the element are the
-    /// next two variables.
+    /// The array, the initial value, and the expression for the next value. The accumulated value and the element are
+    /// the next two variables.
     Reduce(Box<[Expression; 3]>),
     SortArray(Box<Expression>, Bson),
-    /// A field whose name may contain any characters, and the value that contains it, by default the document.
+    /// The name of a field, which may contain any characters, and the value that has the field.
     GetField(Box<Expression>, Box<Expression>),
 }
 
@@ -76,7 +76,7 @@ impl Expression {
         }
     }
 
-    /// The top-level fields that it reads; `None` if it may read any.
+    /// The top-level fields that the expression reads; `None` if it may read any field.
     pub(crate) fn fields(&self) -> Option<Vec<&str>> {
         let (mut fields, mut any) = (Vec::new(), false);
         self.each_field(&mut |field| match field {
@@ -100,8 +100,8 @@ impl Expression {
         }
     }
 
-    /// Whether it can be evaluated for every document with a small amount of work, so that a database may evaluate it
-    /// on documents that the client may not read.
+    /// Whether the expression evaluates for every document without an error and with little work. Only then may a
+    /// database evaluate it on documents that the client may not read.
     pub(crate) fn never_fails(&self) -> bool {
         let (mut never, mut parts) = (true, 0);
         self.each(&mut |part| {
@@ -133,5 +133,5 @@ impl Expression {
     }
 }
 
-/// The maximum size of an expression that is sent to a database.
+/// The maximum size of an expression that may be sent to a database.
 const MAX_PUSHED: usize = 64;

@@ -2,19 +2,19 @@ use thiserror::Error;
 
 use crate::value::Malformed;
 
-/// Why a filter, sort order, projection or expression is invalid or cannot be evaluated for a document.
+/// Why a filter, sort order, projection or expression is invalid, or fails for a document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// MongoDB rejects it too, with this code.
+    /// It is invalid, or fails, in MongoDB too.
     #[error("{message}")]
     Refused {
         /// MongoDB's error code.
         code: i32,
-        /// The reason. It quotes no values of documents.
+        /// The reason. It contains no values of documents.
         message: String,
     },
-    /// MongoDB may support it, but it is not supported here.
+    /// It is not supported here, although MongoDB may support it.
     #[error("{what} is not supported here{help}", help = .help.map(|help| format!("; {help}")).unwrap_or_default())]
     Unsupported {
         /// The unsupported part, such as `` `$where` ``.
@@ -22,7 +22,7 @@ pub enum FindError {
         /// Why it is not supported, or what to use instead.
         help: Option<&'static str>,
     },
-    /// A document is not valid BSON, is nested too deeply, or takes too many steps.
+    /// The document is not valid BSON or is nested too deeply, or the step budget is exhausted.
     #[error("{0}")]
     Malformed(#[from] Malformed),
 }
@@ -36,13 +36,13 @@ impl FindError {
         Self::Unsupported { what: what.into(), help: None }
     }
 
-    /// Whether MongoDB may support it.
+    /// Whether the error is specific to this implementation, so that MongoDB may succeed.
     #[must_use]
     pub const fn is_unsupported(&self) -> bool {
         matches!(self, Self::Unsupported { .. })
     }
 
-    /// MongoDB's error code, if MongoDB rejects it too.
+    /// MongoDB's error code; `None` if MongoDB may succeed.
     #[must_use]
     pub const fn code(&self) -> Option<i32> {
         match self {
@@ -52,15 +52,15 @@ impl FindError {
     }
 }
 
-/// MongoDB's error code for a value that an operator does not accept.
+/// MongoDB's error code `BadValue`.
 pub(crate) const BAD_VALUE: i32 = 2;
 
-/// MongoDB's error code for a syntax error.
+/// MongoDB's error code `FailedToParse`.
 pub(crate) const FAILED_TO_PARSE: i32 = 9;
 
 pub(super) type Outcome<T> = Result<T, FindError>;
 
-/// An error for what MongoDB rejects too.
+/// The error for something that MongoDB rejects with this code.
 pub(super) fn refused<T>(code: i32, message: impl Into<String>) -> Outcome<T> {
     Err(refusal(code, message))
 }
@@ -69,7 +69,7 @@ pub(super) fn refusal(code: i32, message: impl Into<String>) -> FindError {
     FindError::Refused { code, message: message.into() }
 }
 
-/// An error for what MongoDB may support but is not supported here.
+/// The error for something that is not supported here, although MongoDB may support it.
 pub(super) fn unsupported<T>(what: impl Into<String>, help: &'static str) -> Outcome<T> {
     Err(FindError::Unsupported { what: what.into(), help: Some(help) })
 }

@@ -1,4 +1,4 @@
-//! `$group`, and the stages that are defined by it.
+//! `$group`, and the stages that MongoDB defines in terms of it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::table;
 use super::value::{compare, weight};
 use crate::value::{DocumentRef, Steps};
 
-/// The maximum memory of all groups, in steps of about 12 bytes: about 100 MiB.
+/// The memory limit of all groups, in steps of about 12 bytes: about 100 MiB.
 const MAX_HELD: usize = 8_000_000;
 
 /// A stage that creates one document per group of documents: `$group`, `$bucket` or the first half of `$sortByCount`.
@@ -22,20 +22,20 @@ const MAX_HELD: usize = 8_000_000;
 pub struct Grouping {
     key: Expression,
     fields: Vec<(String, Accumulating)>,
-    /// Whether the groups are sorted by their keys.
+    /// Whether the result is sorted by group key.
     sorted: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Accumulating {
     name: String,
-    /// The expression whose values are accumulated.
+    /// The expression that is evaluated for each document and accumulated.
     input: Expression,
     count: usize,
     sort: Option<Sort>,
 }
 
-/// The groups created so far.
+/// The groups found so far.
 #[derive(Default)]
 pub struct Groups {
     places: BTreeMap<Ordered, usize>,
@@ -47,7 +47,7 @@ const SEVERAL: [&str; 4] = ["$firstN", "$lastN", "$maxN", "$minN"];
 const TOP: [&str; 4] = ["$top", "$topN", "$bottom", "$bottomN"];
 
 impl Grouping {
-    /// `$group`
+    /// Compiles `$group`.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -58,7 +58,7 @@ impl Grouping {
         Ok(Self { key: Expression::parse(key)?, fields: fields.collect::<Outcome<_>>()?, sorted: false })
     }
 
-    /// The groups of `$sortByCount`, not sorted yet.
+    /// Compiles the first half of `$sortByCount`: the groups with their counts, not yet sorted.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -74,7 +74,7 @@ impl Grouping {
         Self::parse(&bson::doc! { "_id": key.clone(), "count": { "$sum": 1 } })
     }
 
-    /// `$bucket`
+    /// Compiles `$bucket`.
     ///
     /// # Errors
     /// If it is malformed or unsupported.
@@ -151,7 +151,7 @@ impl Grouping {
     /// Adds a document to its group.
     ///
     /// # Errors
-    /// If an expression cannot be evaluated for it, or the groups take too much memory.
+    /// If an expression fails for the document, or the groups exceed the memory limit.
     pub fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
         let key = self.key_of(&root, steps)?;
@@ -185,7 +185,7 @@ impl Grouping {
         Ok(())
     }
 
-    /// A missing key is null, and so is a missing field of a key that is an object.
+    /// The group key of a document. A missing key becomes null, and so do missing fields if the key is an object.
     fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<Bson> {
         let Expression::Object(members) = &self.key else {
             return Ok(self.key.value(root, steps)?.unwrap_or(Bson::Null));
@@ -197,10 +197,10 @@ impl Grouping {
         Ok(key.into())
     }
 
-    /// The document of each group.
+    /// Creates the document of each group.
     ///
     /// # Errors
-    /// If an accumulator has no result, or a document would be too large.
+    /// If an accumulator fails, or a document is too large.
     pub fn finish(&self, groups: Groups) -> Outcome<Vec<RawDocumentBuf>> {
         let Groups { places, groups, .. } = groups;
         let mut made: Vec<Option<(Bson, Vec<Gathered>)>> = groups.into_iter().map(Some).collect();

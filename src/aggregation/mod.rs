@@ -1,5 +1,5 @@
-//! MongoDB's expressions, sort orders and pipeline stages for documents in memory, restricted to those that clients may
-//! use, with the semantics of MongoDB 6.0.
+//! MongoDB's expressions, sort orders and pipeline stages, evaluated in memory with the semantics of MongoDB 6.0. Only
+//! operators that clients may use are implemented.
 
 mod accumulator;
 mod decimal;

@@ -1,11 +1,11 @@
-//! Numbers of the four BSON types, and conversions between them.
+//! Arithmetic on the four numeric types of BSON, and conversions between them.
 
 use bson::{Bson, Decimal128};
 
 use super::failure::{Outcome, refusal};
 use crate::value::{Number, ValueRef, decimal_arithmetic};
 
-/// A number of one of the four types.
+/// A number of any of the four types.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Num {
     Int(i32),
@@ -34,7 +34,7 @@ impl Num {
         }
     }
 
-    /// Greater for wider types.
+    /// The rank of the type, greater for wider types. The result of an operation has the widest type of its operands.
     pub(super) const fn width(self) -> u8 {
         match self {
             Self::Int(_) => 0,
@@ -54,7 +54,7 @@ impl Num {
         }
     }
 
-    /// The number as a decimal; a double is rounded to 15 digits.
+    /// The number as a decimal. Like MongoDB, this rounds a double to 15 digits.
     pub(super) fn decimal(self) -> Decimal128 {
         match self {
             Self::Decimal(number) => number,
@@ -64,12 +64,12 @@ impl Num {
         }
     }
 
-    /// The integer with exactly this value, if there is one.
+    /// The integer with exactly this value; `None` if there is none.
     pub(super) fn integer(self) -> Option<i64> {
         ValueRef::from(&self.bson()).number().and_then(Number::integer)
     }
 
-    /// The number truncated towards zero.
+    /// The integer part; `None` if it does not fit 64 bits.
     pub(super) fn truncated(self) -> Option<i64> {
         ValueRef::from(&self.bson()).number().and_then(Number::truncate)
     }
@@ -79,7 +79,7 @@ impl Num {
     }
 }
 
-/// An int if the number fits, else a long.
+/// An int32 if the number fits, otherwise an int64.
 pub(super) fn int_or_long(number: i64) -> Bson {
     i32::try_from(number).map_or(Bson::Int64(number), Bson::Int32)
 }
@@ -92,7 +92,7 @@ pub(super) fn not_a_number() -> Decimal128 {
     Decimal128::from_bytes((0x1f_u128 << 122).to_le_bytes())
 }
 
-/// Converts a double to a decimal with this number of digits. With 34 digits, trailing zeros are dropped.
+/// Converts a double to a decimal of this many digits. Trailing zeros are dropped if there are 34.
 pub(super) fn decimal_of(number: f64, digits: usize) -> Decimal128 {
     if number.is_nan() {
         return not_a_number();
@@ -128,7 +128,7 @@ pub(super) fn multiply(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
 
 pub(super) fn negate(a: Decimal128) -> Decimal128 {
     let bits = u128::from_le_bytes(a.bytes());
-    // The sign of NaN has no meaning.
+    // The sign of NaN has no meaning, so it is cleared.
     if matches!(ValueRef::Decimal128(a).number(), Some(number) if number.is_nan()) {
         a
     } else {
@@ -140,15 +140,15 @@ pub(super) fn too_large() -> super::FindError {
     refusal(2, "a decimal128 is too large or too small to compute with")
 }
 
-/// A compensated sum of doubles, as in MongoDB: it keeps the rounding errors in a second part.
+/// A compensated sum of doubles, like MongoDB's: the rounding error is tracked in a second double.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
-    /// The sum of ints, longs and doubles.
+    /// The main part of the sum of all int32, int64 and double values.
     high: f64,
     low: f64,
-    /// The uncompensated sum, which detects infinities.
+    /// The sum without compensation, which detects infinities.
     plain: f64,
-    /// The exact sum, as long as all values are integers.
+    /// The exact sum; `None` once a value is not an integer.
     whole: Option<i128>,
     decimal: Option<Decimal128>,
     width: u8,
@@ -160,7 +160,7 @@ impl Default for Sum {
     }
 }
 
-/// 2^63 in double precision; at or above it, a double does not fit a long.
+/// 2^63, the smallest positive double beyond the range of an int64.
 const WHOLE: f64 = 9_223_372_036_854_775_807.0;
 
 impl Sum {
@@ -185,7 +185,7 @@ impl Sum {
 
     pub(super) fn integer(&mut self, value: i64) {
         self.whole = self.whole.map(|whole| whole + i128::from(value));
-        // Split into two parts that a double can represent exactly.
+        // The integer is split into two parts that doubles represent exactly.
         let low = value & 0xffff_ffff;
         self.double(Num::Long(value - low).double());
         self.double(Num::Long(low).double());
@@ -207,7 +207,7 @@ impl Sum {
         if sum.is_nan() { self.plain } else { sum }
     }
 
-    /// The sum as a long, if it is an integer that fits.
+    /// The sum as an int64; `None` if it is not an integer or does not fit.
     pub(super) fn to_long(&self) -> Option<i64> {
         match self.whole {
             Some(whole) => i64::try_from(whole).ok(),
@@ -235,7 +235,7 @@ impl Sum {
         self.width == 3
     }
 
-    /// The sum in the widest type of its parts, or in a wider one if it would overflow.
+    /// The sum, in the widest type among the values, or in a wider one if it would overflow.
     pub(super) fn bson(&self) -> Outcome<Bson> {
         Ok(match (self.width, self.whole.and_then(|whole| i64::try_from(whole).ok())) {
             (3, _) => Bson::Decimal128(self.to_decimal()?),

@@ -1,4 +1,4 @@
-//! Compiles expressions from BSON, with a single operator table.
+//! Compiles expressions from BSON, using the operator table.
 
 use bson::{Bson, DateTime, Document};
 
@@ -9,7 +9,7 @@ use super::table::{self, Operator, Shape};
 /// The maximum nesting depth of expressions, as in MongoDB.
 const MAX_DEPTH: usize = 100;
 
-/// The variables that are in scope.
+/// The variables in scope.
 #[derive(Clone, Default)]
 struct Scope {
     names: Vec<String>,
@@ -17,16 +17,17 @@ struct Scope {
 }
 
 impl Expression {
-    /// Compiles an expression. `$$NOW` is the current time.
+    /// Compiles an expression. `$$NOW` becomes the time of compilation.
     pub(crate) fn parse(expression: &Bson) -> Outcome<Self> {
         Scope::default().any(expression)
     }
 }
 
-/// Checks the name that a variable of `let` is given.
+/// Checks the name of a variable in `let`.
 ///
 /// # Errors
-/// MongoDB refuses it: it does not begin with a small letter, or holds another sign than letters, digits and `_`.
+/// If MongoDB rejects the name: it does not start with a lower-case letter, or contains a character other than letters,
+/// digits and `_`.
 pub fn check_variable_name(name: &str) -> Result<(), FindError> {
     if !name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii())
         || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii())
@@ -87,7 +88,7 @@ impl Scope {
         Ok(Expression::Object(fields))
     }
 
-    /// A string in an expression: a value, a path, or a variable.
+    /// Compiles a string, which is a literal, a field path or a variable.
     fn text(&self, text: &str) -> Outcome<Expression> {
         let Some(path) = text.strip_prefix('$') else { return Ok(Expression::Literal(text.into())) };
         let Some(variable) = path.strip_prefix('$') else { return Ok(Expression::Field(names(path)?)) };
@@ -312,7 +313,7 @@ fn known(operator: &str, members: &Document, names: &[&str]) -> Outcome<()> {
     }
 }
 
-/// The segments of a path.
+/// Splits a path into its segments.
 pub(super) fn names(path: &str) -> Outcome<Vec<String>> {
     let names: Vec<String> = path.split('.').map(str::to_owned).collect();
     if names.len() > 200 || names.iter().any(|name| name.is_empty() || name.starts_with('$') || name.contains('\0')) {

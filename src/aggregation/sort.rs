@@ -6,16 +6,16 @@ use super::FindError;
 use crate::path::{FieldPath, Segment};
 use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, ValueRef, sort_order};
 
-/// MongoDB's error code for an invalid direction.
+/// MongoDB's error code for an invalid sort direction.
 const DIRECTION: i32 = 15975;
 
-/// A sort order of documents: `{"name": 1, "age": -1}`.
+/// A sort order, such as `{"name": 1, "age": -1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sort {
     keys: Vec<(FieldPath, Direction)>,
 }
 
-/// The maximum number of fields, as in MongoDB.
+/// The maximum number of fields in a sort order, as in MongoDB.
 const MAX_FIELDS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub(crate) enum Direction {
     Down,
 }
 
-/// The steps per array element, in addition to one for each field of the order.
+/// The steps per array element, beyond one for each field of the sort order.
 const EACH: usize = 8;
 
-/// The values by which a document is sorted, one for each field of the order.
+/// The values that determine the position of a document, one for each field of the sort order.
 #[derive(Clone, Debug)]
 pub struct SortKey(Vec<Bson>);
 
@@ -61,10 +61,10 @@ impl Sort {
         Self::of(keys.collect::<Result<_, _>>()?)
     }
 
-    /// The order by these fields.
+    /// Creates a sort order from paths and directions.
     ///
     /// # Errors
-    /// If there are too many.
+    /// If there are too many fields.
     pub(crate) fn of(keys: Vec<(FieldPath, Direction)>) -> Result<Self, FindError> {
         if keys.len() > MAX_FIELDS {
             return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
@@ -76,7 +76,7 @@ impl Sort {
         &self.keys
     }
 
-    /// Sorts documents in this order; the sort is stable.
+    /// Sorts documents. The sort is stable.
     ///
     /// # Errors
     /// If the sort key of a document cannot be determined; see [`Self::key`].
@@ -98,43 +98,43 @@ impl Sort {
         Ok(places.into_iter().filter_map(|place| documents.get_mut(place)?.take()).collect())
     }
 
-    /// Whether it leaves documents in their original order.
+    /// Whether the sort order has no fields, so that it leaves documents as they are.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The sort key of a document. If arrays in it provide several values, the first in sort order is used.
+    /// The sort key of a document. If arrays provide several candidates, the first in sort order counts.
     ///
-    /// Source: MongoDB's generation of index keys (fixtures/finds/sorts.json), which determines the order with and
-    /// without an index.
+    /// This follows MongoDB's rules for index keys, which determine the order of documents whether or not an index is
+    /// used (fixtures/finds/sorts.json).
     ///
     /// # Errors
-    /// If two of the fields lead through different arrays, if a name is both an index and a field, if raw bytes are not
-    /// BSON, or if the arrays take too many steps.
+    /// If two fields lead through different arrays (parallel arrays), if a path segment is both an index and a field,
+    /// if raw bytes are not BSON, or if the arrays take too many steps.
     pub fn key<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<SortKey, FindError> {
         self.key_within(document, &Steps::default())
     }
 
-    /// As [`key`](Self::key), within a step budget.
+    /// Like [`key`](Self::key), within a step budget.
     pub fn key_within<'d>(&self, document: impl Into<DocumentRef<'d>>, steps: &Steps) -> Result<SortKey, FindError> {
         let values = self.values(document.into(), steps)?.into_iter();
         let owned = values.map(|value| value.map_or(Ok(Bson::Null), ValueRef::to_bson)).collect::<Result<_, _>>()?;
         Ok(SortKey(owned))
     }
 
-    /// As [`Self::key`], with values borrowed from the document.
+    /// Like [`Self::key`], with values borrowed from the document.
     fn values<'d>(&self, document: DocumentRef<'d>, steps: &Steps) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
         self.expand(Some(document), paths, Arrays::Entered, &mut best, steps)?;
         let best = best.unwrap_or_default();
-        // A value that can be compared with itself can be compared with any other, so later comparisons cannot fail.
+        // Comparing the key with itself fails if any value is malformed. If it succeeds, later comparisons cannot fail.
         self.order(&best, &best)?;
         Ok(best)
     }
 
-    /// The order of two documents.
+    /// Compares two documents by their sort keys.
     #[must_use]
     pub fn compare(&self, a: &SortKey, b: &SortKey) -> Ordering {
         self.order(&a.values(), &b.values()).unwrap_or(Ordering::Equal)
@@ -150,7 +150,8 @@ impl Sort {
         Ok(Ordering::Equal)
     }
 
-    /// Follows all paths until each has its value, once for every element of the array that some of them lead to.
+    /// Follows all paths in parallel to find candidates for the sort key: one for each element of an array, if any path
+    /// reaches one. `best` is the first candidate in sort order so far.
     fn expand<'s, 'd>(
         &'s self,
         document: Option<DocumentRef<'d>>,
@@ -180,7 +181,7 @@ impl Sort {
             };
         }
         let Some(array) = array else { return self.offer(&ways, best, steps) };
-        // Each path that is still open leads into the array or ends at it.
+        // Every path that is still open ends at the array or leads into it.
         if array.is_empty() {
             let ended = ways.iter().map(|way| match way {
                 Way::Open([], _) => Way::Done(Some(ValueRef::Undefined)),
@@ -215,7 +216,7 @@ impl Sort {
             };
             if inner.iter().all(|way| matches!(way, Way::Done(_))) {
                 self.offer(&inner, best, steps)?;
-                // The other elements would give the same values.
+                // All other elements would give the same candidate.
                 if arrays == Arrays::Whole {
                     break;
                 }
@@ -244,7 +245,7 @@ impl Sort {
             }
         }
         let better = match best {
-            // Comparing the values with themselves detects values that cannot be compared.
+            // Comparing the values with themselves fails if any is malformed.
             None => self.order(&values, &values).map(|_| true)?,
             Some(best) => self.order(&values, best)?.is_lt(),
         };
@@ -255,31 +256,33 @@ impl Sort {
     }
 }
 
-/// How far the path of a field has been followed.
+/// How far the path of a sort field has been followed.
 enum Way<'s, 'd> {
-    /// The rest of the path, and the array element that its first segment denotes as an index.
+    /// The rest of the path and, if its first segment can be an index into the current array, the element at that
+    /// index.
     Open(&'s [Segment], Option<ValueRef<'d>>),
-    /// It has been followed to its end.
+    /// The path has ended, with this value; `None` is missing.
     Done(Option<ValueRef<'d>>),
 }
 
-/// What an array at the end of a path stands for.
+/// How an array at the end of a path is sorted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Arrays {
-    /// Its elements.
+    /// By its elements.
     Entered,
-    /// Itself, because it was reached through an index of the array that contains it.
+    /// As a whole, because the path reached it as an element of another array.
     Whole,
 }
 
 enum Found<'s, 'd> {
     Nothing,
     Value(ValueRef<'d>),
-    /// An array, and the rest of the path.
+    /// An array, and the rest of the path from there.
     Array(ArrayRef<'d>, &'s [Segment]),
 }
 
-/// Follows a path to its end or to an array; returns whether that array was an element of another one.
+/// Follows a path to its end or to an array. Also returns whether the path led through an array that is an element of
+/// another array.
 fn next<'s, 'd>(
     document: Option<DocumentRef<'d>>,
     path: &'s [Segment],
@@ -315,7 +318,7 @@ fn follow<'s, 'd>(mut value: ValueRef<'d>, mut path: &'s [Segment], steps: &Step
     }
 }
 
-/// Whether both are the same array of the document.
+/// Whether both refer to the same array in memory.
 fn same_array(a: ArrayRef<'_>, b: ArrayRef<'_>) -> bool {
     match (a, b) {
         (ArrayRef::Decoded(a), ArrayRef::Decoded(b)) => std::ptr::eq(a, b),

@@ -1,4 +1,4 @@
-//! The table of expression operators: on either store, exactly the operators in this table are allowed.
+//! The table of expression operators. Clients may use exactly these, whether they are evaluated here or by a database.
 
 use super::accumulator;
 use super::failure::{FindError, Outcome};
@@ -10,13 +10,13 @@ use bson::Bson;
 /// The form of an operator's operands.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
-    /// An array with a minimum and maximum length; a single operand need not be in an array.
+    /// An array of this minimum and maximum length. A single operand may be written without the array.
     List(usize, usize),
-    /// A document with these keys, the first of which are required.
+    /// A document with these keys, of which this many, from the start, are required.
     Named(&'static [&'static str], usize),
     /// A date, or a document with `date` and `timezone`.
     Date,
-    /// A form specific to the operator.
+    /// Specific to the operator.
     Special,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.iter().find(|operator| operator.name == name)
 }
 
-/// Why clients may not use an operator.
+/// The reason to report for an operator that clients may not use.
 pub(crate) fn refusal_of(name: &str) -> &'static str {
     match name {
         "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => {
@@ -234,10 +234,10 @@ const OPERATORS: &[Operator] = &[
     named("$zip", &["inputs", "useLongestLength", "defaults"], 1, arrays::zip),
 ];
 
-/// Operators that are allowed in groups only.
+/// Operators that are allowed only as accumulators of `$group`.
 const ACCUMULATORS: [&str; 7] = ["$addToSet", "$bottom", "$bottomN", "$count", "$push", "$top", "$topN"];
 
-/// Whether clients may use an operator, in an expression or in a group.
+/// Whether clients may use the operator, in expressions or as an accumulator.
 pub(crate) fn is_operator(name: &str) -> bool {
     find(name).is_some() || ACCUMULATORS.contains(&name)
 }

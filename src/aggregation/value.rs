@@ -1,4 +1,4 @@
-//! Values of expressions; a missing value is `None`.
+//! Values of expressions. `None` is a missing value.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,13 +8,13 @@ use bson::{Bson, Document};
 use super::failure::Outcome;
 use crate::value::{Malformed, Steps, ValueRef, sort_order};
 
-/// The value of an expression: a part of the document or the expression, or a computed value.
+/// The value of an expression: borrowed from the document or the expression, or computed.
 pub(super) type Value<'a> = Option<Cow<'a, Bson>>;
 
-/// The steps for each value that is created or copied, because it takes memory.
+/// The steps for each value that is created or copied, which accounts for its memory.
 const EACH: usize = 8;
 
-/// This many bytes are one step.
+/// The number of bytes that count as one step.
 const BYTES: usize = 32;
 
 pub(super) fn made<'a>(value: impl Into<Bson>) -> Value<'a> {
@@ -26,7 +26,7 @@ pub(super) fn is_nullish(value: Option<&Bson>) -> bool {
     matches!(value, None | Some(Bson::Null | Bson::Undefined))
 }
 
-/// Whether a value counts as true.
+/// Whether a value is truthy in expressions.
 pub(super) fn is_true(value: Option<&Bson>) -> bool {
     match value {
         None | Some(Bson::Null | Bson::Undefined | Bson::Boolean(false)) => false,
@@ -40,12 +40,12 @@ pub(super) fn is_true(value: Option<&Bson>) -> bool {
     }
 }
 
-/// MongoDB's name for the type of a value, including `missing`.
+/// MongoDB's name for the type of a value, or `missing`.
 pub(super) fn kind(value: Option<&Bson>) -> &'static str {
     value.map_or("missing", |value| ValueRef::from(value).kind().alias())
 }
 
-/// The order of all values, in which Missing sorts like undefined, before null.
+/// The total order of values in expressions. Missing equals undefined and sorts before null.
 pub(super) fn compare(a: Option<&Bson>, b: Option<&Bson>) -> Result<Ordering, Malformed> {
     let absent = |value: Option<&Bson>| matches!(value, None | Some(Bson::Undefined));
     match (absent(a), absent(b)) {
@@ -60,7 +60,7 @@ pub(super) fn equal(a: &Bson, b: &Bson) -> Result<bool, Malformed> {
     Ok(compare(Some(a), Some(b))? == Ordering::Equal)
 }
 
-/// The steps for copying a value or comparing with it.
+/// The steps for copying a value or for comparing another one with it.
 pub(super) fn weight(value: &Bson) -> usize {
     EACH + match value {
         Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len() / BYTES,
@@ -77,13 +77,13 @@ fn weight_of(fields: &Document) -> usize {
     fields.iter().map(|(name, value)| name.len() / BYTES + weight(value)).sum()
 }
 
-/// A copy of a value, for which it takes steps.
+/// Copies a value, taking steps for it.
 pub(super) fn copy(value: &Bson, steps: &Steps) -> Outcome<Bson> {
     steps.take(weight(value))?;
     Ok(value.clone())
 }
 
-/// The value itself; takes steps if it must be copied.
+/// The owned value, taking steps if it has to be copied.
 pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
     match value {
         Cow::Owned(value) => {
@@ -94,7 +94,7 @@ pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
     }
 }
 
-/// Takes the steps for creating or searching a string.
+/// Takes the steps for creating or searching a string of this length.
 pub(super) fn take_text(length: usize, steps: &Steps) -> Outcome<()> {
     Ok(steps.take(1 + length / BYTES)?)
 }

@@ -138,7 +138,7 @@ pub(crate) fn modulo(args: &Args<'_>) -> Outcome<Option<Bson>> {
         (Num::Decimal(_), _) | (_, Num::Decimal(_)) => some(decimal::modulo(a.decimal(), b.decimal())?),
         (Num::Int(a), Num::Int(b)) => some(a.wrapping_rem(b)),
         (Num::Double(_), _) | (_, Num::Double(_)) => {
-            // An integral divisor divides integers.
+            // If the divisor is integral, the division is one of integers.
             match (a, b.integer()) {
                 (Num::Int(a), Some(b)) if i32::try_from(b).is_ok() => some(int_or_long(i64::from(a).wrapping_rem(b))),
                 (Num::Int(_) | Num::Long(_), Some(b)) => some(a.truncated().unwrap_or(0).wrapping_rem(b)),

@@ -12,7 +12,7 @@ pub(crate) fn copies(values: &[Bson], steps: &Steps) -> Outcome<Vec<Bson>> {
     values.iter().map(|value| copy(value, steps)).collect()
 }
 
-/// An index counted from the front or, if negative, from the back.
+/// Resolves an index, which counts from the end if it is negative.
 fn place(index: i64, length: usize) -> Option<usize> {
     match usize::try_from(index) {
         Ok(at) => Some(at),
@@ -71,7 +71,7 @@ pub(crate) fn contains(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(false)
 }
 
-/// The range of indexes to search.
+/// The range of indexes to search, from the optional start and end operands.
 pub(super) fn bounds(args: &Args<'_>, length: usize) -> Outcome<(usize, usize)> {
     let bound = |at: usize, otherwise: usize| {
         if args.values.len() <= at {
@@ -224,7 +224,7 @@ pub(crate) fn zip(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(list)
 }
 
-/// Sorts an array as `$sortArray` does.
+/// Sorts an array like `$sortArray`.
 pub(crate) fn sorted(elements: &[Bson], order: &Bson, steps: &Steps) -> Outcome<Bson> {
     let mut list = copies(elements, steps)?;
     steps.take(list.iter().map(weight).sum::<usize>().saturating_mul(16))?;

@@ -8,7 +8,7 @@ use crate::aggregation::value::{is_nullish, is_true, kind};
 use crate::calendar::{self, Civil};
 use crate::value::{Type, ValueRef};
 
-/// MongoDB's error code for a failed conversion, for which `onError` is used.
+/// MongoDB's error code `ConversionFailure`, which `onError` handles.
 pub(in crate::aggregation) const CONVERSION: i32 = 241;
 
 pub(crate) fn type_of(args: &Args<'_>) -> Outcome<Option<Bson>> {
@@ -29,7 +29,7 @@ pub(crate) fn timestamp_part(args: &Args<'_>) -> Outcome<Option<Bson>> {
     }
 }
 
-/// Converts an operand of a string operator.
+/// Converts an operand of a string operator to a string, as these operators do implicitly.
 pub(crate) fn coerced_text(value: Option<&Bson>) -> Outcome<String> {
     match value {
         value if is_nullish(value) => Ok(String::new()),
@@ -101,7 +101,7 @@ pub(crate) fn to(args: &Args<'_>) -> Outcome<Option<Bson>> {
     }
 }
 
-/// `$convert`. The evaluation handles a null input and errors.
+/// `$convert`, except for `onError` and `onNull`, which the evaluation handles.
 pub(crate) fn convert(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let to = match args.get(1) {
         value if is_nullish(value) => return null(),
@@ -151,7 +151,7 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
             Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
                 Bson::Boolean(is_true(Some(value)))
             }
-            // Any value that is not a number.
+            // Every value that is not a number is true.
             _ => Bson::Boolean(true),
         },
         (Type::Int | Type::Long, Bson::Boolean(holds)) => whole(i64::from(*holds), to).ok_or_else(no_way)?,

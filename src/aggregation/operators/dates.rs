@@ -6,7 +6,7 @@ use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, kind, take_text};
 use crate::calendar::{self, Civil, DAY, HOUR, MINUTE, SECOND};
 
-/// The time of a date, timestamp or ObjectId; `None` if it is null or missing.
+/// The milliseconds of a date, timestamp or ObjectId; `None` if the value is null or missing.
 pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {
     match value {
         value if is_nullish(value) => Ok(None),
@@ -17,7 +17,7 @@ pub(super) fn moment(value: Option<&Bson>) -> Outcome<Option<i64>> {
     }
 }
 
-/// The offset of a time zone argument from UTC in milliseconds; `None` if it is null.
+/// The offset from UTC of a time zone argument, in milliseconds; `None` if it is null.
 pub(super) fn zone(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     if !args.is_given(at) {
         return Ok(Some(0));
@@ -214,7 +214,7 @@ pub(crate) fn from_parts(args: &Args<'_>) -> Outcome<Option<Bson>> {
         return refused(40523, "$dateFromParts requires a year from 1 to 9999");
     }
     let number = if is_iso {
-        // The first week is the one that contains 4 January.
+        // In ISO 8601, week 1 is the week that contains 4 January.
         let fourth = Civil { year, month: 1, day: 4, hour: 0, minute: 0, second: 0, millis: 0 };
         fourth.number() - fourth.weekday() + 1 + (month - 1) * 7 + day - 1
     } else {

@@ -1,4 +1,4 @@
-//! Date arithmetic, in UTC or at a fixed offset from it.
+//! Date arithmetic, in UTC or at a fixed offset from UTC.
 
 use bson::{Bson, DateTime};
 
@@ -11,9 +11,9 @@ use crate::calendar::{Civil, DAY, HOUR, MINUTE, SECOND, days, length};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// This many months.
+    /// A number of months.
     Months(i64),
-    /// This many milliseconds, for units of days and shorter.
+    /// A number of milliseconds, for units of a week or less.
     Millis(i64),
     Week,
 }
@@ -74,7 +74,7 @@ pub(crate) fn add(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(DateTime::from_millis(millis.ok_or_else(too_large)?))
 }
 
-/// The first day of the week, from 1 for Monday to 7 for Sunday.
+/// The first day of the week, from 1 (Monday) to 7 (Sunday).
 fn week_start(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
     let name = match args.get(at) {
         _ if !args.is_given(at) => return Ok(Some(7)),
@@ -143,7 +143,7 @@ pub(crate) fn trunc(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let millis = match unit {
         Unit::Millis(unit) => bin(unit, reference),
         Unit::Week => {
-            // The first such day in 2000, which began on a Saturday.
+            // The first such day in 2000, whose 1 January was a Saturday.
             let first = (start - 6).rem_euclid(7);
             bin(7 * DAY, reference + first * DAY)
         }

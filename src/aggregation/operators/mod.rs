@@ -1,4 +1,4 @@
-//! The implementations of the expression operators, given the values of their operands.
+//! Implementations of the expression operators, which receive the values of their operands.
 
 pub(super) mod arithmetic;
 pub(super) mod arrays;
@@ -23,7 +23,7 @@ use crate::value::Steps;
 pub(super) struct Args<'x> {
     pub(super) name: &'static str,
     pub(super) values: &'x [Value<'x>],
-    /// Which of the arguments were given.
+    /// For each parameter, whether the argument was given.
     pub(super) given: &'x [bool],
     pub(super) steps: &'x Steps,
 }
@@ -45,7 +45,7 @@ impl Args<'_> {
         is_nullish(self.get(at))
     }
 
-    /// A number; `None` if it is null or missing.
+    /// The number at this position; `None` if it is null or missing.
     pub(super) fn number(&self, at: usize, code: i32) -> Outcome<Option<Num>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),
@@ -56,7 +56,7 @@ impl Args<'_> {
         }
     }
 
-    /// A 32-bit integer.
+    /// The integer at this position, which must fit 32 bits.
     pub(super) fn small(&self, at: usize, code: i32) -> Outcome<i32> {
         let number = self.get(at).and_then(Num::of).and_then(Num::integer);
         number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
@@ -64,7 +64,7 @@ impl Args<'_> {
         })
     }
 
-    /// An array; `None` if it is null or missing.
+    /// The array at this position; `None` if it is null or missing.
     pub(super) fn array(&self, at: usize, code: i32) -> Outcome<Option<&[Bson]>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),
@@ -73,7 +73,7 @@ impl Args<'_> {
         }
     }
 
-    /// A string; `None` if it is null or missing.
+    /// The string at this position; `None` if it is null or missing.
     pub(super) fn text(&self, at: usize, code: i32) -> Outcome<Option<&str>> {
         match self.get(at) {
             value if is_nullish(value) => Ok(None),
@@ -83,7 +83,7 @@ impl Args<'_> {
     }
 }
 
-/// Null.
+/// The result null.
 pub(super) fn null() -> Outcome<Option<Bson>> {
     Ok(Some(Bson::Null))
 }

@@ -59,7 +59,7 @@ pub(crate) fn object_to_array(args: &Args<'_>) -> Outcome<Option<Bson>> {
 }
 
 pub(crate) fn merge(args: &Args<'_>) -> Outcome<Option<Bson>> {
-    // Here, a single operand that is an array is not expanded; only `$group` merges several values.
+    // As an expression operator, `$mergeObjects` does not expand a single array operand.
     let mut merged = Document::new();
     for value in args.iter() {
         match value {

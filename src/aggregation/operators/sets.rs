@@ -43,7 +43,7 @@ fn elements<'a>(args: &'a Args<'_>, code: i32) -> Outcome<&'a [Bson]> {
     }
 }
 
-/// A value in a set. Values that cannot be compared have been rejected before.
+/// A value in a set, ordered by the order of values. Values that cannot be compared were rejected before.
 pub(crate) struct Member<'a>(pub(crate) &'a Bson);
 
 impl Ord for Member<'_> {
@@ -67,10 +67,10 @@ impl PartialEq for Member<'_> {
 impl Eq for Member<'_> {}
 
 fn set<'a>(elements: &'a [Bson], args: &Args<'_>) -> Outcome<BTreeSet<Member<'a>>> {
-    // Building the set takes about `log n` comparisons per element.
+    // Building the set costs about `log n` comparisons per element.
     let compared = usize::try_from(elements.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1;
     args.steps.take(elements.iter().map(weight).sum::<usize>().saturating_mul(compared))?;
-    // Inserted one by one, so that the first of several equal values is kept.
+    // Inserting one by one keeps the first of several equal values.
     let mut set = BTreeSet::new();
     for element in elements {
         set.insert(Member(element));
@@ -83,12 +83,12 @@ fn list(set: BTreeSet<Member<'_>>, args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(all)
 }
 
-/// An array operand; `None` if it is null or missing.
+/// The array at this position; `None` if it is null or missing.
 fn operand<'a>(args: &'a Args<'_>, at: usize, code: i32) -> Outcome<Option<&'a [Bson]>> {
     args.array(at, code)
 }
 
-/// An operand that must be an array.
+/// The array at this position, which may be neither null nor missing.
 fn array<'a>(args: &'a Args<'_>, at: usize, code: i32) -> Outcome<&'a [Bson]> {
     match args.get(at) {
         Some(Bson::Array(elements)) => Ok(elements),

@@ -15,7 +15,7 @@ pub(crate) fn concat(args: &Args<'_>) -> Outcome<Option<Bson>> {
     some(all)
 }
 
-/// `$toLower` and `$toUpper`, for ASCII letters.
+/// `$toLower` and `$toUpper`, which affect only ASCII letters.
 pub(crate) fn case(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let text = coerced_text(args.get(0))?;
     take_text(text.len(), args.steps)?;
@@ -146,7 +146,7 @@ pub(crate) fn replace(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let texts = (args.text(0, 51746)?, args.text(1, 51745)?, args.text(2, 51744)?);
     let (Some(text), Some(find), Some(replacement)) = texts else { return null() };
     let count = if args.name == "$replaceOne" { 1 } else { usize::MAX };
-    // Each occurrence adds the replacement.
+    // The result grows by the replacement for each occurrence.
     let found = text.matches(find).take(count).count();
     take_text(text.len().saturating_add(found.saturating_mul(replacement.len())), args.steps)?;
     debug_assert!(!is_nullish(args.get(0)));

@@ -5,7 +5,7 @@ use crate::aggregation::decimal;
 use crate::aggregation::failure::{Outcome, refused};
 use crate::aggregation::number::Num;
 
-/// Applies a function of one number.
+/// Evaluates a function of one number.
 pub(crate) fn run(args: &Args<'_>) -> Outcome<Option<Bson>> {
     let x = match args.number(0, 28765)? {
         None => return null(),
