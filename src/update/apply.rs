@@ -13,26 +13,26 @@ use super::{UpdateError, UpdateErrorKind};
 use crate::eval::Errors;
 use crate::value::{ValueRef, identical};
 
-/// The circumstances in which an update is applied.
+/// What an update depends on beside the document.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// The time for `$currentDate`.
+    /// The time that `$currentDate` sets.
     pub now: DateTime,
-    /// The index of the element that the filter matched, for `$`.
+    /// The index that `$` stands for: that of the array element that the filter matched.
     pub position: Option<usize>,
-    /// Whether the document is being inserted by an upsert, for `$setOnInsert`.
+    /// Whether the document is inserted by an upsert, so that `$setOnInsert` applies.
     pub inserts: bool,
 }
 
 impl Moment {
-    /// An update of an existing document at this time.
+    /// The circumstances of an update of an existing document.
     #[must_use]
     pub const fn at(now: DateTime) -> Self {
         Self { now, position: None, inserts: false }
     }
 }
 
-/// The result of applying an update.
+/// The result of an update.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
     /// The new document.
@@ -42,10 +42,10 @@ pub struct Applied {
 }
 
 impl Update {
-    /// Applies the update to a document, completely or not at all.
+    /// Applies the update to a document. If any operator fails, the whole update does.
     ///
     /// # Errors
-    /// If an operator cannot be applied, two operators conflict at one place, `_id` would change, or the document would
+    /// If an operator fails, if two operators conflict at the same place, if `_id` would change, if the document would
     /// become too large or too deep, or if its arrays take too many steps.
     pub fn apply(&self, document: Document, moment: &Moment) -> Result<Applied, UpdateError> {
         let id = document.get("_id").cloned();
@@ -57,8 +57,8 @@ impl Update {
         let errors = Errors::default();
         let mut applying = Applying { update: self, moment, position, renamed, written: 0, errors };
         let outcome = applying.fields(&[&self.fields], Spot::There(&mut root), Within::Documents)?;
-        // MongoDB resolves the old name when it reaches the new one, and an array may have grown to that index in the
-        // meantime.
+        // MongoDB resolves the old path only when it gets to the new one, by which time an array may have grown to that
+        // index.
         for renaming in absent.into_iter().filter(|renaming| renaming.from < renaming.to) {
             refuse_element(&mut root, renaming)?;
         }
@@ -78,22 +78,22 @@ impl Update {
     }
 }
 
-/// The place to which an operator is applied.
+/// The target of an operator.
 pub(super) enum Spot<'v> {
     /// An existing value.
     There(&'v mut Bson),
-    /// No value yet; the operator may put one here.
+    /// No value; the operator may create one here.
     Vacant(&'v mut Option<Bson>),
-    /// The path goes through a value that cannot contain it.
+    /// No value, and none can be created, because the path leads through a value that cannot contain it.
     Blocked,
 }
 
-/// The effect of an operator on a value.
+/// What an operator did to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Same,
     Changed,
-    /// The container must remove the value.
+    /// The value is to be removed from its container.
     Removed,
 }
 
@@ -102,17 +102,17 @@ impl Effect {
         if changed { Self::Changed } else { Self::Same }
     }
 
-    /// The effect on a container of the effect on one of its parts.
+    /// The effect on a container, given the effect on one of its values.
     fn above(self, other: Self) -> Self {
         Self::changed(self != Self::Same || other != Self::Same)
     }
 }
 
-/// The kinds of containers on a path.
+/// The containers that a path leads through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     Documents,
-    /// At least one array.
+    /// Arrays, at least one.
     Arrays,
 }
 
@@ -121,13 +121,13 @@ pub(super) struct Applying<'u> {
     pub(super) moment: &'u Moment,
     position: Option<Name>,
     pub(super) renamed: Vec<Option<Bson>>,
-    /// The memory taken by written values, in bytes.
+    /// The memory taken by values written so far, in bytes.
     written: usize,
-    /// The remaining step budget for array elements.
+    /// The errors of array filters, and the remaining step budget for array elements.
     pub(super) errors: Errors,
 }
 
-/// The steps of an operator at one place.
+/// The steps that an operator takes at each of its targets.
 const PLACE: usize = 8;
 
 impl Applying<'_> {
@@ -239,7 +239,7 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    /// Applies the nodes to the element with this index.
+    /// Applies the nodes to the array element at this index.
     fn element(&mut self, list: &mut Vec<Bson>, name: &Name, nodes: &Below<'_>) -> Result<Effect, UpdateError> {
         let Some(index) = name.index() else { return self.below(nodes, Spot::Blocked, Within::Arrays) };
         if let Some(value) = list.get_mut(index) {
@@ -282,20 +282,20 @@ impl Applying<'_> {
         Ok(outcome)
     }
 
-    /// Charges for a written value, so that an update of a few bytes cannot exhaust the memory.
+    /// Charges for a written value, so that an update of a few bytes cannot exhaust memory.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), UpdateErrorKind> {
         self.written = self.written.saturating_add(bytes);
         if self.written > MAX_WRITTEN { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
     }
 }
 
-/// The nodes for one name.
+/// The nodes for one name, which may be specific to it or come from `$` and `$[]`.
 enum Below<'n> {
     One(&'n Node),
     Several(Vec<&'n Node>),
 }
 
-/// A removed array element becomes null, so that the other elements keep their indexes.
+/// Replaces a removed array element with null, as MongoDB does, so that the others keep their indexes.
 fn emptied(element: &mut Bson, outcome: Effect) -> Effect {
     if outcome == Effect::Removed {
         *element = Bson::Null;

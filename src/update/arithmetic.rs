@@ -1,5 +1,5 @@
-//! The arithmetic of `$inc`, `$mul` and `$bit`: int32 overflows to int64, int64 overflow is an error, a double makes
-//! the result a double, and a decimal128 makes it a decimal128.
+//! The arithmetic of `$inc`, `$mul` and `$bit`. An int32 that overflows becomes an int64, and an int64 that overflows
+//! is an error. If either operand is a double, so is the result; if either is a decimal128, so is the result.
 
 use bson::{Bson, Decimal128};
 

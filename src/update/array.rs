@@ -9,13 +9,13 @@ use super::written::Written;
 use crate::eval::Errors;
 use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
 
-/// Values sorted in MongoDB's order for lookups.
+/// Values sorted in MongoDB's order, for binary search.
 struct Known<'v>(Vec<&'v Bson>);
 
 impl<'v> Known<'v> {
     fn new(values: impl Iterator<Item = &'v Bson>) -> Result<Self, Malformed> {
         let mut values: Vec<&Bson> = values.collect();
-        // A value that can be compared with itself can be compared with any other.
+        // Comparing a value with itself fails if it is malformed. If it succeeds, later comparisons cannot fail.
         for value in &values {
             compare(value, value)?;
         }
@@ -34,7 +34,7 @@ fn compare(a: &Bson, b: &Bson) -> Result<std::cmp::Ordering, Malformed> {
     sort_order(Some(a.into()), Some(b.into()))
 }
 
-/// The distinct values that the array does not contain.
+/// Those of `values` that the array does not contain, without duplicates.
 pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'v Written>, UpdateErrorKind> {
     let known = Known::new(list.iter())?;
     let mut new: Vec<(usize, &Written)> = Vec::new();
@@ -43,14 +43,14 @@ pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'
             new.push((place, written));
         }
     }
-    // Equal values become adjacent; the first of them is kept.
+    // Sorting makes equal values adjacent; the first of them is kept.
     new.sort_by(|(_, a), (_, b)| compare(&a.value, &b.value).unwrap_or(std::cmp::Ordering::Equal));
     new.dedup_by(|(_, a), (_, b)| compare(&a.value, &b.value).is_ok_and(std::cmp::Ordering::is_eq));
     new.sort_by_key(|(place, _)| *place);
     Ok(new.into_iter().map(|(_, written)| written).collect())
 }
 
-/// Removes elements; returns whether there were any.
+/// Removes elements. Returns whether any were removed.
 pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) -> Result<bool, UpdateErrorKind> {
     let (length, steps) = (list.len(), errors.steps());
     steps.take(length)?;
@@ -77,14 +77,14 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
     Ok(list.len() != length)
 }
 
-/// Removes the elements for which `goes` holds.
+/// Removes the elements for which `goes` returns true.
 fn retain(
     list: &mut Vec<Bson>,
     mut goes: impl FnMut(&mut Bson) -> Result<bool, Malformed>,
 ) -> Result<(), UpdateErrorKind> {
     let mut failed = None;
     list.retain_mut(|element| {
-        // The update has failed, so the remaining elements do not matter.
+        // The update fails, so the fate of the remaining elements does not matter.
         if failed.is_some() {
             return true;
         }

@@ -9,13 +9,14 @@ use crate::expr::PatternAllowance;
 use crate::mongo_query::Filter;
 use crate::value::Malformed;
 
-/// The fixed steps for applying a filter to an element, in addition to those of its conditions.
+/// The steps for applying a filter to an element, on top of those for its conditions.
 const EACH: usize = 8;
 
-/// The steps for one condition on an element. It is more than 1 because a large filter is scattered in memory.
+/// The steps for each condition of a filter, per element. More than 1, since the conditions of a large filter are
+/// scattered in memory and cause cache misses.
 pub(super) const PER_CONDITION: usize = 3;
 
-/// A filter for single array elements, with its identifier.
+/// A condition on single array elements, of `arrayFilters` or `$pull`, with its identifier.
 #[derive(Debug)]
 pub(super) struct ElementFilter {
     name: Box<str>,
@@ -28,12 +29,13 @@ impl ElementFilter {
         Ok(Self { name: name.into(), filter: Filter::compile_within(conditions, patterns)? })
     }
 
-    /// Compiles a condition on the element itself, `{"$gt": 1}` or a pattern.
+    /// Compiles a condition on the element itself: operators, such as `{"$gt": 1}`, or a regular expression.
     pub(super) fn of_element(condition: Bson, patterns: &PatternAllowance) -> Result<Self, UpdateErrorKind> {
         Self::new("e", &bson::doc! { "e": condition }, patterns)
     }
 
-    /// Whether an element matches, within the step budget of `errors`. The element is unchanged afterwards.
+    /// Whether an element matches. Takes steps from the budget of `errors`. The element is mutable only so that it can
+    /// be moved temporarily; it is restored.
     pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
         errors.steps().take(EACH + PER_CONDITION * self.filter.tests())?;
         let mut document = Document::new();
@@ -46,7 +48,7 @@ impl ElementFilter {
     }
 }
 
-/// The filters that `$[name]` can refer to.
+/// The filters that `$[name]` in paths can refer to.
 #[derive(Debug, Default)]
 pub(super) struct ArrayFilters {
     filters: BTreeMap<Box<str>, ElementFilter>,
@@ -76,7 +78,7 @@ impl ArrayFilters {
         if errors.is_empty() { Ok(found) } else { Err(errors) }
     }
 
-    /// An error for each filter that is not used.
+    /// An error for each filter that no path uses.
     pub(super) fn unused(&self, used: &BTreeSet<Box<str>>) -> Vec<UpdateErrorKind> {
         let unused = self.filters.keys().filter(|name| !used.contains(*name));
         unused.map(|name| UpdateErrorKind::ArrayFilterUnused(name.to_string())).collect()
@@ -91,7 +93,7 @@ fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The identifier that all conditions of a filter share; `None` if there are no conditions.
+/// The identifier with which all conditions of a filter begin; `None` if there are no conditions.
 fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
     let mut name = None;
     let mut left = vec![filter];
@@ -101,7 +103,7 @@ fn name_of(filter: &Document) -> Result<Option<&str>, UpdateErrorKind> {
                 Bson::Array(parts) if matches!(key.as_str(), "$and" | "$or" | "$nor") => {
                     left.extend(parts.iter().filter_map(Bson::as_document));
                 }
-                // MongoDB ignores the identifier of a condition that no element can satisfy.
+                // MongoDB ignores the identifier of a condition that can never hold.
                 Bson::Document(operators) if !operators.is_empty() && operators.iter().all(is_impossible) => {}
                 _ => {
                     let first = key.split('.').next().unwrap_or_default();

@@ -7,7 +7,8 @@ use super::limits::{MAX_BYTES, MAX_LEVELS};
 use crate::mongo_query::FindError;
 use crate::value::Malformed;
 
-/// Why an update is invalid or cannot be applied, and where. It quotes paths and types, never stored values.
+/// Why an update is invalid or cannot be applied, and where. The message contains paths and types, but no stored
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct UpdateError {
     place: Option<(Operator, String)>,
@@ -19,138 +20,138 @@ pub struct UpdateError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UpdateErrorKind {
-    /// `{"$foo": …}`
+    /// An unknown operator, as in `{"$foo": …}`.
     #[error("unknown update operator `{name}`{}", .help.map(|help| format!("; did you mean `{help}`?")).unwrap_or_default())]
     OperatorUnknown {
         /// The operator as written.
         name: String,
-        /// The operator that was probably meant.
+        /// The operator that was probably intended.
         help: Option<&'static str>,
     },
-    /// `{"a": 1}`
+    /// A field where an operator is expected, as in `{"a": 1}`.
     #[error(
         "`{0}` is not an update operator such as `$set`; use `replaceOne` or `findOneAndReplace` to replace a document"
     )]
     OperatorMissing(String),
-    /// `{"$set": 5}`
+    /// An operator whose value is not a document of fields, as in `{"$set": 5}`.
     #[error("`{0}` takes a document of fields, not a value of type {1}")]
     FieldsInvalid(&'static str, &'static str),
-    /// `{}`
+    /// An update without operators: `{}`.
     #[error("an update needs at least one operator; use `replaceOne` to replace a document")]
     Empty,
-    /// `{"": …}`, `{"a..b": …}`
+    /// An empty path or segment, as in `{"": …}` and `{"a..b": …}`.
     #[error("a path must not contain empty names")]
     PathEmpty,
-    /// `{"$a": …}`
+    /// A field name that starts with `$`, as in `{"$a": …}`.
     #[error("a field whose name starts with `$` cannot be set")]
     PathDollar,
-    /// `{"$.a": …}`, `{"$[].a": …}`
+    /// A path that starts with a positional operator, as in `{"$.a": …}` and `{"$[].a": …}`.
     #[error("a path must start with a field name")]
     PathBegin,
-    /// `a.$.b.$`
+    /// A path with several `$`, as in `a.$.b.$`.
     #[error("`$` can occur only once in a path")]
     PositionRepeated,
-    /// Two operators on the same field, or on a field and a field inside it.
+    /// Two operators that target the same field, or a field and one nested in it.
     #[error("conflicting updates at `{0}`")]
     Conflict(String),
-    /// `$[x]` without a filter `x`.
+    /// An identifier `$[x]` without an array filter for `x`.
     #[error("no array filter for `{0}`")]
     ArrayFilterUnknown(String),
-    /// A filter that no path refers to.
+    /// An array filter that no path uses.
     #[error("the array filter for `{0}` is not used")]
     ArrayFilterUnused(String),
-    /// Two filters with the same identifier.
+    /// Two array filters with the same identifier.
     #[error("several array filters for `{0}`")]
     ArrayFilterRepeated(String),
-    /// `{"X": …}`
+    /// An invalid identifier of an array filter, as in `{"X": …}`.
     #[error(
         "an array filter identifier must start with a lowercase letter and contain only letters and digits, not `{0}`"
     )]
     ArrayFilterName(String),
-    /// `{"a": 1, "b": 2}`, `{}`
+    /// An array filter with several identifiers or none, as in `{"a": 1, "b": 2}` and `{}`.
     #[error("an array filter must have exactly one identifier")]
     ArrayFilterNames,
-    /// An array filter that is not a valid filter.
+    /// An invalid condition in an array filter or `$pull`.
     #[error("the filter: {0}")]
     Filter(FindError),
-    /// An operand that the operator does not accept.
+    /// An operand of the wrong type or form.
     #[error("takes {expected}, not {found}")]
     Operand {
-        /// What the operator accepts.
+        /// What the operator requires.
         expected: &'static str,
         /// What was found.
         found: String,
         /// MongoDB's error code.
         code: i32,
     },
-    /// A field inside a value that cannot have fields.
+    /// A path into a value that cannot contain fields.
     #[error("the path leads through a value without such a field")]
     NotViable,
-    /// An array operator on another type.
+    /// An array operator applied to a value of another type.
     #[error("expected an array, found a value of type {found}")]
     NotArray {
-        /// The type.
+        /// The type of the value.
         found: &'static str,
         /// MongoDB's error code.
         code: i32,
     },
-    /// `$inc` of a string.
+    /// An arithmetic operator applied to a value of this type, as in `$inc` of a string.
     #[error("expected a number, found a value of type {0}")]
     NotNumber(&'static str),
-    /// `$bit` of a double.
+    /// `$bit` applied to a value of this type, such as a double.
     #[error("expected an integer, found a value of type {0}")]
     NotInteger(&'static str),
     /// A result that exceeds 64 bits.
     #[error("the result does not fit into 64 bits")]
     Overflow,
-    /// Arithmetic on a decimal128 and a double, or a result whose exponent is out of range.
+    /// A decimal128 combined with a double, or a decimal128 result whose exponent is out of range.
     #[error("arithmetic that mixes decimal128 and double, or exceeds the exponent range, is not supported")]
     Decimal,
-    /// `$[]` on a value that is not an array.
+    /// `$[]` applied to a value that is not an array.
     #[error("there is no array here whose elements could be updated")]
     Elements,
-    /// `$` although the filter did not match an element.
+    /// `$`, although the filter matched no array element.
     #[error("`$` refers to the array element that the filter matched, but it matched none")]
     PositionMissing,
-    /// `$` although the filter may have matched several elements.
+    /// `$`, although the filter may have matched several array elements.
     #[error("this filter does not determine which element `$` refers to; use `$[name]` with an array filter")]
     PositionUnclear,
     /// `$rename` from or to an array element.
     #[error("an element of an array cannot be renamed")]
     RenameElement,
-    /// `$rename` with `$` in a path.
+    /// `$rename` with a positional operator in a path.
     #[error("`$`, `$[]` and `$[name]` cannot be renamed")]
     RenameDynamic,
-    /// `$rename` of a field to itself or into itself.
+    /// `$rename` of a field to its own path, or to one inside it.
     #[error("the old and the new name must differ, and neither may contain the other")]
     RenameSame,
-    /// A change of `_id`.
+    /// An update that would change `_id`.
     #[error("`_id` cannot be changed")]
     IdChanged,
-    /// `{"_id": [1]}`
+    /// An `_id` of a type that is not allowed, as in `{"_id": [1]}`.
     #[error("`_id` cannot be {0}")]
     IdInvalid(&'static str),
-    /// An index far beyond the end of an array.
+    /// An index so far beyond the end of an array that too many nulls would have to be inserted.
     #[error("an array can be padded with at most {MAX_PADDING} elements")]
     Padding,
-    /// A document with too many levels.
+    /// A document that is nested too deeply.
     #[error("a document has at most {MAX_LEVELS} levels")]
     TooDeep,
     /// A document that is too large.
     #[error("a document has at most {MAX_BYTES} bytes")]
     TooLarge,
-    /// The filter of an upsert determines a field twice.
+    /// An upsert whose filter requires two values for a field.
     #[error("an upsert cannot take `{0}` from its filter, which has it twice")]
     QueryTwice(String),
-    /// The filter of an upsert determines only a part of `_id`.
+    /// An upsert whose filter determines only part of `_id`.
     #[error("the filter of an upsert with a replacement must contain either the whole `_id` or no part of it")]
     QueryInexact,
-    /// Bytes that are not BSON.
+    /// A stored document that is not valid BSON, or a spent step budget.
     #[error("{0}")]
     Malformed(Malformed),
 }
 
-/// The maximum number of elements with which an array is padded, as in MongoDB.
+/// The maximum number of nulls with which an array is padded, as in MongoDB.
 pub(super) const MAX_PADDING: usize = 1_500_000;
 
 impl fmt::Display for UpdateError {
@@ -173,13 +174,13 @@ impl UpdateError {
         &self.kind
     }
 
-    /// The operator and the path as written, if the error concerns a path.
+    /// The operator and the path in source form, if the error concerns a path.
     #[must_use]
     pub fn place(&self) -> Option<(Operator, &str)> {
         self.place.as_ref().map(|(operator, path)| (*operator, path.as_str()))
     }
 
-    /// Whether MongoDB would have accepted the update.
+    /// Whether the update is valid in MongoDB, but not supported here.
     #[must_use]
     pub const fn is_unsupported(&self) -> bool {
         self.kind.code().is_none()
@@ -205,7 +206,7 @@ impl From<FindError> for UpdateErrorKind {
 }
 
 impl UpdateErrorKind {
-    /// MongoDB's error code; `None` if MongoDB would have accepted the update.
+    /// MongoDB's error code; `None` if the update is valid in MongoDB.
     #[must_use]
     pub const fn code(&self) -> Option<i32> {
         Some(match self {

@@ -1,4 +1,4 @@
-//! Applies an operator at its place.
+//! Applies an operator to its target.
 
 use bson::{Bson, Timestamp};
 
@@ -30,7 +30,7 @@ impl Applying<'_> {
                 if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
                     return Err(UpdateErrorKind::IdChanged);
                 }
-                // The renamed field has been removed, so the document has changed whatever was here.
+                // The old field has been removed by now, so the document has changed in any case.
                 self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Effect::Changed)
             }
             Action::Unset => Ok(match spot {
@@ -65,7 +65,7 @@ impl Applying<'_> {
         }
     }
 
-    /// Puts a value at a place, if `replaces` agrees given the existing value and the new one.
+    /// Writes a value if there is none yet, or if `replaces` returns true for the existing and the new value.
     fn put(
         &mut self,
         spot: Spot<'_>,
@@ -128,7 +128,7 @@ impl Applying<'_> {
                 *slot = Some(Bson::Array(new.iter().map(|written| written.value.clone()).collect()));
                 Ok(Effect::Changed)
             }
-            // There is nothing to remove.
+            // Nothing is there to be removed.
             (_, Spot::Vacant(_)) => Ok(Effect::Same),
             (action, Spot::There(Bson::Array(list))) => {
                 array::take_away(action, list, &self.errors).map(Effect::changed)
@@ -141,7 +141,7 @@ impl Applying<'_> {
     }
 }
 
-/// Puts a number at a place: `made` if there is no value yet, otherwise the result of `change` on the existing value.
+/// Writes a number: `made` if there is no value yet, otherwise the result of `change` on the existing value.
 fn number(
     spot: Spot<'_>,
     made: &Bson,
@@ -155,7 +155,7 @@ fn number(
         }
         Spot::There(old) => {
             let new = change(old)?;
-            // As in MongoDB, NaN always counts as a change, and a zero that only changes its sign does not.
+            // As in MongoDB, NaN always counts as a change, but a change only in the sign of zero does not.
             let same = match (&*old, &new) {
                 (Bson::Double(old), Bson::Double(new)) => old == new,
                 (Bson::Decimal128(_), Bson::Decimal128(_)) => {

@@ -1,5 +1,5 @@
-/// The maximum size of a document in bytes of BSON, as in MongoDB.
+/// The maximum size in bytes of a document's BSON, as in MongoDB.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The maximum number of levels of a document, including itself, as in MongoDB.
+/// The maximum nesting depth of a document, counting the document itself, as in MongoDB.
 pub const MAX_LEVELS: usize = 179;

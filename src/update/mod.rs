@@ -1,7 +1,7 @@
-//! MongoDB's update language for documents in memory: operators, replacements, and the documents that upserts insert.
+//! MongoDB's update language on documents in memory: operators, replacements, and the documents that upserts insert.
 //!
-//! Unknown operators are rejected, and so is everything that MongoDB rejects, with its error code. An update is applied
-//! to a document completely or not at all.
+//! Whatever MongoDB rejects is rejected with its error code, and so are unknown operators. An update is applied
+//! completely or not at all.
 
 mod apply;
 mod arithmetic;

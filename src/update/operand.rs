@@ -9,7 +9,7 @@ pub(super) fn operand(expected: &'static str, found: &Bson, code: i32) -> Update
     UpdateErrorKind::Operand { expected, found, code }
 }
 
-/// An operand that must be an integer of any number type.
+/// Parses an operand that must be an integer, of any numeric type.
 pub(super) fn integer(expected: &'static str, value: &Bson, code: i32) -> Result<i64, UpdateErrorKind> {
     let number = ValueRef::from(value).number().and_then(Number::integer);
     number.ok_or_else(|| operand(expected, value, code))

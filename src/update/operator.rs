@@ -36,7 +36,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Every operator and its spelling.
+    /// Every operator, with its spelling.
     pub const ALL: [(Self, &'static str); 15] = [
         (Self::Set, "$set"),
         (Self::Unset, "$unset"),
@@ -61,7 +61,7 @@ impl Operator {
         Self::ALL.iter().find(|(_, spelling)| *spelling == text).map(|(operator, _)| *operator)
     }
 
-    /// The spelling.
+    /// The operator as written in an update.
     #[must_use]
     pub fn spelling(self) -> &'static str {
         Self::ALL.iter().find(|(operator, _)| *operator == self).map_or("", |(_, spelling)| spelling)

@@ -14,39 +14,39 @@ use crate::mongo_query::{Filter, is_element_condition};
 use crate::text::closest;
 use crate::value::ValueRef;
 
-/// A compiled update with operators.
+/// A compiled update that consists of update operators.
 #[derive(Debug)]
 pub struct Update {
     pub(super) fields: Fields,
     pub(super) filters: ArrayFilters,
-    /// The source of each renamed value.
+    /// The renamed fields.
     pub(super) renamings: Vec<Renaming>,
     named: Vec<Named>,
 }
 
-/// A field that is renamed.
+/// A field that `$rename` moves from one path to another.
 #[derive(Debug)]
 pub(super) struct Renaming {
     pub(super) from: Vec<Name>,
-    /// The old path as written.
+    /// The old path in source form.
     pub(super) path: Box<str>,
     pub(super) to: Vec<Name>,
 }
 
-/// A path as it is written in an update: `tags.$[]`.
+/// A path in an update, such as `tags.$[]`, with its operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The operator on the path. `$rename` names both the old and the new path.
+    /// The operator. A `$rename` has two paths, the old and the new one.
     pub operator: Operator,
-    /// The path.
+    /// The path in source form.
     pub path: String,
 }
 
 impl Update {
-    /// Compiles an update and the array filters that its `$[name]` refer to.
+    /// Compiles an update, with the array filters for its `$[name]`.
     ///
     /// # Errors
-    /// All errors in it.
+    /// All errors in the update and the array filters.
     ///
     /// ```
     /// use bson::{DateTime, doc};
@@ -60,7 +60,7 @@ impl Update {
         Self::compile_within(update, array_filters, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
+    /// Like [`compile`](Self::compile), with a pattern allowance that is shared with other parts of the request.
     pub(crate) fn compile_within(
         update: &Document,
         array_filters: &[Document],
@@ -94,7 +94,7 @@ impl Update {
         &self.named
     }
 
-    /// Whether it contains `$`, and thus needs the position of the element that the filter matched.
+    /// Whether a path uses `$`, so that [`Moment::position`] is needed.
     #[must_use]
     pub fn needs_position(&self) -> bool {
         self.named.iter().any(|named| named.path.split('.').any(|name| name == "$"))
@@ -107,7 +107,7 @@ struct Parser<'p> {
     errors: Vec<UpdateError>,
 }
 
-/// Compiling stops after this many errors: an untrusted update may contain 100,000 of them, each with help text.
+/// The number of errors after which compilation stops: an untrusted update may contain 100,000, each with help text.
 const MAX_ERRORS: usize = 100;
 
 impl Parser<'_> {
@@ -117,7 +117,7 @@ impl Parser<'_> {
             let is_name = !name.starts_with('$');
             let name = name.chars().take(40).collect();
             return self.report(match help {
-                // A known operator without its `$` gets a suggestion.
+                // For a known operator without its `$`, the error suggests the correct spelling.
                 None if is_name => UpdateErrorKind::OperatorMissing(name).into(),
                 help => UpdateErrorKind::OperatorUnknown { name, help }.into(),
             });
@@ -176,7 +176,7 @@ impl Parser<'_> {
     }
 }
 
-/// The names of a path that consists of names only.
+/// The names of a path without positional operators.
 fn plain(steps: &[Step]) -> Result<Vec<Name>, UpdateErrorKind> {
     steps
         .iter()
@@ -247,7 +247,7 @@ fn instant(value: &Bson) -> Result<Instant, UpdateErrorKind> {
 
 fn pull(value: &Bson, patterns: &PatternAllowance) -> Result<Pull, UpdateErrorKind> {
     Ok(match value {
-        // As in MongoDB, whose parser takes it for a condition on a document.
+        // As in MongoDB, which parses it as a condition on the fields of documents.
         Bson::Document(document) if document.keys().next().is_some_and(|first| first == "$not") => {
             return Err(operand("a value or a condition such as {\"$gt\": 1}", value, 2));
         }

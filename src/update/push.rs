@@ -16,18 +16,18 @@ pub(super) struct Push {
     pub(super) sort: Option<Order>,
 }
 
-/// The maximum number of fields in a sort order, the same as for sorting documents.
+/// The maximum number of fields in a `$sort`, the same as for sorting documents.
 const MAX_FIELDS: usize = 32;
 
-/// This many comparisons while sorting an array are one step.
+/// The number of comparisons, when sorting an array, that count as one step.
 const COMPARISONS_PER_STEP: usize = 3;
 
-/// How `$push` sorts an array.
+/// The sort order of a `$push`.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// By the elements themselves.
+    /// By the elements as a whole.
     Elements(Direction),
-    /// By fields of the elements; the paths enter arrays only by index.
+    /// By fields of the elements. The paths enter nested arrays only by index.
     Fields(Vec<(Vec<Box<str>>, Direction)>),
 }
 
@@ -68,12 +68,12 @@ impl Push {
         Ok(push)
     }
 
-    /// Whether MongoDB counts it as a modification even if nothing is added.
+    /// Whether MongoDB counts the `$push` as a modification even if it adds nothing.
     fn rearranges(&self, length: usize) -> bool {
         (self.sort.is_some() && length > 0) || self.slice.is_some_and(|slice| slice.unsigned_abs() < to_u64(length))
     }
 
-    /// Adds to an array; returns whether MongoDB counts that as a modification.
+    /// Applies the `$push`. Returns whether MongoDB counts it as a modification.
     pub(super) fn apply(&self, list: &mut Vec<Bson>, steps: &Steps) -> Result<bool, UpdateErrorKind> {
         if !self.values.is_empty() {
             let at = match self.position {
@@ -103,7 +103,7 @@ fn to_u64(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// A position in an array; a negative one counts from the end.
+/// Resolves a position, which counts from the end if it is negative.
 fn place(position: i64, length: usize) -> usize {
     let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
     if position < 0 { length.saturating_sub(distance) } else { distance.min(length) }
@@ -138,7 +138,7 @@ impl Order {
         };
         let comparisons = list.len().saturating_mul(list.len().checked_ilog2().map_or(1, |log| log as usize + 1));
         steps.take(comparisons.saturating_mul(fields) / COMPARISONS_PER_STEP)?;
-        // A value that can be compared with itself can be compared with any other.
+        // Comparing an element with itself fails if it is malformed. If it succeeds, later comparisons cannot fail.
         for element in &*list {
             sort_order(Some(element.into()), Some(element.into()))?;
         }
@@ -169,7 +169,7 @@ impl Direction {
     }
 }
 
-/// A field of an element.
+/// The value of a sort field in an element; `None` is missing.
 fn field<'e>(element: &'e Bson, path: &[Box<str>]) -> Option<&'e Bson> {
     let mut here = element;
     for (depth, name) in path.iter().enumerate() {

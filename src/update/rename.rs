@@ -8,9 +8,9 @@ use super::removal::remove_all;
 use super::steps::Name;
 use super::{Operator, UpdateError, UpdateErrorKind};
 
-/// Removes and returns the values to be renamed, `None` for those that do not exist. No path of an update is a prefix
-/// of another, so the renamings are independent, and each document is traversed once however many of its fields are
-/// renamed.
+/// Takes the values of all `$rename`s out of the document; `None` for those without a value. No path of an update is a
+/// prefix of another, so the renames are independent, and each document is traversed once regardless of how many of its
+/// fields are renamed.
 pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Option<Bson>>, UpdateError> {
     let mut taken = Vec::with_capacity(renamings.len());
     let mut left: BTreeMap<&[Name], BTreeSet<&str>> = BTreeMap::new();
@@ -33,12 +33,12 @@ pub(super) fn take_all(root: &mut Bson, renamings: &[Renaming]) -> Result<Vec<Op
     Ok(taken)
 }
 
-/// Rejects a renaming whose old path now leads to an array element.
+/// Rejects a `$rename` whose old path leads to an array element once the other operators have been applied.
 pub(super) fn refuse_element(root: &mut Bson, renaming: &Renaming) -> Result<(), UpdateError> {
     find(root, renaming).map(|_| ())
 }
 
-/// The value to be renamed; `None` if it does not exist.
+/// The value to rename; `None` if there is none.
 fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bson>, UpdateError> {
     let failed = |kind| UpdateError::at(Operator::Rename, &renaming.path, kind);
     let mut here = root;
@@ -55,7 +55,7 @@ fn find<'v>(root: &'v mut Bson, renaming: &Renaming) -> Result<Option<&'v mut Bs
     if in_array { Err(failed(UpdateErrorKind::RenameElement)) } else { Ok(Some(here)) }
 }
 
-/// The value of a name inside another value, and whether the latter is an array.
+/// The value under a name, and whether its container is an array.
 fn step<'v>(value: &'v mut Bson, name: &Name) -> Result<Option<(&'v mut Bson, bool)>, UpdateErrorKind> {
     match value {
         Bson::Document(document) => Ok(document.get_mut(name.text()).map(|value| (value, false))),

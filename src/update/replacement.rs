@@ -5,10 +5,10 @@ use super::size;
 use super::{UpdateError, UpdateErrorKind};
 use crate::value::{ValueRef, equal, identical};
 
-/// Replaces a document. The new document keeps the old `_id` or has an equal one, and `_id` comes first.
+/// Replaces a document. The new document keeps the old `_id`, or has one that is equal to it, and `_id` comes first.
 ///
 /// # Errors
-/// If the `_id` differs, a name begins with a dollar sign, or the document is too large or too deep.
+/// If the `_id` differs, if a field name starts with `$`, or if the document is too large or too deep.
 pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied, UpdateError> {
     if new.keys().any(|name| name.starts_with('$')) {
         return Err(UpdateErrorKind::PathDollar.into());
@@ -24,14 +24,14 @@ pub fn replace(old: &Document, new: &Document, now: DateTime) -> Result<Applied,
     document.extend(new.iter().filter(|(name, _)| *name != "_id").map(|(name, value)| (name.clone(), value.clone())));
     put_time(&mut document, now);
     size::check(&document)?;
-    // MongoDB compares the replacement as given: without an `_id`, even an otherwise identical document counts as
-    // modified.
+    // MongoDB compares the replacement as given: if it has no `_id`, the document counts as modified even if nothing
+    // else differs.
     let same = identical(ValueRef::Document(new.into()), ValueRef::Document(old.into()));
     let modified = !same.map_err(UpdateErrorKind::from)?;
     Ok(Applied { document, modified })
 }
 
-/// A document as it is inserted: with `_id` first and empty timestamps set to the current time.
+/// The document as MongoDB stores it: `_id` comes first, and empty timestamps become the current time.
 ///
 /// # Errors
 /// If the `_id` has a type that is not allowed, or the document is too large or too deep.
@@ -48,7 +48,7 @@ pub fn check_document(document: Document, now: DateTime) -> Result<Document, Upd
     Ok(checked)
 }
 
-/// Rejects an `_id` of a type that MongoDB rejects.
+/// Rejects types of `_id` that MongoDB rejects.
 fn check_id(id: &Bson) -> Result<(), UpdateErrorKind> {
     match id {
         Bson::Array(_) => Err(UpdateErrorKind::IdInvalid("an array")),
@@ -78,7 +78,7 @@ fn has_dollar(document: &Document) -> bool {
     false
 }
 
-/// As in MongoDB, empty timestamps at the top level of a document are set to the current time.
+/// Sets empty timestamps at the top level of a document to the current time, as MongoDB does.
 fn put_time(document: &mut Document, now: DateTime) {
     let empty = Timestamp { time: 0, increment: 0 };
     let seconds = now.timestamp_millis().div_euclid(1000);

@@ -3,20 +3,21 @@ use bson::{Bson, Document};
 use super::UpdateErrorKind;
 use super::limits::{MAX_BYTES, MAX_LEVELS};
 
-/// The maximum [`weight`] that an update may write, before any of it is removed again, for example by `$slice`. The
-/// memory taken is about twice the weight, because strings and maps have spare capacity.
+/// The maximum [`weight`] of all values that an update writes, including those that it removes again, for example by
+/// `$slice`. The memory actually used is about twice that, because strings and maps have spare capacity.
 pub(super) const MAX_WRITTEN: usize = 9 * MAX_BYTES;
 
-/// The memory overhead of a value beyond its own bytes, and of a field beyond its value.
+/// The memory overhead in bytes of a value on top of its content, and of a field on top of its value.
 pub(super) const EACH: usize = 100;
 
-/// The same for a `null` that pads an array: it has no name, and the array has no spare capacity.
+/// The memory overhead in bytes of a null that pads an array. It is smaller than [`EACH`], because there is no field
+/// name and the array has no spare capacity.
 pub(super) const PADDED: usize = 64;
 
-/// The approximate memory that a value takes.
+/// The approximate memory in bytes that a value takes.
 ///
 /// # Errors
-/// As [`size`].
+/// Same as [`size`].
 pub(super) fn weight(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind> {
     fn values(value: &Bson) -> usize {
         match value {
@@ -25,14 +26,14 @@ pub(super) fn weight(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKi
             _ => 1,
         }
     }
-    // `size` also checks the depth and must come first.
+    // `size` comes first because it also limits the depth, on which `values` recurses.
     Ok(size(value, levels)?.saturating_add(EACH.saturating_mul(values(value))))
 }
 
-/// The size of a value in bytes of BSON, without its field name.
+/// The size in bytes of a value's BSON, without its type byte and field name.
 ///
 /// # Errors
-/// If it has more than this number of levels.
+/// If it is nested deeper than `levels`.
 pub(super) fn size(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind> {
     Ok(match value {
         Bson::Document(document) => document_size(document, levels)?,
@@ -58,10 +59,10 @@ pub(super) fn size(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKind
     })
 }
 
-/// The size of a document in bytes.
+/// The size in bytes of a document's BSON.
 ///
 /// # Errors
-/// As [`size`].
+/// Same as [`size`].
 pub(super) fn document_size(document: &Document, levels: usize) -> Result<usize, UpdateErrorKind> {
     let levels = levels.checked_sub(1).ok_or(UpdateErrorKind::TooDeep)?;
     let mut bytes = 5;
@@ -71,12 +72,12 @@ pub(super) fn document_size(document: &Document, levels: usize) -> Result<usize,
     Ok(bytes)
 }
 
-/// The size of an index as a key.
+/// The length in bytes of an array index as a BSON key.
 pub(super) fn index_size(index: usize) -> usize {
     index.checked_ilog10().map_or(1, |digits| usize::try_from(digits).unwrap_or(0) + 1)
 }
 
-/// Rejects a document that is too deep or too large.
+/// Rejects a document that is nested too deeply or is too large.
 pub(super) fn check(document: &Document) -> Result<(), UpdateErrorKind> {
     if document_size(document, MAX_LEVELS)? > MAX_BYTES { Err(UpdateErrorKind::TooLarge) } else { Ok(()) }
 }

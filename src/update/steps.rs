@@ -6,17 +6,17 @@ use super::limits::MAX_LEVELS;
 /// A segment of an update path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A field name or the index of an element.
+    /// A field name or an array index.
     Name(Name),
     /// `$`
     Position,
     /// `$[]`
     All,
-    /// `$[name]`
+    /// `$[name]`, an element that an array filter selects
     Filtered(Box<str>),
 }
 
-/// A field name or the index of an element, in MongoDB's order: numbers by value, then names by bytes.
+/// A field name or array index. The order is MongoDB's: numbers by value, then names by bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     text: Box<str>,
@@ -33,7 +33,7 @@ impl Name {
         &self.text
     }
 
-    /// The array index that it denotes: `05` is 5, unlike in a query.
+    /// The array index that the name denotes, if any. Unlike in a query, `05` is the index 5.
     pub(super) fn index(&self) -> Option<usize> {
         self.number.and_then(|number| usize::try_from(number).ok())
     }

@@ -8,7 +8,7 @@ use super::steps::{Name, Step};
 use super::written::Written;
 use super::{Operator, UpdateErrorKind};
 
-/// The operators at a place of a document and at the places below it.
+/// The operators of an update, as a tree of their paths.
 #[derive(Debug)]
 pub(super) enum Node {
     Fields(Fields),
@@ -16,7 +16,7 @@ pub(super) enum Node {
     Leaf(Leaf),
 }
 
-/// The nodes below a document, or below an array whose elements are named by index.
+/// The child nodes at a document, or at an array whose elements are addressed by index.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     pub(super) named: BTreeMap<Name, Node>,
@@ -24,7 +24,7 @@ pub(super) struct Fields {
     pub(super) position: Option<Box<Node>>,
 }
 
-/// The nodes below an array.
+/// The child nodes at an array whose elements are addressed by positional operators.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
     /// `$[]`
@@ -33,24 +33,24 @@ pub(super) struct Elements {
     pub(super) filtered: BTreeMap<Box<str>, Node>,
 }
 
-/// An operator at a place.
+/// An operator at the end of its path.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) operator: Operator,
-    /// The path as written.
+    /// The path in source form.
     pub(super) path: Box<str>,
     pub(super) action: Action,
 }
 
-/// An operator with checked operands.
+/// An operator with its checked operand.
 #[derive(Debug)]
 pub(super) enum Action {
     Set(Written),
     SetOnInsert(Written),
     Unset,
-    /// The increment.
+    /// The value to add.
     Inc(Bson),
-    /// The factor.
+    /// The value to multiply by.
     Mul(Bson),
     Min(Written),
     Max(Written),
@@ -61,9 +61,9 @@ pub(super) enum Action {
     PullAll(Vec<Bson>),
     Pop(End),
     Bit(Vec<(Bits, Bson)>),
-    /// The index of the renaming whose value is to be put here.
+    /// The new path of a `$rename`; the index is that of the rename.
     RenameTo(usize),
-    /// The source of a renaming.
+    /// The old path of a `$rename`.
     RenameFrom,
 }
 
@@ -86,19 +86,19 @@ pub(super) enum Bits {
     Xor,
 }
 
-/// Which elements are removed.
+/// The elements that `$pull` removes.
 #[derive(Debug)]
 pub(super) enum Pull {
-    /// Those equal to a value.
+    /// Elements equal to a value.
     Equal(Bson),
-    /// Those that match a filter.
+    /// Elements that match a condition on the element itself.
     Elements(Box<ElementFilter>),
-    /// Documents whose fields match a filter.
+    /// Elements that are documents and match a filter.
     Documents(Box<crate::mongo_query::Filter>),
 }
 
 impl Fields {
-    /// Adds an operator at a place.
+    /// Adds an operator at a path.
     pub(super) fn add(&mut self, steps: &[Step], leaf: Leaf) -> Result<(), UpdateErrorKind> {
         let Some((first, rest)) = steps.split_first() else { return Ok(()) };
         let shown = |count: usize| shown(steps.get(..count).unwrap_or(steps));
@@ -173,7 +173,7 @@ impl Node {
     }
 }
 
-/// An empty node for the given next segment.
+/// An empty node of the kind that the next path segment requires.
 fn empty(next: &Step) -> Node {
     match next {
         Step::Name(_) | Step::Position => Node::Fields(Fields::default()),
@@ -181,7 +181,7 @@ fn empty(next: &Step) -> Node {
     }
 }
 
-/// Fills a place; returns whether it was free.
+/// Adds a child node. Returns `false` if there already is one for this key.
 fn vacant<K: Ord>(places: &mut BTreeMap<K, Node>, key: K, node: Node) -> bool {
     let free = !places.contains_key(&key);
     if free {
@@ -198,7 +198,7 @@ fn vacant_box(place: &mut Option<Box<Node>>, node: Node) -> bool {
     free
 }
 
-/// The segments in source form.
+/// The segments as a path in source form.
 pub(super) fn shown(steps: &[Step]) -> String {
     let names: Vec<String> = steps
         .iter()

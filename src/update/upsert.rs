@@ -6,14 +6,14 @@ use super::{UpdateError, UpdateErrorKind};
 use crate::mongo_query::FindError;
 use crate::value::equal;
 
-/// The fields that an upsert without a match takes from its filter: those for which the filter requires a single value.
-/// With a replacement, only `_id` is taken.
+/// The fields that an upsert takes from its filter if no document matches: those for which the filter requires one
+/// particular value. With a replacement, that is only `_id`.
 ///
-/// The fields are ordered by path.
+/// The fields are sorted by path.
 ///
 /// # Errors
-/// If the filter determines a field twice, or a field and a field inside it, or, with a replacement, only a part of
-/// `_id`.
+/// If the filter requires two values for a field, values for a field and for one nested in it, or, with a replacement,
+/// only part of `_id`.
 pub fn upsert_document(filter: &Document, replaces: bool) -> Result<Document, UpdateError> {
     let mut equalities = BTreeMap::new();
     let id = |path: &str| path == "_id" || path.starts_with("_id.");
@@ -36,10 +36,10 @@ pub fn upsert_document(filter: &Document, replaces: bool) -> Result<Document, Up
     Ok(document)
 }
 
-/// The fields for which a filter requires a single value; `None` if MongoDB can tell that no document matches it.
+/// The values that a filter requires, by path; `None` if MongoDB can tell that the filter matches nothing.
 type Equalities<'f> = Option<Vec<(&'f str, &'f Bson)>>;
 
-/// Deeper conditions are ignored; filters accepted by a store have none.
+/// The nesting depth beyond which conditions are ignored. Filters that a store accepts are not nested that deeply.
 const MAX_DEPTH: usize = 100;
 
 fn all(filter: &Document, depth: usize) -> Equalities<'_> {
@@ -55,7 +55,7 @@ fn all(filter: &Document, depth: usize) -> Equalities<'_> {
             }
             "$or" => {
                 let mut possible: Vec<_> = parts().filter_map(|part| all(part, depth + 1)).collect();
-                // If only one branch is possible, it must hold.
+                // If only one branch of an `$or` can match, it is required.
                 match possible.len() {
                     0 => return None,
                     1 => found.extend(possible.pop().unwrap_or_default()),
@@ -69,7 +69,7 @@ fn all(filter: &Document, depth: usize) -> Equalities<'_> {
     Some(found)
 }
 
-/// The values that a condition allows for a field; `None` if it allows none.
+/// The values that a condition requires for a field; `None` if it cannot hold.
 fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     let plain = |value: &&Bson| !matches!(value, Bson::RegularExpression(_));
     let Bson::Document(operators) = condition else { return Some([condition].into_iter().filter(plain).collect()) };
@@ -95,7 +95,7 @@ fn values(condition: &Bson) -> Option<Vec<&Bson>> {
     Some(found)
 }
 
-/// Whether it is an operator rather than a value.
+/// Whether a condition is a document of operators rather than a value.
 fn asks(value: &Bson) -> bool {
     value.as_document().is_some_and(|document| document.keys().any(|name| name == "$elemMatch"))
 }
