@@ -1,4 +1,4 @@
-//! Which fields of a document are left: the projections of filters and of clients.
+//! MongoDB projections applied to documents, for filters of the rules and for clients' queries.
 
 use std::collections::HashMap;
 
@@ -13,48 +13,48 @@ use crate::value::{
     RawWriter, ValueRef, Writer,
 };
 
-/// Which fields of a document are kept: MongoDB's `{a: 1}` or `{a: 0}`.
+/// A projection such as MongoDB's `{a: 1}` or `{a: 0}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Projection {
     included: Vec<FieldPath>,
     excluded: Vec<FieldPath>,
-    /// The same, as documents are gone through by them.
+    /// The included and excluded paths as tries, by which documents are traversed.
     includes: Names,
     excludes: Names,
-    /// What is said about `_id`, which may stand beside either.
+    /// Whether `_id` is included or excluded explicitly, which is allowed in both kinds of projection.
     id: Option<bool>,
     span: Span,
 }
 
-/// Whether a projection leaves a top-level field of a document.
+/// Whether a projection keeps a top-level field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kept {
     No,
-    /// That depends on its value: nothing in a number is included.
+    /// It depends on the value: a path into a field keeps nothing of a scalar value.
     Perhaps,
     Yes,
 }
 
-/// Why a value is not a projection.
+/// Why a projection is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProjectionError {
-    /// `{"a": {"$slice": 1}}`
+    /// A value that is not supported: `{"a": {"$slice": 1}}`
     #[error("a projection takes `true`, `false`, 1 or 0 for a field, not {0}")]
     Value(&'static str),
-    /// `{"a..b": 1}`
+    /// A malformed path: `{"a..b": 1}`
     #[error("{0}")]
     Path(PathError),
-    /// `"projection": 1`
+    /// A projection that is not an object: `"projection": 1`
     #[error("a projection is an object, not {0}")]
     NotObject(&'static str),
 }
 
 impl Projection {
-    /// Reads a projection.
+    /// Compiles a projection.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All errors in it.
     pub fn compile(node: &Node) -> Result<Self, Vec<Located<ProjectionError>>> {
         let mut errors = Vec::new();
         let mut projection = Self { span: node.span, ..Self::default() };
@@ -86,30 +86,30 @@ impl Projection {
         if errors.is_empty() { Ok(projection) } else { Err(errors) }
     }
 
-    /// A field that is included, other than `_id`.
+    /// An included path other than `_id`, if there is any.
     #[must_use]
     pub fn inclusion(&self) -> Option<&FieldPath> {
         self.included.first()
     }
 
-    /// A field that is excluded, other than `_id`.
+    /// An excluded path other than `_id`, if there is any.
     #[must_use]
     pub fn exclusion(&self) -> Option<&FieldPath> {
         self.excluded.first()
     }
 
-    /// Whether it names no field, and so leaves every document as it is.
+    /// Whether the projection is empty, so that it keeps every document as it is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty() && self.id.is_none()
     }
 
-    /// Whether a top-level field is left.
+    /// Whether a top-level field is kept.
     pub(crate) fn keeps(&self, name: &str) -> Kept {
         let included = self.includes.below(name);
         match name {
             "_id" if self.id == Some(false) => return Kept::No,
-            // It is included without being named.
+            // The `_id` is included unless it is excluded explicitly.
             "_id" if included.is_none() => return Kept::Yes,
             _ if self.excludes.below(name).is_some_and(|names| names.ends) => return Kept::No,
             _ => {}
@@ -122,12 +122,12 @@ impl Projection {
         }
     }
 
-    /// Whether a top-level field is left with everything in it.
+    /// Whether a top-level field is kept in its entirety, whatever its value.
     pub(crate) fn keeps_whole(&self, name: &str) -> bool {
         self.keeps(name) == Kept::Yes && self.excludes.below(name).is_none()
     }
 
-    /// Whether top-level fields are left that it does not name, other than `_id`.
+    /// Whether top-level fields that are not named are kept. `_id` is disregarded.
     pub(crate) const fn keeps_others(&self) -> bool {
         !self.is_inclusion()
     }
@@ -137,17 +137,17 @@ impl Projection {
         self.includes.below.iter().chain(&self.excludes.below).map(|(name, _)| &**name)
     }
 
-    /// The paths that it names, other than `_id`.
+    /// The named paths other than `_id`.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &FieldPath> {
         self.included.iter().chain(&self.excluded)
     }
 
-    /// Whether it both includes fields and excludes others, which MongoDB refuses; `_id` does not count.
+    /// Whether the projection both includes and excludes fields other than `_id`, which MongoDB rejects.
     pub(crate) const fn is_mixed(&self) -> bool {
         !self.included.is_empty() && !self.excluded.is_empty()
     }
 
-    /// The top-level fields beside `_id` that can be left; `None` if any can.
+    /// The top-level fields other than `_id` that can be kept; `None` if any can.
     pub(crate) fn kept_names(&self) -> Option<impl Iterator<Item = &str>> {
         self.is_inclusion().then(|| self.includes.below.iter().map(|(name, _)| &**name))
     }
@@ -156,7 +156,7 @@ impl Projection {
         !self.included.is_empty() || (matches!(self.id, Some(true)) && self.excluded.is_empty())
     }
 
-    /// As it is written to MongoDB.
+    /// The projection as a MongoDB document.
     pub(crate) fn to_document(&self) -> Document {
         let paths = |paths: &[FieldPath], sign: i32| -> Vec<(String, bson::Bson)> {
             paths.iter().map(|path| (path.to_string(), sign.into())).collect()
@@ -165,33 +165,34 @@ impl Projection {
         paths(&self.included, 1).into_iter().chain(paths(&self.excluded, 0)).chain(id).collect()
     }
 
-    /// Where it stands.
+    /// The position in the source.
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// What is left of a document. `{"_id": 1}` alone includes only `_id`.
+    /// Applies the projection to a document. `{"_id": 1}` alone includes only `_id`.
     ///
     /// # Errors
-    /// If raw bytes are no BSON, or the document is nested deeper than [`MAX_DEPTH`].
+    /// If raw bytes are not BSON, or the document is nested deeper than [`MAX_DEPTH`].
     pub fn apply<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<Document, Malformed> {
         DocumentWriter::write(|writer| self.write(document.into(), writer))
     }
 
-    /// Puts what it leaves of a document in the place of whatever `bytes` hold.
+    /// Applies the projection to a document and replaces the content of `bytes` with the result.
     ///
     /// # Errors
-    /// Bytes that are not BSON.
+    /// If raw bytes are not BSON, or the document is nested deeper than [`MAX_DEPTH`].
     pub fn write_raw(&self, document: DocumentRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
         RawWriter::write(bytes, |writer| self.write(document, writer))
     }
 
-    /// Writes what is left of a document.
+    /// Writes what the projection keeps of a document.
     pub(crate) fn write(&self, document: DocumentRef<'_>, writer: &mut impl Writer) -> Result<(), Malformed> {
         let includes = self.is_inclusion();
         let left = Left { included: includes.then_some(&self.includes), excluded: Some(&self.excludes) };
-        // `_id` keeps its place at the front unless only a part of it was included, like of any other field.
+        // Like MongoDB, writes `_id` first, unless the projection includes only parts of it: then it stays in its
+        // place, like any other field.
         let partly = self.includes.below("_id").is_some();
         let separately = self.id == Some(false) || (includes && !partly);
         if separately
@@ -205,17 +206,17 @@ impl Projection {
     }
 }
 
-/// Paths by their names: what is said about a value, and about what stands in it.
+/// A trie of paths.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Names {
-    /// Whether a path ends here.
+    /// Whether a path ends at this node.
     ends: bool,
     below: Vec<(Box<str>, Names)>,
-    /// Where each name stands, once there are many.
+    /// The indexes in `below` by name, maintained once there are many names.
     places: HashMap<Box<str>, usize>,
 }
 
-/// Among more names than this, one is found by its hash.
+/// The number of names up to which they are searched linearly.
 const LISTED: usize = 12;
 
 impl Names {
@@ -235,7 +236,7 @@ impl Names {
             self.below.push((first.name().into(), Self::default()));
             let last = self.below.len() - 1;
             if last >= LISTED {
-                // All of them, when they become many.
+                // Index all names when the threshold is exceeded, afterwards only the new one.
                 let from = if self.places.is_empty() { 0 } else { last };
                 let new = self.below.iter().enumerate().skip(from);
                 self.places.extend(new.map(|(place, (name, _))| (name.clone(), place)));
@@ -252,7 +253,7 @@ impl Names {
     }
 }
 
-/// What is to be left of a value: only what is included, if that is given, and nothing that is excluded.
+/// What to keep of a value: if `included` is given, only that; and nothing that is `excluded`.
 #[derive(Clone, Copy)]
 struct Left<'p> {
     included: Option<&'p Names>,
@@ -280,7 +281,7 @@ impl<'p> Left<'p> {
         Ok(())
     }
 
-    /// What is to be left of a field; `None` if nothing is.
+    /// What to keep of a field; `None` if nothing.
     fn below(self, key: &str) -> Option<Left<'p>> {
         let included = match self.included {
             None => None,
@@ -312,7 +313,7 @@ impl<'p> Left<'p> {
                 let fill = |writer: &mut _| self.elements(array, depth + 1, writer);
                 writer.container(place, Container::Array, Empty::Kept, fill)?;
             }
-            // Of a value in which nothing can stand, nothing in it is included.
+            // An inclusion of nested fields keeps nothing of a scalar value.
             _ if self.included.is_some() => {}
             _ => writer.whole(place, value)?,
         }

@@ -5,56 +5,56 @@ use crate::path::FieldPath;
 use crate::text::Spanned;
 use crate::value::TypeSet;
 
-/// An expression as written.
+/// An expression, as parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
-    /// `true`, `false`
+    /// `true` or `false`
     Boolean(bool),
-    /// `{…}`: all clauses hold; `{}` always holds
+    /// `{…}`: the conjunction of its clauses, so `{}` always holds
     All(Vec<Clause>),
 }
 
 /// One member of an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Clause {
-    /// `"%and": [{…}, {…}]`
+    /// A logical operator: `"%and": [{…}, {…}]`
     Logic(Logic, Vec<Spanned<Expr>>),
-    /// `"%not": {…}`
+    /// A negation: `"%not": {…}`
     Not(Box<Spanned<Expr>>),
-    /// `"%%user.id": "x"`, `"owner.id": {"$exists": true}`
+    /// A condition on a value: `"%%user.id": "x"`, `"owner.id": {"$exists": true}`
     Test(Spanned<Name>, Condition),
 }
 
 /// The left side of a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Name {
-    /// `owner.id`
+    /// A field path: `owner.id`
     Path(FieldPath),
-    /// `%%user.id`
+    /// An expansion: `%%user.id`
     Expansion(Expansion),
 }
 
 /// The right side of a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// `5`, `"%%user.id"`, `{"city": "Bern"}`
+    /// A value to which the left side must be equal: `5`, `"%%user.id"`, `{"city": "Bern"}`
     Equals(Spanned<Operand>),
-    /// `{"$gt": 1, "$lt": 9}`
+    /// Operators, all of which must hold: `{"$gt": 1, "$lt": 9}`
     Checks(Vec<Spanned<Check>>),
-    /// `{"%%true": {…}}`: an expression whose result must equal the left operand
+    /// For `%%true` and `%%false`: an expression whose result must be equal to the left side, as in `{"%%true": {…}}`
     Expression(Box<Spanned<Expr>>),
 }
 
 /// A right operand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
-    /// `5`, `{"$oid": "…"}`, `["a", "b"]`: without expansions inside
+    /// A value without expansions: `5`, `{"$oid": "…"}`, `["a", "b"]`
     Literal(Bson),
-    /// `"%%user.id"`
+    /// An expansion: `"%%user.id"`
     Expansion(Expansion),
-    /// `{"city": "%%user.data.city"}`: with an expansion somewhere inside
+    /// A document that contains expansions: `{"city": "%%user.data.city"}`
     Document(Vec<(String, Spanned<Operand>)>),
-    /// `["%%user.id", 1]`: with an expansion somewhere inside
+    /// An array that contains expansions: `["%%user.id", 1]`
     Array(Vec<Spanned<Operand>>),
 }
 
@@ -77,7 +77,7 @@ pub enum Check {
     Type(TypeSet),
     /// `"$mod": [4, 0]`
     Mod {
-        /// The divisor; not 0.
+        /// The divisor, which is not 0.
         divisor: i64,
         /// The expected remainder.
         remainder: i64,
@@ -96,21 +96,21 @@ pub enum Check {
     Function(FunctionCall),
 }
 
-/// The operand of `$in` and `$nin`.
+/// The right side of `$in` and `$nin`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum List {
-    /// `["a", "%%user.id"]`
+    /// An array of operands: `["a", "%%user.id"]`
     Elements(Vec<Spanned<Operand>>),
-    /// `"%%user.custom_data.teams"`
+    /// An expansion that resolves to an array: `"%%user.custom_data.teams"`
     Expansion(Spanned<Expansion>),
 }
 
-/// The condition on an element of an array.
+/// The condition of `$elemMatch` on array elements.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ElemMatch {
-    /// `{"$gt": 5}`: on the element itself
+    /// Operators, applied to the element itself: `{"$gt": 5}`
     Element(Vec<Spanned<Check>>),
-    /// `{"product": "x", "score": {"$gt": 5}}`: on the element's fields
+    /// An expression over the fields of the element: `{"product": "x", "score": {"$gt": 5}}`
     Fields(Box<Spanned<Expr>>),
 }
 
@@ -123,5 +123,5 @@ pub struct FunctionCall {
     pub arguments: Vec<Spanned<Argument>>,
 }
 
-/// An argument of a function: a value, or a whole context object such as `%%user`, which is allowed only here.
+/// An argument of a function. Unlike other operands, it may be a whole context object such as `%%user`.
 pub type Argument = Operand;

@@ -12,84 +12,85 @@ pub type ExprError = Located<ExprErrorKind>;
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ExprErrorKind {
-    /// `%%usr`
+    /// An expansion with an unknown root: `%%usr`
     #[error("unknown expansion `{0}`")]
     ExpansionUnknown(String),
-    /// `%%user.id%%`, `%user.id`
+    /// A malformed expansion: `%%user.id%%`, `%user.id`
     #[error("`{0}` is not an expansion")]
     ExpansionMalformed(String),
-    /// `%%true.x`
+    /// A path on an expansion that has no fields: `%%true.x`
     #[error("`{0}` leads nowhere: `%%true` and `%%false` have no fields")]
     ExpansionPath(String),
-    /// `a..b`
+    /// A malformed field path: `a..b`
     #[error("{0}")]
     Path(PathError),
-    /// `{"a": {"$foo": 1}}`
+    /// An unknown operator: `{"a": {"$foo": 1}}`
     #[error("unknown operator `{0}`")]
     OperatorUnknown(String),
-    /// `{"$where": "…"}`
+    /// A MongoDB operator that rules deliberately do not support: `{"$where": "…"}`
     #[error("operator `{0}` is deliberately not supported")]
     OperatorRefused(String),
-    /// `{"$gt": 1}`
+    /// An operator in the wrong place: `{"$gt": 1}`
     #[error("found operator `{0}` where a field name is expected")]
     OperatorMisplaced(String),
-    /// `{"a": {"$gt": 1, "b": 2}}`
+    /// An object with both operators and field names: `{"a": {"$gt": 1, "b": 2}}`
     #[error("cannot mix operator `{operator}` and field name `{name}` in one object")]
     NamesMixed {
         /// An operator in the object.
         operator: String,
-        /// A plain name in the object.
+        /// A field name in the object.
         name: String,
     },
-    /// `{"a": {"b": {"$gt": 1}}}`
+    /// An operator or expansion as a field name inside a literal: `{"a": {"b": {"$gt": 1}}}`
     #[error("`{0}` is used as a name inside a literal, where it would be plain text")]
     NameInLiteral(String),
-    /// `{"a": {"$gt": null}}`
+    /// An operand of the wrong type: `{"a": {"$gt": null}}`
     #[error("`{operator}` takes {expected}, not {found}")]
     OperandType {
         /// The operator as written.
         operator: String,
-        /// What the operator takes.
+        /// What the operator accepts.
         expected: &'static str,
         /// What was found.
         found: &'static str,
     },
-    /// `{"a": {"$regularExpression": …}}`
+    /// A regular expression as a literal: `{"a": {"$regularExpression": …}}`
     #[error("a regular expression cannot be a value")]
     RegexLiteral,
-    /// `"read": "yes"`
+    /// A value that is not an expression: `"read": "yes"`
     #[error("{place} is not an expression: that is `true`, `false` or an object, not {found}")]
     NotExpression {
-        /// The place of the expression: `` `%not` ``.
+        /// Where the expression is expected, such as `` `%not` ``.
         place: String,
         /// What was found.
         found: String,
     },
-    /// `{"%and": []}`
+    /// A logical operator without conditions: `{"%and": []}`
     #[error("`{0}` needs at least one condition")]
     ListEmpty(String),
-    /// `{"a": {"$options": "i"}}`
+    /// `$options` without `$regex`: `{"a": {"$options": "i"}}`
     #[error("`{0}` requires `$regex`")]
     OptionsAlone(String),
-    /// `{"a": {"$eq": 1, "%eq": 2}}` is two conditions; `{"$regex": …, "%regex": …}` is not.
+    /// An operator that may not be repeated, in both spellings: `{"$regex": …, "%regex": …}`. Most others may:
+    /// `{"$eq": 1, "%eq": 2}` is two conditions.
     #[error("`{0}` is given twice in one object, in two spellings")]
     OperatorTwice(String),
-    /// `{"a": {"$regex": "("}}`
+    /// An invalid or unsupported regular expression: `{"a": {"$regex": "("}}`
     #[error("{0}")]
     Pattern(PatternError),
-    /// `{"%function": {"nam": "f"}}`
+    /// An unknown key in a function call: `{"%function": {"nam": "f"}}`
     #[error("`%function` has no key `{0}`")]
     FunctionKey(String),
-    /// `{"%function": {}}`
+    /// A function call without a name: `{"%function": {}}`
     #[error("`%function` needs a `name`, a string that is not empty")]
     FunctionName,
-    /// `{"%%true": {"$eq": 1}}`
+    /// An operator that `%%true` and `%%false` do not allow: `{"%%true": {"$eq": 1}}`
     #[error("`{0}` cannot compare `%%true` or `%%false`: an expression or one `%function` belongs there")]
     BooleanOperator(String),
-    /// A malformed literal.
+    /// A malformed extended JSON literal.
     #[error("{0}")]
     Ejson(EjsonErrorKind),
-    /// The text is not JSON.
+    /// Text that is not JSON.
     #[error("{0}")]
     Json(JsonErrorKind),
 }

@@ -10,16 +10,16 @@ use super::{ExprErrorKind, Operator};
 use crate::path::{FieldPath, PathError};
 use crate::text::closest;
 
-/// A reference to something outside the expression: `%%user.custom_data.team`.
+/// A reference to a value outside of the expression, such as `%%user.custom_data.team`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Expansion {
-    /// The object that it refers to.
+    /// The object that the path starts from.
     pub root: Root,
-    /// The path in that object.
+    /// The path within that object; empty for the whole object.
     pub path: FieldPath,
 }
 
-/// The object that an expansion refers to.
+/// The object from which an expansion's path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Root {
     /// `%%true`
@@ -51,7 +51,7 @@ pub enum Root {
 }
 
 impl Root {
-    /// Every root and its name.
+    /// Every root, with its name.
     pub const ALL: [(Self, &'static str); 13] = [
         (Self::True, "%%true"),
         (Self::False, "%%false"),
@@ -89,13 +89,13 @@ impl fmt::Display for Expansion {
     }
 }
 
-/// `%%` name [`.` path]. The whole name is consumed before it is looked up, so that an error can show all of it.
+/// `%%` name [`.` path]. The entire name is consumed before it is looked up, so that errors can quote it in full.
 fn grammar(text: &str) -> IResult<&str, (&str, Option<&str>)> {
     all_consuming(preceded(tag("%%"), (take_till(|c| c == '.'), opt(preceded(char('.'), rest))))).parse(text)
 }
 
 impl Expansion {
-    /// Parses an expansion that spans the whole text.
+    /// Parses text that consists of a single expansion.
     ///
     /// # Errors
     /// [`ExprErrorKind::ExpansionUnknown`], [`ExprErrorKind::ExpansionMalformed`], [`ExprErrorKind::ExpansionPath`] or
@@ -128,7 +128,7 @@ impl Expansion {
         Ok(Self { root, path })
     }
 
-    /// A suggestion for a malformed expansion, or for one written with a single `%` or with `$`.
+    /// A suggestion for a malformed expansion, also if it starts with a single `%` or a `$`.
     #[must_use]
     pub fn suggest(text: &str) -> Option<String> {
         let body = text.trim_matches('%').trim_start_matches('$');
@@ -143,8 +143,8 @@ impl Expansion {
         (meant != text).then_some(meant)
     }
 
-    /// Splits a path in which an expansion is used as a field name, which is not supported: `%%root.members.%%user.id`
-    /// into the field `members` and the expansion `%%user.id`.
+    /// Splits a path that uses an expansion as a field name, which is not supported: `%%root.members.%%user.id` yields
+    /// the field `members` and the expansion `%%user.id`.
     pub(crate) fn within_path(text: &str) -> Option<(&str, &str)> {
         let (before, _) = text.split_once(".%%")?;
         let inner = text.get(before.len() + 1..)?;
@@ -152,7 +152,7 @@ impl Expansion {
         (!field.starts_with("%%") && Self::parse(inner).is_ok()).then_some((field, inner))
     }
 
-    /// Help for a path that contains an expansion.
+    /// Help for a path that uses an expansion as a field name.
     pub(crate) fn path_help(text: &str) -> Option<String> {
         let (field, inner) = Self::within_path(text)?;
         Some(format!(
@@ -160,8 +160,8 @@ impl Expansion {
         ))
     }
 
-    /// Whether a text is an expansion with one `%` missing: `%user.id`. App Services accepts such rules, but they never
-    /// match.
+    /// Whether a text looks like an expansion that lacks one `%`, such as `%user.id`. App Services accepts these in
+    /// rules, where they never match.
     #[must_use]
     pub fn is_near_miss(text: &str) -> bool {
         let Some(body) = text.strip_prefix('%') else { return false };

@@ -1,4 +1,4 @@
-//! The rule language as written: operators, expansions and expressions, with a parser and a printer.
+//! The rule language: the syntax tree of expressions, a parser and a printer.
 
 mod ast;
 mod error;

@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-/// An operator of the language, independent of its spelling.
+/// An operator of the rule language. Different spellings are the same operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// `%and` `%or` `%nor`
@@ -35,7 +35,7 @@ pub enum Operator {
     Function,
 }
 
-/// How several conditions are combined.
+/// A logical operator on a list of conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Logic {
     /// All hold.
@@ -64,7 +64,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Whether the ordering of the left operand relative to the right one satisfies the comparison.
+    /// Whether the comparison holds, given the ordering of its left operand relative to the right one.
     #[must_use]
     pub fn accepts(self, ordering: Ordering) -> bool {
         match self {
@@ -78,20 +78,20 @@ impl Comparison {
     }
 }
 
-/// A conversion of the right operand before it is compared.
+/// A conversion that is applied to the right operand before the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Conversion {
-    /// 24 hexadecimal digits, or a string of 12 bytes, to an ObjectId.
+    /// A string of 24 hexadecimal digits, or of 12 bytes, to an ObjectId
     StringToOid,
-    /// An ObjectId to its 24 hexadecimal digits.
+    /// An ObjectId to a string of 24 hexadecimal digits
     OidToString,
-    /// The 36 characters of a UUID to binary of subtype 4.
+    /// A UUID as a string of 36 characters to binary data of subtype 4
     StringToUuid,
-    /// Binary of subtype 4 to the 36 characters, in lower case.
+    /// Binary data of subtype 4 to a UUID as a string of 36 characters, in lower case
     UuidToString,
 }
 
-/// One row per operator: the canonical spelling, and older names for the same operator.
+/// The operators: one row each, with the canonical spelling and all older ones.
 const TABLE: [(Operator, &str, &[&str]); 25] = [
     (Operator::Logic(Logic::And), "%and", &[]),
     (Operator::Logic(Logic::Or), "%or", &[]),

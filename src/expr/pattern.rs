@@ -8,11 +8,11 @@ use super::pattern_error::PatternError;
 use super::pattern_extent::states;
 use super::pattern_rewriting::{Follow, Rewriting};
 
-/// A regular expression of `$regex`, with MongoDB's semantics, matched in time linear in the length of the text.
+/// A regular expression with MongoDB's semantics, which is matched in time linear in the length of the text.
 ///
-/// MongoDB uses PCRE on UTF-8 without Unicode properties for classes: `\d`, `\w`, `\s` and `\b` are ASCII, and `$` also
-/// matches before a line break at the very end. A pattern for which PCRE and the linear-time engine would disagree, or
-/// which requires a backtracking engine, is rejected. The differences were observed on server 6.0
+/// MongoDB uses PCRE on UTF-8, without Unicode properties for classes: `\d`, `\w`, `\s` and `\b` are ASCII, and `$`
+/// also matches before a line break at the end of the text. Patterns that need backtracking, or that PCRE and the
+/// linear-time engine would interpret differently, are rejected. The differences were determined on MongoDB 6.0
 /// (fixtures/mongodb/regex.json).
 #[derive(Clone, Debug)]
 pub struct Pattern {
@@ -24,26 +24,26 @@ pub struct Pattern {
 
 /// The maximum length of a pattern in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
-/// The memory limit of a compiled pattern in bytes.
+/// The maximum memory of a compiled pattern, in bytes.
 const MAX_COMPILED: usize = 1 << 20;
-/// The memory limit of the states that are computed while matching, in bytes.
+/// The maximum memory for states computed during matching, in bytes.
 const MAX_CACHED: usize = 1 << 18;
-/// The overhead of a pattern, expressed in states.
+/// The fixed cost of a pattern, in states.
 const EACH: usize = 200;
-/// The number of states that, at worst, take as long per byte of text as one step of other work.
+/// The number of states that take, in the worst case, as long per byte of text as one step.
 const STATES_PER_STEP: usize = 16;
-/// A pattern with at most this many states is compiled to an automaton that fits in memory and matches each byte in
-/// constant time.
+/// With at most this many states, the automaton built while matching fits in memory, so each byte takes constant time.
 const FEW: usize = 10;
 
-/// The maximum number of states of all patterns of one request, plus 200 for each pattern: some hundred patterns.
+/// The maximum number of states over all patterns of a request, where each pattern counts as 200 states more. This
+/// amounts to several hundred patterns.
 pub const MAX_STATES: usize = 100_000;
 
-/// The maximum number of states of all patterns in the rules and schemas of one application, counted as for a request.
-/// A state takes about 120 bytes, hence at most about 400 MB in total.
+/// The maximum number of states over all patterns in the rules and schemas of an application, counted like those of a
+/// request. A state takes about 120 bytes, so the patterns take at most about 400 MB.
 const MAX_STATES_OF_APPLICATION: usize = 3_000_000;
 
-/// The remaining pattern states of one request, shared by all its parts, or of one application.
+/// The number of pattern states still available, shared by all parts of a request or by all files of an application.
 #[derive(Clone, Debug)]
 pub struct PatternAllowance {
     left: Rc<Cell<usize>>,
@@ -62,10 +62,10 @@ impl PatternAllowance {
         Self { left: Rc::new(Cell::new(MAX_STATES_OF_APPLICATION)), of_application: true }
     }
 
-    /// Compiles a pattern and deducts its states.
+    /// Compiles a pattern and subtracts its states from the allowance.
     ///
     /// # Errors
-    /// As [`Pattern::new`], and [`PatternError::TooMany`] or [`PatternError::TooManyInApplication`].
+    /// Same as [`Pattern::new`]; and [`PatternError::TooMany`] or [`PatternError::TooManyInApplication`].
     pub(crate) fn compile(&self, pattern: &str, options: &str) -> Result<Pattern, PatternError> {
         let source = Source::parse(pattern, options)?;
         let Some(left) = self.left.get().checked_sub(source.states) else {
@@ -100,18 +100,18 @@ impl Pattern {
         Source::parse(pattern, options)?.compile()
     }
 
-    /// Whether any part of the text matches.
+    /// Whether the pattern matches any part of the text.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 
-    /// The successive matches with their groups.
+    /// All matches, in order and without overlap, with their groups.
     pub(crate) fn captures<'t>(&'t self, text: &'t str) -> impl Iterator<Item = regex::Captures<'t>> {
         self.regex.captures_iter(text)
     }
 
-    /// The steps for matching a text of this length.
+    /// The number of steps for matching a text of this length in bytes.
     pub(crate) const fn steps(&self, length: usize) -> usize {
         let states = self.states.saturating_sub(EACH);
         length.saturating_mul(if states <= FEW { 1 } else { states }) / STATES_PER_STEP
@@ -123,7 +123,7 @@ impl Pattern {
         &self.pattern
     }
 
-    /// The options, sorted.
+    /// The options in alphabetical order.
     #[must_use]
     pub fn options(&self) -> &str {
         &self.options

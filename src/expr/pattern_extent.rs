@@ -1,7 +1,7 @@
 use regex_syntax::ast::{self, Ast};
 
-/// The approximate number of states of a pattern, which determines the cost of compiling it, keeping it and, at worst,
-/// matching one byte of text. Repetitions are counted as expanded.
+/// An estimate of the number of automaton states of a pattern, with repetitions expanded. It determines the cost of
+/// compiling the pattern and keeping it in memory and, in the worst case, of matching it against one byte of text.
 pub(super) fn states(tree: &Ast, folding: bool) -> usize {
     match tree {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => 1,
@@ -20,9 +20,9 @@ pub(super) fn states(tree: &Ast, folding: bool) -> usize {
     }
 }
 
-/// Any character, by its leading byte.
+/// Any character: one alternative for each length in UTF-8.
 const DOT: usize = 10;
-/// A Unicode class such as `\pL`, or a case-folded range: several hundred ranges of characters.
+/// A Unicode class, such as `\pL`, or a case-folded range. These consist of several hundred ranges.
 const CLASS_OF_UNICODE: usize = 1500;
 
 fn sum(parts: &[Ast], folding: bool) -> usize {
@@ -39,7 +39,7 @@ fn times(kind: &ast::RepetitionKind) -> usize {
 }
 
 const fn character(character: char, folding: bool) -> usize {
-    // Case folding adds characters of other lengths.
+    // Case folding may add characters with longer encodings.
     character.len_utf8() * if folding { 3 } else { 1 }
 }
 

@@ -1,13 +1,13 @@
-//! Rewrites a pattern so that the linear-time engine gives it PCRE's meaning.
+//! Rewrites patterns so that the linear-time engine interprets them like PCRE.
 
 use regex_syntax::ast::{self, Ast};
 
 use super::pattern_error::PatternError;
 
-/// What can follow a part of the pattern.
+/// What follows a part of the pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Follow {
-    /// Nothing: the match ends there.
+    /// Nothing: the match ends after this part.
     Nothing,
     /// Something that may match the empty string.
     Something,
@@ -15,7 +15,7 @@ pub(super) enum Follow {
     Text,
 }
 
-/// Whether every match of a part contains at least one character.
+/// Whether a part matches only non-empty text.
 fn consumes(tree: &Ast) -> bool {
     match tree {
         Ast::Literal(_) | Ast::Dot(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_) | Ast::ClassBracketed(_) => true,
@@ -39,7 +39,7 @@ fn consumes(tree: &Ast) -> bool {
     }
 }
 
-/// Collects replacements for the parts with a different meaning, by their positions.
+/// Collects the replacements of parts that the engines interpret differently.
 pub(super) struct Rewriting<'t> {
     pub(super) text: &'t str,
     pub(super) multi_line: bool,
@@ -79,7 +79,7 @@ impl Rewriting<'_> {
             Ast::ClassBracketed(class) => self.class(class)?,
             Ast::Assertion(assertion) => self.assertion(assertion, follow)?,
             Ast::Repetition(repetition) => {
-                // In PCRE, `{,n}` is literal text and `a*+` is possessive.
+                // In PCRE, `{,n}` is literal text, and `a*+` is a possessive repetition.
                 let is_text = self.text.get(repetition.op.span.start.offset..).is_some_and(|op| op.starts_with("{,"));
                 if is_text || matches!(*repetition.ast, Ast::Repetition(_)) {
                     return Err(self.unsupported(&repetition.op.span));
@@ -121,7 +121,7 @@ impl Rewriting<'_> {
     fn literal(&self, literal: &ast::Literal) -> Result<(), PatternError> {
         use ast::{LiteralKind as L, SpecialLiteralKind as S};
         match literal.kind {
-            // In PCRE, any vertical white space.
+            // In PCRE, `\v` is any vertical white space.
             L::Special(S::VerticalTab) => Err(self.unsupported(&literal.span)),
             _ => Ok(()),
         }
@@ -135,7 +135,7 @@ impl Rewriting<'_> {
                     F::DotMatchesNewLine => {}
                     F::CaseInsensitive => self.folding = flags.flag_state(F::CaseInsensitive).unwrap_or(self.folding),
                     F::MultiLine => self.multi_line = flags.flag_state(F::MultiLine).unwrap_or(self.multi_line),
-                    // The parser has already applied white space mode.
+                    // The parser handles extended mode.
                     F::IgnoreWhitespace | F::SwapGreed | F::Unicode | F::CRLF => {
                         return Err(self.unsupported(&item.span));
                     }
@@ -147,7 +147,7 @@ impl Rewriting<'_> {
 
     fn perl(&mut self, class: &ast::ClassPerl) {
         use ast::ClassPerlKind as K;
-        // Case folding must not add the Kelvin sign and the long s to `\w`.
+        // Case folding must not add the Kelvin sign (K) and the long s (ſ) to `\w`.
         let replacement = match (&class.kind, class.negated) {
             (K::Digit, false) => "[0-9]",
             (K::Digit, true) => "[^0-9]",
@@ -161,7 +161,7 @@ impl Rewriting<'_> {
 
     fn class(&mut self, class: &ast::ClassBracketed) -> Result<(), PatternError> {
         let written = self.text.get(class.span.start.offset..class.span.end.offset).unwrap_or_default();
-        // In PCRE, white space in a class is literal even in extended mode.
+        // In PCRE, white space in a class is literal, even in extended mode.
         if self.extended && written.contains(|c: char| c.is_whitespace() || c == '#') {
             return Err(self.unsupported(&class.span));
         }
@@ -212,23 +212,22 @@ impl Rewriting<'_> {
     fn assertion(&mut self, assertion: &ast::Assertion, follow: Follow) -> Result<(), PatternError> {
         use ast::AssertionKind as A;
         match assertion.kind {
-            // PCRE's `^` does not match after a line break at the very end. The two agree only if at least one
-            // character must follow.
+            // In PCRE, `^` does not match after a line break at the end of the text. The engines agree only if at least
+            // one more character has to match.
             A::StartLine if self.multi_line && follow != Follow::Text => return Err(self.unsupported(&assertion.span)),
             A::StartLine | A::StartText | A::EndText => {}
             A::EndLine if self.multi_line => {}
-            // Consuming the line break makes no difference if nothing follows, because only the existence of a match
-            // matters.
+            // Here the line break may be consumed: nothing follows, and only whether there is a match matters.
             A::EndLine if follow == Follow::Nothing => self.edit(&assertion.span, r"(?:\n?\z)"),
             A::EndLine => return Err(self.unsupported(&assertion.span)),
             A::WordBoundary => self.edit(&assertion.span, r"(?-u:\b)"),
             A::NotWordBoundary => self.edit(&assertion.span, r"(?-u:\B)"),
-            // `\<` and similar assertions, which are literals in PCRE.
+            // `\<` and similar assertions are literal characters in PCRE.
             _ => return Err(self.unsupported(&assertion.span)),
         }
         Ok(())
     }
 }
 
-/// Replaces a `\w` in a class; the `\w` is matched separately, without case folding.
+/// Stands in for `\w` in a class; the `\w` itself is matched by a separate class without case folding.
 const WORD_APART: &str = "[_]";

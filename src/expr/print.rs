@@ -8,8 +8,8 @@ use crate::text::Spanned;
 use crate::value::{Type, TypeSet};
 
 impl Expr {
-    /// The expression as JSON in canonical spelling: one name for each operator, and extended JSON where plain JSON
-    /// would lose a type. Parsing it again gives the same expression.
+    /// The expression as JSON, with the canonical spelling of each operator, and extended JSON for types that JSON
+    /// lacks. Parsing the result yields the same expression.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -42,7 +42,7 @@ impl fmt::Display for Name {
 }
 
 impl Operand {
-    /// The operand as JSON in canonical spelling.
+    /// The operand as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
         operand(self)
@@ -50,7 +50,7 @@ impl Operand {
 }
 
 impl Check {
-    /// The operator with its operand as JSON in canonical spelling.
+    /// The operator and its operand as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
         Value::Object(
@@ -106,8 +106,8 @@ fn checks(list: &[Spanned<Check>]) -> Value {
     Value::Object(object)
 }
 
-/// The spelling of an operator, with the other prefix if the object already has the key because the operator was
-/// written twice.
+/// The key for an operator. If the object has that key already, because the operator occurs twice, it is spelled with
+/// the other prefix.
 fn key(operator: Operator, object: &Map<String, Value>) -> String {
     let canonical = operator.spelling();
     let name = canonical.get(1..).unwrap_or_default();

@@ -7,14 +7,15 @@ use nom::multi::separated_list1;
 use nom::{IResult, Parser};
 use thiserror::Error;
 
-/// The maximum number of segments: more than the levels of any document that MongoDB stores.
+/// The maximum number of segments, which exceeds the nesting depth of any document that MongoDB stores.
 pub const MAX_SEGMENTS: usize = 200;
 
-/// The maximum number of numeric segments. Each can be an index or a name in an array of documents, so each doubles the
-/// number of ways that a path can take through nested arrays.
+/// The maximum number of numeric segments. In an array of documents, each can be both an index and a key, so each
+/// doubles the number of ways to follow the path through nested arrays.
 pub const MAX_INDEXES: usize = 8;
 
-/// A dotted path such as `address.zip` or `team.0.id`, cheap to clone; without segments, the whole value.
+/// A dotted path, such as `address.zip` or `team.0.id`. It is cheap to clone. The path without segments refers to the
+/// whole value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FieldPath {
     segments: Arc<[Segment]>,
@@ -31,10 +32,10 @@ pub struct Segment {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PathError {
-    /// `a..b`, `.a`, `a.`
+    /// An empty segment: `a..b`, `.a`, `a.`
     #[error("the path `{0}` has an empty segment")]
     SegmentEmpty(String),
-    /// A name with NUL, which BSON cannot represent.
+    /// A NUL character, which BSON does not allow in keys.
     #[error("a path must not contain the character U+0000")]
     Nul,
     /// More than [`MAX_SEGMENTS`] segments.
@@ -47,19 +48,19 @@ pub enum PathError {
 
 impl Segment {
     fn new(name: &str) -> Self {
-        // As in MongoDB, `01` is a field name and not an index.
+        // As in MongoDB, `01` is only a field name, not an index.
         let canonical = name == "0" || !name.starts_with('0');
         let digits = name.bytes().all(|b| b.is_ascii_digit());
         Self { name: name.into(), index: if canonical && digits { name.parse().ok() } else { None } }
     }
 
-    /// The name.
+    /// The segment as a field name.
     #[must_use]
     pub const fn name(&self) -> &str {
         &self.name
     }
 
-    /// The array index that the segment can also denote, counted from 0.
+    /// The segment as an array index; `None` if it can only be a field name.
     #[must_use]
     pub const fn index(&self) -> Option<usize> {
         self.index
@@ -71,7 +72,7 @@ fn segments(text: &str) -> IResult<&str, Vec<&str>> {
 }
 
 impl FieldPath {
-    /// The path to the whole value.
+    /// The path without segments.
     #[must_use]
     pub fn root() -> Self {
         Self::default()
@@ -105,7 +106,7 @@ impl FieldPath {
         Ok(Self { segments })
     }
 
-    /// The path of these segments.
+    /// Creates a path from its segments.
     pub(crate) fn from_segments(segments: &[Segment]) -> Self {
         Self { segments: segments.into() }
     }
@@ -116,13 +117,13 @@ impl FieldPath {
         &self.segments
     }
 
-    /// Whether it denotes the whole value.
+    /// Whether the path has no segments, so that it refers to the whole value.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// The first name.
+    /// The first segment's name; `None` for the path without segments.
     #[must_use]
     pub fn first(&self) -> Option<&str> {
         self.segments.first().map(Segment::name)

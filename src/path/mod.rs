@@ -1,4 +1,4 @@
-//! Dotted field paths and their values in documents, with MongoDB's rules for arrays.
+//! Dotted field paths, followed in documents according to MongoDB's rules for arrays.
 
 mod field_path;
 mod walk;

@@ -1,29 +1,30 @@
 use super::Segment;
 use crate::value::{ArrayRef, FIELD_OF_ELEMENT, Malformed, Steps, ValueRef};
 
-/// Whether an array at the end of a path also stands for its elements.
+/// How an array at the end of a path is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
-    /// Each element, then the array itself, as in MongoDB's comparisons.
+    /// The test is applied to each element, then to the array itself, as in MongoDB's comparisons.
     Expand,
-    /// The array only, as in `$size` and `$elemMatch`.
+    /// The test is applied only to the array itself, as in `$size` and `$elemMatch`.
     Whole,
 }
 
-/// The values of a right operand.
+/// The result of following a path in a right operand.
 #[derive(Clone, Debug)]
 pub(crate) enum Resolved<'a> {
     /// One value, or Missing.
     One(Option<ValueRef<'a>>),
-    /// The path crossed an array: the values for each element in order; Missing for an element without the field.
+    /// The path crosses an array: one result for each element, in order. For an element without the field, it is
+    /// Missing.
     Many(Vec<Resolved<'a>>),
-    /// A segment is an index of an array and also a key of documents in it, and both have a value. Choosing either or
-    /// both would grant something, under `$eq` or under `$ne`.
+    /// A numeric segment is both an index of an array and a key of a document in it, and both have a value. Choosing
+    /// either one or both would grant something, under `$eq` or under `$ne`.
     Ambiguous,
 }
 
 impl<'a> Resolved<'a> {
-    /// Whether it has no value at all.
+    /// Whether there is no value at all.
     pub(crate) fn is_missing(&self) -> bool {
         match self {
             Self::One(value) => value.is_none(),
@@ -32,7 +33,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// The values in order, without Missing.
+    /// All values in order, without Missing.
     pub(crate) fn met(&self) -> Vec<ValueRef<'a>> {
         let mut met = Vec::new();
         self.collect(&mut met);
@@ -48,14 +49,14 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Whether `test` holds for any value that MongoDB's queries examine for a path. It is called with Missing (`None`)
-/// where a document or a scalar value lacks the field. If the path crosses an array and can enter none of its elements,
-/// it is not called.
+/// Whether `test` returns true for any value that MongoDB's queries consider for a path. If a document or scalar on the
+/// path lacks the field, `test` is called with `None`. If the path crosses an array without a suitable element, `test`
+/// is not called at all.
 ///
-/// Source: the behaviour of MongoDB's matcher, observed on server 6.0 (fixtures/mongodb).
+/// This follows MongoDB's matcher, as observed on MongoDB 6.0 (fixtures/mongodb).
 ///
 /// # Errors
-/// If raw bytes on the way are not BSON, if `test` fails, or if the elements take too many steps.
+/// If raw bytes on the path are not BSON, if `test` fails, or if the array elements take too many steps.
 #[inline]
 pub(crate) fn any<'a, F>(
     start: Option<ValueRef<'a>>,
@@ -69,7 +70,7 @@ where
 {
     let mut here = start;
     let mut path = path;
-    // Nearly every path goes through documents only, so this part is generic and compiled together with the test.
+    // Most paths lead through documents only, so this loop is inlined together with the test, and the rest is not.
     loop {
         match (here, path.split_first()) {
             (Some(ValueRef::Document(document)), Some((segment, rest))) => {
@@ -97,8 +98,8 @@ fn any_expanded<'a>(array: ArrayRef<'a>, steps: &Steps, test: &mut Test<'_, 'a>)
     test(Some(ValueRef::Array(array)))
 }
 
-/// The part of [`any`] inside an array: the whole rest of the path is looked up in each document and, if the next
-/// segment is an index, also from the element at that index. Nested arrays are entered by index only.
+/// Follows a path in an array. It is followed in each document of the array and, if the first segment is numeric, also
+/// from the element at that index. Nested arrays are entered only by index.
 fn any_element<'a>(
     array: ArrayRef<'a>,
     path: &[Segment],
@@ -132,10 +133,10 @@ fn any_element<'a>(
     Ok(false)
 }
 
-/// The values of a path in a right operand. An array that is crossed by index only does not produce a list.
+/// Follows a path in a right operand. Only arrays that are not entered by index yield a list.
 ///
 /// # Errors
-/// If raw bytes on the way are not BSON, or the elements take too many steps.
+/// If raw bytes on the path are not BSON, or if the array elements take too many steps.
 pub(crate) fn resolve<'a>(
     start: Option<ValueRef<'a>>,
     path: &[Segment],

@@ -3,14 +3,14 @@ use thiserror::Error;
 use super::Scope;
 use crate::text::{Code, Located};
 
-/// Why a well-formed expression is not valid in its scope.
+/// Why an expression that parses is not valid in its scope.
 pub type LowerError = Located<LowerErrorKind>;
 
 /// The kinds of [`LowerError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LowerErrorKind {
-    /// `%%this` in `apply_when`
+    /// An expansion that the scope does not have: `%%this` in `apply_when`
     #[error("`{expansion}` cannot be used in {scope}")]
     ExpansionOutOfScope {
         /// The expansion as written.
@@ -18,7 +18,7 @@ pub enum LowerErrorKind {
         /// The scope in which it is used.
         scope: Scope,
     },
-    /// `owner` in a filter's `apply_when`
+    /// A plain field path, in a scope without a document: `owner` in a filter's `apply_when`
     #[error("`{path}` is a document field, and {scope} has no document")]
     PathOutOfScope {
         /// The path as written.
@@ -26,7 +26,7 @@ pub enum LowerErrorKind {
         /// The scope in which it is used.
         scope: Scope,
     },
-    /// `{"%%user": …}`
+    /// A condition on a whole context object: `{"%%user": …}`
     #[error("`{0}` as a whole can only be an argument of a function")]
     WholeObject(String),
 }

@@ -8,10 +8,10 @@ use crate::expr::{self, Clause, Comparison, Condition, ElemMatch, Expansion, Exp
 use crate::path::FieldPath;
 use crate::text::{Span, Spanned};
 
-/// Lowers an expression in a scope: resolves its names and reduces its operators to tests.
+/// Lowers an expression to a predicate: resolves its names in a scope and reduces its operators to tests.
 ///
 /// # Errors
-/// One error for each reference to something that the scope does not have.
+/// An error for each reference to something that is not in scope.
 ///
 /// ```
 /// use portcullis::predicate::{Scope, lower};
@@ -24,12 +24,12 @@ pub fn lower(expr: &Spanned<Expr>, scope: Scope) -> Result<Predicate, Vec<LowerE
     Lowering { scope, errors: Vec::new() }.run(expr)
 }
 
-/// How a plain field name is resolved.
+/// What plain field names refer to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plain {
-    /// As the scope defines it.
+    /// Whatever the scope defines.
     Scope,
-    /// To a field of the element that `$elemMatch` examines.
+    /// Fields of the element that `$elemMatch` examines.
     Element,
 }
 
@@ -58,7 +58,7 @@ fn logic(logic: Logic, parts: Vec<Predicate>) -> Predicate {
     }
 }
 
-/// An operand and its source text, shared by the tests built on it.
+/// A left operand with its source text, for all tests on it.
 struct Subject<'n> {
     left: &'n Left,
     name: &'n str,
@@ -169,7 +169,7 @@ impl Lowering {
         false
     }
 
-    /// Rejects a reference to a whole context object, such as `%%user`.
+    /// Rejects references to whole context objects, such as `%%user`.
     fn no_whole(&mut self, reference: &Reference, span: Span) {
         let headers = reference.root == ContextRoot::Request && reference.path.to_string() == "requestHeaders";
         let whole = matches!(
@@ -282,14 +282,14 @@ impl Lowering {
     }
 }
 
-/// Whether a reference to a whole context object is allowed.
+/// Whether references to whole context objects are allowed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Allowed,
     Refused,
 }
 
-/// What an expansion refers to.
+/// The object that an expansion refers to.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Boolean(bool),
@@ -297,7 +297,7 @@ pub(crate) enum Place {
     Context(Reference),
 }
 
-/// What an expansion with this root and path refers to; older spellings in the path are normalized.
+/// Resolves an expansion. Older spellings in its path are normalized.
 pub(crate) fn place(root: Root, path: FieldPath) -> Place {
     let context = |root, path| Place::Context(Reference { root, path });
     match root {
@@ -317,7 +317,7 @@ pub(crate) fn place(root: Root, path: FieldPath) -> Place {
     }
 }
 
-/// `identities.providerType` is an older spelling of `identities.provider_type`.
+/// Normalizes `identities.providerType`, an older spelling of `identities.provider_type`.
 fn current_spelling(path: FieldPath) -> FieldPath {
     if path.first() != Some("identities") || !path.segments().iter().any(|s| s.name() == "providerType") {
         return path;

@@ -1,5 +1,5 @@
-//! The meaning of expressions: names are resolved, and operators are reduced to and / or / not over tests of one
-//! operand.
+//! The meaning of expressions: names are resolved, and all operators are reduced to and / or / not over tests of single
+//! operands.
 
 mod error;
 mod lower;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::expr::Root;
 
-/// The kind of rule that an expression belongs to, which determines what it may refer to.
+/// The kind of rule that contains an expression. It determines what the expression can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// A role's `apply_when`, `read`, `write`, `insert`, `delete`, `search` and `document_filters`.
@@ -22,7 +22,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope and its name.
+    /// Every scope, with its name.
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::Role, "role"),
         (Self::Field, "field"),
@@ -33,13 +33,13 @@ impl Scope {
         (Self::Sync, "sync"),
     ];
 
-    /// Looks up a scope by name.
+    /// The scope with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, found)| *found == name).map(|(scope, _)| *scope)
     }
 
-    /// Whether an expansion may be used in this scope.
+    /// Whether an expansion with this root may be used in the scope.
     #[must_use]
     pub const fn allows(self, root: Root) -> bool {
         match root {
@@ -52,7 +52,7 @@ impl Scope {
         }
     }
 
-    /// The expansion that a plain path is short for; `None` if plain paths are not allowed.
+    /// The root that plain paths start from; `None` if plain paths are not allowed.
     #[must_use]
     pub const fn plain_path(self) -> Option<Root> {
         match self {

@@ -8,16 +8,16 @@ use crate::question::ClientTest;
 use crate::text::Span;
 use crate::value::{self, TypeSet};
 
-/// The meaning of an expression.
+/// The meaning of an expression: a Boolean combination of tests.
 #[derive(Clone, Debug)]
 pub enum Predicate {
-    /// `true`, `false`
+    /// `true` or `false`.
     Constant(bool),
-    /// All of them hold.
+    /// The conjunction of the parts.
     All(Vec<Predicate>),
-    /// At least one of them holds.
+    /// The disjunction of the parts.
     Any(Vec<Predicate>),
-    /// It does not hold.
+    /// The negation of the part.
     Not(Box<Predicate>),
     /// A test of one operand.
     Test(Box<Test>),
@@ -28,11 +28,11 @@ pub enum Predicate {
 pub struct Test {
     /// The left operand.
     pub left: Left,
-    /// The check applied to it.
+    /// The check that is applied to the left operand.
     pub check: TestKind,
-    /// The right side if it is literal, shared by every bound copy of the test.
+    /// The right side if it is a literal, so that bound tests can share it instead of copying it.
     pub(crate) literal: Option<Literal>,
-    /// The test in the rule language, on one line.
+    /// The source of the test in the rule language, on one line.
     pub text: Box<str>,
     /// Its position in the source.
     pub span: Span,
@@ -44,12 +44,12 @@ impl Test {
     }
 }
 
-/// A right side that is entirely literal.
+/// A right side that is a literal.
 #[derive(Clone, Debug)]
 pub(crate) enum Literal {
-    /// For an equality or an order comparison.
+    /// The operand of an equality or order comparison.
     Value(Arc<Bson>),
-    /// For `$in`, and whether the list contains `null`.
+    /// The list of `$in`, and whether it contains `null`.
     List(Arc<value::List>, bool),
 }
 
@@ -76,17 +76,17 @@ impl Literal {
 /// The left operand of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Left {
-    /// `%%true`, `%%false`
+    /// `%%true` or `%%false`
     Boolean(bool),
-    /// `%%user.id`
+    /// A path into the context: `%%user.id`
     Context(Reference),
-    /// `owner.id`, `%%prevRoot.owner`, `%%this`
+    /// A path into a document: `owner.id`, `%%prevRoot.owner`, `%%this`
     Document(DocumentRoot, FieldPath),
-    /// Within `$elemMatch`: a field of the element, or the element itself.
+    /// Inside `$elemMatch`: a path into the element, empty for the element itself
     Element(FieldPath),
 }
 
-/// The documents and fields that an expression can refer to.
+/// The documents and values that an expression can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DocumentRoot {
     /// `%%root`
@@ -130,54 +130,55 @@ pub struct Reference {
 /// The check that a test applies to its left operand.
 #[derive(Clone, Debug)]
 pub enum TestKind {
-    /// It equals the right operand.
+    /// Equality with the right operand.
     Equals(Right),
-    /// It compares this way with the right operand; never `Eq` or `Ne`.
+    /// An order comparison with the right operand; never `Eq` or `Ne`.
     Order(Comparison, Right),
-    /// It equals an element of the list.
+    /// Equality with an element of the list.
     In(List),
-    /// It equals, or contains, each of these.
+    /// For each of these operands, equality with it; for an array, containing it.
     All(Vec<Right>),
-    /// It is not Missing.
+    /// Not being Missing.
     Exists,
-    /// It is an array of this length.
+    /// Being an array of this length.
     Size(i64),
-    /// It is of one of these types.
+    /// Having one of these types.
     Type(TypeSet),
-    /// It has this remainder.
+    /// Having this remainder, after division.
     Mod {
-        /// The divisor; not 0.
+        /// The divisor, which is not 0.
         divisor: i64,
         /// The expected remainder.
         remainder: i64,
     },
-    /// It matches the pattern.
+    /// Matching the pattern.
     Regex(Pattern),
-    /// It is an array with an element for which the predicate holds.
+    /// Being an array with an element for which the predicate holds.
     ElemMatch(Elements, Box<Predicate>),
-    /// A check that exists only in client queries.
+    /// A check that only client queries have.
     Client(ClientTest),
 }
 
 /// Which elements `$elemMatch` examines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elements {
-    /// All elements, each on its own: `{"$elemMatch": {"$gt": 5}}`
+    /// All elements, each by itself: `{"$elemMatch": {"$gt": 5}}`
     All,
-    /// Only those with fields – documents, and arrays, whose field names are their indexes: `{"$elemMatch": {"a": 5}}`
+    /// Elements that have fields: documents, and arrays, whose field names are their indexes:
+    /// `{"$elemMatch": {"a": 5}}`
     Containers,
 }
 
 /// A right operand.
 #[derive(Clone, Debug)]
 pub enum Right {
-    /// A literal.
+    /// A constant.
     Literal(Bson),
     /// A path into the context.
     Context(Reference),
     /// A path into a document.
     Document(DocumentRoot, FieldPath),
-    /// A literal that contains references.
+    /// A document or array that contains references.
     Template(Template),
     /// A converted literal or reference.
     Convert(Conversion, Box<Right>),
@@ -188,16 +189,16 @@ pub enum Right {
 /// The right side of `$in`.
 #[derive(Clone, Debug)]
 pub enum List {
-    /// The elements as written.
+    /// A list of operands.
     Elements(Vec<Right>),
     /// A reference to an array.
     Place(Right),
 }
 
-/// A value that is known, or is built from parts that become known later.
+/// A value that is constant or built from parts that are known later.
 #[derive(Clone, Debug)]
 pub enum Template {
-    /// A known value.
+    /// A constant.
     Literal(Bson),
     /// A path into the context.
     Context(Reference),
@@ -236,14 +237,14 @@ impl Predicate {
 }
 
 impl Predicate {
-    /// Whether a test refers to this part of the context.
+    /// Whether any test refers to this part of the context.
     pub(crate) fn asks(&self, root: ContextRoot) -> bool {
         let mut asked = false;
         self.each_test(&mut |test| asked = asked || test.references().iter().any(|reference| reference.root == root));
         asked
     }
 
-    /// Whether a test calls a function.
+    /// Whether any test calls a function.
     pub(crate) fn calls(&self) -> bool {
         let mut calls = false;
         self.each_test(&mut |test| {
@@ -254,7 +255,7 @@ impl Predicate {
 }
 
 impl Test {
-    /// The right operands, including those in lists.
+    /// All right operands, including those in lists.
     #[must_use]
     pub fn rights(&self) -> Vec<&Right> {
         match &self.check {
@@ -264,7 +265,8 @@ impl Test {
         }
     }
 
-    /// The context references on either side. Tests inside `$elemMatch` are not included; they report their own.
+    /// The context references on both sides. Tests inside `$elemMatch` are not included, since they are visited as
+    /// tests of their own.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         let left = match &self.left {
@@ -276,7 +278,7 @@ impl Test {
 }
 
 impl Right {
-    /// The context references in it.
+    /// The context references in the operand.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {
@@ -290,7 +292,7 @@ impl Right {
 }
 
 impl Template {
-    /// The context references in it.
+    /// The context references in the template.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {

@@ -69,7 +69,7 @@ impl Parser {
         })
     }
 
-    /// An object of operators as the operand of `%not`, or in the list of `%and`, `%or`, `%nor`.
+    /// Parses an object of operators that is the operand of `%not`, or an element of `%and`, `%or` or `%nor`.
     pub(super) fn inner_checks(&mut self, node: &Node, operator: &str) -> Option<Vec<Spanned<Check>>> {
         let members = node.as_object().unwrap_or_default();
         if matches!(keys(members), Keys::Operators) {
@@ -90,7 +90,7 @@ impl Parser {
         if matches!(comparison, Comparison::Eq | Comparison::Ne) {
             return operand;
         }
-        // "Regular expressions are not ordered" is more helpful here than "not allowed as a value".
+        // The error that regular expressions have no order is more helpful here than that they are no values.
         if matches!(self.errors.get(errors..), Some([only]) if *only.kind() == ExprErrorKind::RegexLiteral) {
             self.errors.truncate(errors);
         }
@@ -102,7 +102,7 @@ impl Parser {
             Operand::Expansion(_) => true,
             Operand::Document(_) | Operand::Array(_) => false,
         };
-        // A malformed literal has already been reported.
+        // For a malformed literal, an error has been reported.
         if !ordered && self.errors.len() == errors {
             self.operand_type(
                 member,

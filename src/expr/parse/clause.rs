@@ -9,7 +9,7 @@ use crate::text::{Span, Spanned, closest};
 const FALSE: Expr = Expr::Boolean(false);
 
 impl Parser {
-    /// `place` describes the location of the expression in messages.
+    /// Parses an expression. `place` names its location in error messages.
     pub(super) fn expr(&mut self, node: &Node, place: &str) -> Spanned<Expr> {
         let expr = match &node.kind {
             Kind::Boolean(value) => Expr::Boolean(*value),
@@ -76,7 +76,7 @@ impl Parser {
         }
     }
 
-    /// Reports a name that begins with `%` or `$` and is neither an operator nor an expansion.
+    /// Reports a key that starts with `%` or `$` but is neither an operator nor an expansion.
     pub(super) fn unknown_name(&mut self, member: &Member) {
         let (key, span) = (member.key.as_str(), member.key_span);
         if Expansion::is_near_miss(key) {
@@ -117,7 +117,7 @@ impl Parser {
         }
     }
 
-    /// The elements of a logical operator's list.
+    /// The list of conditions of a logical operator.
     pub(super) fn list<'n>(&mut self, member: &'n Member) -> Option<&'n [Node]> {
         match member.value.as_array() {
             None => {
@@ -132,7 +132,7 @@ impl Parser {
         }
     }
 
-    /// The condition on a name; `member` is the whole member.
+    /// Parses the right side of a condition; `member` is the member of which it is the value.
     pub(super) fn condition(&mut self, node: &Node, member: &Member) -> Condition {
         let Some(members) = node.as_object() else { return Condition::Equals(self.operand(node)) };
         match keys(members) {
@@ -146,12 +146,12 @@ impl Parser {
         }
     }
 
-    /// The condition on `%%true` or `%%false`.
+    /// Parses the right side of a condition on `%%true` or `%%false`.
     pub(super) fn boolean_condition(&mut self, member: &Member) -> Condition {
         let node = &member.value;
         let place = format!("the value of `{}`", member.key);
         let Some(members) = node.as_object() else {
-            // An expansion is compared; any other value must be an expression.
+            // An expansion is compared with; everything else must be an expression.
             if node.as_str().is_some_and(|text| text.starts_with("%%")) {
                 return Condition::Equals(self.operand(node));
             }
@@ -180,10 +180,10 @@ impl Parser {
     }
 }
 
-/// Explains how to test an array for an element, for operators such as `$contains` from other languages. `None` for
-/// other words.
+/// Explains how to test whether an array contains a value, for operators such as `$contains` from other languages.
+/// `None` if `key` is no such operator.
 pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String> {
-    /// Longer values are not shown.
+    /// The length in characters beyond which a value is not quoted.
     const SHOWN: usize = 80;
     let word = key.trim_start_matches(['%', '$']);
     if !matches!(word, "contains" | "includes" | "has" | "hasElement" | "include" | "contain") {
@@ -199,7 +199,7 @@ pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String
     Some(format!("plain equality tests whether an array contains an element: {{\"{name}\": {text}}}"))
 }
 
-/// The equivalent in the rule language of a JSON Schema keyword that is used by mistake.
+/// The equivalent of a JSON Schema keyword in the rule language, for help when one is used in a rule.
 pub(crate) fn schema_word(key: &str) -> Option<&'static str> {
     Some(match key.trim_start_matches(['%', '$']) {
         "minimum" | "min" => "that is JSON Schema; write `$gte`",

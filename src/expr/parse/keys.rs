@@ -1,15 +1,15 @@
 use crate::expr::Operator;
 use crate::json::{self, Member, Node};
 
-/// Classifies the keys of an object in a condition.
+/// What the keys of an object in a condition are.
 pub(super) enum Keys<'n> {
-    /// Extended JSON: `{"$oid": …}`
+    /// Those of an extended JSON literal, such as `{"$oid": …}`.
     Literal,
-    /// Operators only, and at least one.
+    /// Operators, at least one.
     Operators,
-    /// Names only, or empty.
+    /// Field names, or none at all.
     Names,
-    /// Both operators and names.
+    /// Both operators and field names.
     Mixed { operator: &'n Member, name: &'n Member },
 }
 
@@ -34,7 +34,7 @@ pub(super) fn keys(members: &[Member]) -> Keys<'_> {
     }
 }
 
-/// Whether an object is a list of conditions on one operand, like `{"$gt": 1}` and unlike `{"a": 1}`.
+/// Whether an object consists of operators, like `{"$gt": 1}` and unlike `{"a": 1}`.
 pub(super) fn is_condition(node: &Node) -> bool {
     let Some(members) = node.as_object() else { return false };
     !members.is_empty()

@@ -1,4 +1,4 @@
-//! Parses expressions: clauses, their operands, and checks made of operators.
+//! The parser of expressions. It reports as many errors as possible.
 
 mod check;
 mod clause;
@@ -18,31 +18,31 @@ use crate::text::{Span, Spanned};
 /// Parses an expression from a JSON value.
 ///
 /// # Errors
-/// All errors in it, in source order.
+/// All errors in source order.
 pub fn parse(node: &Node) -> Result<Spanned<Expr>, Vec<ExprError>> {
     parse_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`parse`], within the pattern allowance of an application.
+/// Like [`parse`], with the pattern allowance of an application.
 ///
 /// # Errors
-/// As [`parse`].
+/// Same as [`parse`].
 pub(crate) fn parse_within(node: &Node, patterns: &PatternAllowance) -> Result<Spanned<Expr>, Vec<ExprError>> {
     run(node, "this", patterns)
 }
 
-/// As [`parse`], with a place that errors can name: `` `read` ``.
+/// Like [`parse`], naming the location of the expression in errors, such as `` `read` ``.
 ///
 /// # Errors
-/// As [`parse`].
+/// Same as [`parse`].
 pub fn parse_at(node: &Node, place: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
     parse_at_within(node, place, &PatternAllowance::of_application())
 }
 
-/// As [`parse_at`], within the pattern allowance of an application.
+/// Like [`parse_at`], with the pattern allowance of an application.
 ///
 /// # Errors
-/// As [`parse`].
+/// Same as [`parse`].
 pub(crate) fn parse_at_within(
     node: &Node,
     place: &str,
@@ -62,10 +62,10 @@ fn run(node: &Node, place: &str, patterns: &PatternAllowance) -> Result<Spanned<
     }
 }
 
-/// Parses an expression from a JSON text.
+/// Parses an expression from JSON text.
 ///
 /// # Errors
-/// As [`parse`], and the syntax errors of the text.
+/// Same as [`parse`], or a JSON syntax error.
 ///
 /// ```
 /// let expr = portcullis::expr::parse_str(r#"{"owner": "%%user.id", "age": {"%gte": 18}}"#).unwrap();
@@ -79,7 +79,7 @@ pub fn parse_str(text: &str) -> Result<Spanned<Expr>, Vec<ExprError>> {
     parse(&node)
 }
 
-/// Collects errors. A value returned together with an error is only a placeholder.
+/// The state of parsing. After an error, parsing continues with a placeholder for the erroneous part.
 struct Parser {
     /// The remaining allowance for patterns.
     patterns: PatternAllowance,
@@ -100,7 +100,7 @@ impl Parser {
         });
     }
 
-    /// Parses the operand of an operator.
+    /// Runs `read` on the operand of an operator, to which suggestions in errors then refer.
     pub(super) fn behind<T>(&mut self, operator: Operator, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.standing.operator.replace(operator);
         let read = read(self);
@@ -108,7 +108,7 @@ impl Parser {
         read
     }
 
-    /// Parses a member or an element of a value.
+    /// Runs `read` on a part of a value: the field with this name or, if `None`, an array element.
     pub(super) fn inside<T>(&mut self, name: Option<&str>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.standing.inside.push(name.map(str::to_owned));
         let read = read(self);
@@ -116,7 +116,7 @@ impl Parser {
         read
     }
 
-    /// Parses the condition on a name.
+    /// Runs `read` on the condition on this name.
     pub(super) fn about<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let standing = Standing { name: name.to_owned(), ..Standing::default() };
         let before = std::mem::replace(&mut self.standing, standing);

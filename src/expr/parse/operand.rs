@@ -39,7 +39,7 @@ impl Parser {
         nodes.iter().map(|node| self.inside(None, |parser| parser.operand(node))).collect()
     }
 
-    /// Help for an expansion inside a literal of extended JSON.
+    /// Help for extended JSON that contains an expansion.
     fn literal_help(&self, node: &Node) -> Option<String> {
         let [member] = node.as_object()? else { return None };
         let text = member.value.as_str().filter(|text| is_expansion_like(text))?;
@@ -72,16 +72,16 @@ impl Parser {
     }
 }
 
-/// An array of operands; a literal if all its elements are literals.
+/// An array of operands, or a literal if all of them are.
 fn array(elements: Vec<Spanned<Operand>>) -> Operand {
     if !elements.iter().all(is_literal) {
         return Operand::Array(elements);
     }
-    // Moved rather than cloned: deeply nested values pass through here once per level.
+    // The values are moved, since deeply nested ones pass through here once per level.
     Operand::Literal(Bson::Array(elements.into_iter().filter_map(into_literal).collect()))
 }
 
-/// A document of operands; a literal if all its fields are literals.
+/// A document of operands, or a literal if all of them are.
 fn document(fields: Vec<(String, Spanned<Operand>)>) -> Operand {
     if !fields.iter().all(|(_, value)| is_literal(value)) {
         return Operand::Document(fields);

@@ -1,18 +1,18 @@
 use super::keys::is_expansion_like;
 use crate::expr::{Comparison, Expansion, Operator};
 
-/// Where in an expression a value is, for suggestions in errors.
+/// The position of a value within an expression, for suggestions in errors.
 #[derive(Default)]
 pub(super) struct Standing {
-    /// The name that the condition is on.
+    /// The left side of the condition.
     pub(super) name: String,
-    /// The operator whose operand the value is.
+    /// The operator of which the value is an operand, if any.
     pub(super) operator: Option<Operator>,
-    /// The path inside the value; `None` for an element of an array.
+    /// The path within the operand; `None` stands for an element of an array.
     pub(super) inside: Vec<Option<String>>,
 }
 
-/// The operator that a field name probably stands for: `or`, `anyOf`.
+/// The logical operator that was probably meant by a field name such as `or` or `anyOf`.
 pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
     Some(match name {
         "and" | "allOf" => "%and",
@@ -24,7 +24,7 @@ pub(crate) fn bare_logic(name: &str) -> Option<&'static str> {
 }
 
 impl Standing {
-    /// Help for an operator or an expansion that is used as a name inside a value.
+    /// Help for an operator or expansion that is used as a field name inside a value.
     pub(super) fn name_in_literal(&self, key: &str) -> Option<String> {
         let Standing { name, operator, inside } = self;
         if let Some(meant) = bare_logic(name) {
@@ -65,7 +65,7 @@ impl Standing {
     }
 }
 
-/// What to write instead of `{"name": {"$eq": {"key": …}}}`.
+/// The suggestion for `{"name": {"$eq": {"key": …}}}`.
 fn instead(comparison: Comparison, name: &str, key: &str) -> String {
     match comparison {
         Comparison::Eq => format!("leave `$eq` out: {{\"{name}\": {{\"{key}\": …}}}}"),

@@ -1,6 +1,6 @@
-//! MongoDB query operators that rules deliberately do not support.
+//! MongoDB query operators that the rule language deliberately lacks.
 
-/// What to use instead of an operator that is deliberately not supported; `None` if MongoDB has no such operator.
+/// What to use instead of such an operator; `None` if MongoDB has no such operator.
 pub(super) fn refused(key: &str) -> Option<&'static str> {
     Some(match key.strip_prefix(['$', '%'])? {
         "where" => {
