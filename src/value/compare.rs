@@ -2,9 +2,9 @@ use std::cmp::Ordering;
 
 use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Steps, ValueRef};
 
-/// Whether two values are equal under MongoDB's query semantics: numbers by exact value regardless of type, NaN to NaN,
-/// a symbol to the string with the same text, arrays and documents element by element in order, and all other values
-/// only within the same type.
+/// Whether two values are equal under MongoDB's query semantics. Numbers are compared by exact value regardless of
+/// type, and NaN equals NaN. A symbol equals the string with the same text. Arrays and documents are compared element
+/// by element, in order. All other values are equal only within the same type.
 ///
 /// # Errors
 /// If raw bytes are not BSON, or the values are nested deeper than [`MAX_DEPTH`].
@@ -18,7 +18,7 @@ use super::{ArrayRef, DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Steps, Va
 /// ```
 #[inline]
 pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
-    // The most frequent operand types are compared inline, without a call.
+    // A fast path for the most frequent types.
     match (a, b) {
         (ValueRef::String(a), ValueRef::String(b)) => Ok(a == b),
         (ValueRef::Int32(a), ValueRef::Int32(b)) => Ok(a == b),
@@ -28,7 +28,7 @@ pub fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
     }
 }
 
-/// As [`equal`], counting steps for nested values.
+/// Like [`equal`], taking steps for nested values.
 #[inline]
 pub(crate) fn equal_in_steps(a: ValueRef<'_>, b: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
     match (a, b) {
@@ -44,16 +44,16 @@ pub(crate) fn equal_in_steps(a: ValueRef<'_>, b: ValueRef<'_>, steps: &Steps) ->
     }
 }
 
-/// Whether two values are byte-for-byte identical: type, order of fields, sign of zero.
+/// Whether two values are identical: of the same type, with fields in the same order, and with the same sign of zero.
 ///
 /// # Errors
-/// As [`equal`].
+/// Same as [`equal`].
 pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> Result<bool, Malformed> {
     same(a, b, Exactness::Bytes, 0, None)
 }
 
-/// Orders two values of one ordered type: numbers, strings (by their bytes), dates, ObjectIds, booleans, timestamps,
-/// binary data (by length, subtype, bytes). Other values are not ordered.
+/// Orders two values of the same type: numbers, strings by bytes, dates, ObjectIds, booleans, timestamps, or binary
+/// data by length, subtype and bytes. `None` for values of different types, and of types without an order.
 #[must_use]
 #[inline]
 pub fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<Ordering> {

@@ -1,4 +1,4 @@
-//! NUL-terminated strings, as BSON uses for keys.
+//! NUL-terminated strings, which BSON uses for keys.
 
 use super::Malformed;
 use crate::byte_search::{HIGH_BITS, first_byte, zero_bytes};
@@ -8,17 +8,17 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| Malformed::new("a string is not UTF-8"))
 }
 
-/// Splits the bytes before the next NUL, which must be UTF-8, from the bytes after it.
+/// Splits `bytes` at the first NUL, into the bytes before it, which must be UTF-8, and those after it.
 #[inline]
 pub(super) fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut at = 0;
     let mut all = 0;
-    // Processes eight bytes at a time: the lowest high bit of `nul` marks the first zero byte.
+    // Eight bytes at a time: the lowest high bit in `nul` marks the first zero byte.
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*chunk);
         let nul = zero_bytes(word);
         if nul != 0 {
-            // Keeps only the bytes before the NUL; none if `word` begins with it.
+            // Only bytes before the NUL are added to `all`.
             all |= word & (nul & nul.wrapping_neg()).wrapping_sub(1);
             return split_at_nul(bytes, at + first_byte(nul), all);
         }
@@ -35,7 +35,8 @@ pub(super) fn take_cstring(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     Err(Malformed::new("a key does not end with NUL"))
 }
 
-/// Splits at the NUL; `all` is the bitwise OR of the bytes before it.
+/// Splits at the NUL at this position. `all` is the bitwise OR of the bytes before it, which tells whether they are all
+/// ASCII.
 #[inline]
 fn split_at_nul(bytes: &[u8], at: usize, all: u64) -> Result<(&[u8], &[u8]), Malformed> {
     let (content, rest) =

@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 use bson::Decimal128;
 
-/// The value of a decimal128.
+/// A decoded decimal128.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Decimal {
     Nan,
-    /// Infinity; `true` is negative.
+    /// Infinity, negative if `true`.
     Infinite(bool),
     Finite(Finite),
 }
 
-/// `(-1)^negative · coefficient · 10^exponent`, the coefficient below 10^34.
+/// `(-1)^negative · coefficient · 10^exponent`, where the coefficient is less than 10^34.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finite {
     pub(super) negative: bool,
@@ -25,11 +25,11 @@ const EXPONENT_BIAS: i32 = 6176;
 const COEFFICIENT_LIMIT: u128 = 10_u128.pow(34);
 
 impl From<Decimal128> for Decimal {
-    /// Decodes the binary integer decimal encoding of IEEE 754-2008, as stored in BSON.
+    /// Decodes the binary integer decimal (BID) encoding of IEEE 754-2008, which BSON uses.
     fn from(value: Decimal128) -> Self {
         let bits = u128::from_le_bytes(value.bytes());
         let negative = bits >> 127 == 1;
-        // The five bits after the sign identify special values; the bits after them hold the exponent.
+        // The five bits after the sign tell special values and both layouts of finite ones apart.
         let combination = (bits >> 122) & 0x1f;
         if combination == 0x1f {
             return Self::Nan;
@@ -38,7 +38,7 @@ impl From<Decimal128> for Decimal {
             return Self::Infinite(negative);
         }
         let (exponent, coefficient) = if combination >> 3 == 3 {
-            // A coefficient of more than 113 bits is not canonical and counts as zero.
+            // A coefficient that needs more than 113 bits is not canonical and stands for zero.
             ((bits >> 111) & 0x3fff, 0)
         } else {
             ((bits >> 113) & 0x3fff, bits & ((1 << 113) - 1))
@@ -58,7 +58,7 @@ impl Finite {
         self.coefficient == 0
     }
 
-    /// Truncates towards zero; `None` if the result does not fit.
+    /// The integer part; `None` if it does not fit.
     pub(super) fn to_integer(self) -> Option<i64> {
         let mut magnitude = self.coefficient;
         for _ in 0..self.exponent.unsigned_abs().min(40) {
@@ -98,7 +98,7 @@ impl Finite {
         }
     }
 
-    /// The position of the leading digit: `d` for `10^d <= magnitude < 10^(d+1)`.
+    /// The exponent of the leading digit: the `d` in `10^d <= |value| < 10^(d+1)`.
     fn magnitude(self) -> i32 {
         self.exponent + i32::try_from(self.coefficient.checked_ilog10().unwrap_or(0)).unwrap_or(0)
     }
@@ -120,8 +120,8 @@ impl Finite {
         if self.is_zero() || other == 0.0 {
             return (other == 0.0).cmp(&self.is_zero());
         }
-        // Doubles lie between 10^-324 and 10^309. Beyond that range the exponents decide, which bounds the integers
-        // below.
+        // Doubles lie between 10^-324 and 10^309. Outside of that range, exponents decide, which bounds the size of the
+        // integers below.
         if self.magnitude() > 310 {
             return Ordering::Greater;
         }
@@ -144,7 +144,7 @@ impl Finite {
     }
 }
 
-/// An unsigned integer of up to 2,560 bits on the stack: enough for `10^34 · 10^364 · 2^1074`.
+/// An unsigned integer of up to 2,560 bits, without allocation. This suffices for `10^34 · 10^364 · 2^1074`.
 #[derive(PartialEq, Eq)]
 struct Wide([u64; 40]);
 
@@ -160,9 +160,9 @@ impl From<u128> for Wide {
 }
 
 impl Wide {
-    /// Multiplies by `base^exponent`; does nothing for a negative exponent.
+    /// Multiplies by `base^exponent`. A negative exponent has no effect.
     fn scale(&mut self, base: u64, exponent: i32) {
-        // Multiplies by 10^16 or 2^32 per pass to need only a few passes.
+        // Powers of 10^16 or 2^32 keep the number of passes small.
         let stride: u32 = if base == 10 { 16 } else { 32 };
         let mut left = u32::try_from(exponent).unwrap_or(0);
         while left > 0 {

@@ -1,19 +1,19 @@
-//! Sums and products of decimal128, rounded half to even as specified by IEEE 754-2008.
+//! Sums and products of decimal128 values, rounded half to even according to IEEE 754-2008.
 
 use bson::Decimal128;
 
 use super::decimal::{Decimal, Finite};
 
-/// The maximum number of digits of a coefficient.
+/// The maximum number of digits in a coefficient.
 const DIGITS: u32 = 34;
 
-/// The number of digits used for intermediate results: three guard digits make the rounding correct.
+/// The number of digits in intermediate results. The three guard digits ensure correct rounding.
 const GUARDED: u32 = 37;
 
 const MIN_EXPONENT: i32 = -6176;
 const MAX_EXPONENT: i32 = 6111;
 
-/// The rounded sum; `None` if its exponent is out of range.
+/// The sum, rounded; `None` if its exponent is out of range.
 pub(crate) fn add(a: Decimal128, b: Decimal128) -> Option<Decimal128> {
     match (Decimal::from(a), Decimal::from(b)) {
         (Decimal::Nan, _) | (_, Decimal::Nan) => Some(nan()),
@@ -23,7 +23,7 @@ pub(crate) fn add(a: Decimal128, b: Decimal128) -> Option<Decimal128> {
     }
 }
 
-/// The rounded product; `None` if its exponent is out of range.
+/// The product, rounded; `None` if its exponent is out of range.
 pub(crate) fn multiply(a: Decimal128, b: Decimal128) -> Option<Decimal128> {
     match (Decimal::from(a), Decimal::from(b)) {
         (Decimal::Nan, _) | (_, Decimal::Nan) => Some(nan()),
@@ -36,7 +36,7 @@ pub(crate) fn multiply(a: Decimal128, b: Decimal128) -> Option<Decimal128> {
     }
 }
 
-/// An integer as a decimal128.
+/// Converts an integer.
 pub(crate) fn from_integer(value: i64) -> Option<Decimal128> {
     encode(Finite::from_integer(value))
 }
@@ -71,7 +71,7 @@ fn add_finite(a: Finite, b: Finite) -> Option<Decimal128> {
     let room = if low.is_zero() { DIGITS } else { GUARDED };
     let scaled = if high.is_zero() { distance } else { distance.min(room.saturating_sub(digits(high.coefficient))) };
     let left = distance - scaled;
-    // Of the digits that are cut off, only whether they are all zero matters for rounding.
+    // For rounding, it only matters whether any of the digits cut off is not zero.
     let divisor = 10_u128.checked_pow(left);
     let (part, rest) = match divisor {
         Some(divisor) => (low.coefficient / divisor, low.coefficient % divisor != 0),
@@ -82,7 +82,7 @@ fn add_finite(a: Finite, b: Finite) -> Option<Decimal128> {
         |value: u128, negative: bool| i128::try_from(value).ok().map(|value| if negative { -value } else { value });
     let exponent = high.exponent - i32::try_from(scaled).ok()?;
     let sum = signed(raised, high.negative)? + signed(part, low.negative)?;
-    // The cut-off rest has the sign of `low`: if the signs differ, it borrows from the last digit.
+    // The part cut off has the sign of `low`. If the signs differ, it borrows from the last digit.
     let (magnitude, rest) = match rest {
         true if high.negative != low.negative => (sum.unsigned_abs().checked_sub(1)?, true),
         rest => (sum.unsigned_abs(), rest),
@@ -91,7 +91,7 @@ fn add_finite(a: Finite, b: Finite) -> Option<Decimal128> {
     rounded(negative, magnitude, rest, exponent)
 }
 
-/// Rounds a coefficient to the digits that fit.
+/// Rounds a coefficient to [`DIGITS`] digits. `rest` tells whether anything not zero was cut off below it.
 fn rounded(negative: bool, coefficient: u128, rest: bool, exponent: i32) -> Option<Decimal128> {
     let excess = digits(coefficient).saturating_sub(DIGITS);
     let divisor = 10_u128.checked_pow(excess)?;
@@ -105,7 +105,7 @@ fn rounded(negative: bool, coefficient: u128, rest: bool, exponent: i32) -> Opti
 }
 
 fn finish(negative: bool, coefficient: u128, exponent: i32) -> Option<Decimal128> {
-    // Rounding up can carry into an additional digit; the last digit is then 0.
+    // Rounding up may carry into another digit; the last digit is then 0.
     let carried = coefficient >= 10_u128.pow(DIGITS);
     let (coefficient, exponent) = if carried { (coefficient / 10, exponent + 1) } else { (coefficient, exponent) };
     encode(Finite { negative, coefficient, exponent })

@@ -7,7 +7,7 @@ use super::raw::Walk;
 use super::texts::{ascii_end, is_utf8};
 use super::{MAX_DEPTH, Malformed, Slot, ValueRef};
 
-/// The first duplicate key in a document or any nested one. Every value that is passed is checked.
+/// The first duplicate key in a document or in one nested in it. All values up to there are checked to be valid BSON.
 ///
 /// # Errors
 /// If the bytes are not BSON, or are nested deeper than [`MAX_DEPTH`].
@@ -15,7 +15,7 @@ pub(crate) fn repeated_key(document: &[u8]) -> Result<Option<&str>, Malformed> {
     repeated_key_guided(document, &Unguided)
 }
 
-/// As [`repeated_key`], with a guide that predicts the top-level fields and is notified of each.
+/// Like [`repeated_key`], with a guide for the top-level fields.
 #[inline]
 pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) -> Result<Option<&'d str>, Malformed> {
     match (Pass { bytes: document, ascii: 0 }).document(document, 0, 0, guide) {
@@ -25,21 +25,22 @@ pub(super) fn repeated_key_guided<'d>(document: &'d [u8], guide: &impl Guide) ->
     }
 }
 
-/// Predicts the keys of the top-level fields and is notified of each field. `place` is the ordinal of the field, `at`
-/// its offset in the document, and `rest` the bytes from there on.
+/// Predicts the keys of top-level fields and is notified of each field. `place` is the zero-based position of the
+/// field, `at` its offset in the document, and `rest` the bytes from that offset on.
 pub(super) trait Guide {
-    /// The key predicted for this place and the number of the requested name that it is, if the prediction is correct.
-    /// The implementation must have compared the whole key with its NUL, and the key must be known to be UTF-8.
+    /// The key predicted at this position, with the number of the requested name, if any; `None` if there is no
+    /// prediction or it is wrong. The implementation must compare the entire key, including its NUL, and may only
+    /// predict keys that are UTF-8.
     fn foresee(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)>;
 
-    /// Called after a predicted field.
+    /// Called after a field whose key was predicted.
     fn passed(&self, slot: Option<Slot>, at: usize, size: usize);
 
-    /// Called after a field that was not predicted.
+    /// Called after a field whose key was not predicted.
     fn met(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]);
 }
 
-/// Makes no predictions.
+/// A guide that makes no predictions.
 struct Unguided;
 
 impl Guide for Unguided {
@@ -55,11 +56,11 @@ impl Guide for Unguided {
     fn met(&self, _: usize, _: usize, _: KeyHead, _: usize, _: &[u8]) {}
 }
 
-/// How many bytes after a string are scanned for ASCII in advance. A longer scan would be wasted too often, because
-/// strings need not follow.
+/// The number of bytes after a string that are checked to be ASCII along with it. Checking more would often be wasted,
+/// since they need not contain strings.
 const AHEAD: usize = 1024;
 
-/// Why the pass over a document ended.
+/// Why the pass ended early.
 enum Fault<'d> {
     Repeated(&'d str),
     Malformed(Malformed),
@@ -74,13 +75,13 @@ impl From<Malformed> for Fault<'_> {
 /// A pass over a document and everything nested in it.
 struct Pass<'d> {
     bytes: &'d [u8],
-    /// The offset up to which all bytes are known to be ASCII, starting from the string scanned last. Most strings that
-    /// follow lie before it and need no further check.
+    /// The offset up to which all bytes are known to be ASCII, counting from the last string that was scanned. Most of
+    /// the following strings end before it and need no scan.
     ascii: usize,
 }
 
 impl<'d> Pass<'d> {
-    /// Checks a document that starts at `start` and extends to the end of `inside`.
+    /// Checks a document that starts at `start` and ends where `inside` ends.
     #[inline(always)]
     fn document(&mut self, inside: &'d [u8], start: usize, depth: usize, guide: &impl Guide) -> Result<(), Fault<'d>> {
         if depth > MAX_DEPTH {
@@ -121,7 +122,7 @@ impl<'d> Pass<'d> {
         self.document(inside, start, depth, &Unguided)
     }
 
-    /// Checks an array. Its keys are never read, so they may be duplicated and need only be UTF-8.
+    /// Checks an array. Array keys are never read, so duplicates do no harm and only UTF-8 is required.
     #[inline(never)]
     fn array(&mut self, inside: &'d [u8], start: usize, depth: usize) -> Result<(), Fault<'d>> {
         if depth > MAX_DEPTH {
@@ -131,7 +132,7 @@ impl<'d> Pass<'d> {
         loop {
             let rest = inside.get(at..).unwrap_or_default();
             let frequent = match *rest {
-                // Most likely an index below 10. The only one-byte keys that are UTF-8 are ASCII.
+                // The common case of an index below 10. Among keys of one byte, exactly the ASCII ones are UTF-8.
                 [_, 1..=0x7F, 0, ..] => self.value(inside, at, rest, 1, depth)?,
                 _ => match KeyHead::first(rest) {
                     Some(key) => self.value(inside, at, rest, key.length, depth)?,
@@ -149,8 +150,8 @@ impl<'d> Pass<'d> {
         }
     }
 
-    /// Checks the value of an element whose key has this length, and returns the size of the element. `None` if it
-    /// needs the general check: its type is rare, it is malformed, or there is no element.
+    /// Checks the value of an element, given the length of its key, and returns the element's size. `None` if the type
+    /// is rare, the value is malformed, or there is no element, all of which are left to the general check.
     #[inline(always)]
     fn value(
         &mut self,
@@ -190,7 +191,7 @@ impl<'d> Pass<'d> {
         if kind == ARRAY { self.array(inside, start, depth) } else { self.embedded(inside, start, depth) }
     }
 
-    /// Checks any element at `at`; `None` at the end of the document.
+    /// Checks an element of any type at offset `at`; `None` at the end of the document.
     #[inline(never)]
     fn any(
         &mut self,
@@ -210,14 +211,14 @@ impl<'d> Pass<'d> {
                 depth + 1,
             )?;
         } else if let ValueRef::CodeWithScope { scope, .. } = element.value()? {
-            // The scope is the last part of the value.
+            // The scope comes last in the value.
             let (end, size) = (at + size, scope.raw_bytes().len());
             self.embedded(inside.get(..end).unwrap_or_default(), end - size, depth + 1)?;
         }
         Ok(Some((key, size)))
     }
 
-    /// Checks a string, and determines how far the bytes from there on are ASCII.
+    /// Checks that a string is UTF-8, and extends the range known to be ASCII.
     #[inline(never)]
     fn text(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
         let ahead = self.bytes.get(..end + AHEAD).unwrap_or(self.bytes);

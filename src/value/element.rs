@@ -6,7 +6,7 @@ use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, OBJECT
 use super::texts::{is_same_text, is_utf8};
 use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
 
-/// An element: its type, its key without the NUL, and the bytes of its value.
+/// An element of a BSON document: its type, its key without the NUL, and the bytes of its value.
 #[derive(Clone, Copy)]
 pub(crate) struct Element<'a> {
     kind: u8,
@@ -20,12 +20,12 @@ impl<'a> Element<'a> {
         Self { kind, key, value }
     }
 
-    /// Reads an element if it has this key; `head` is the key's head.
+    /// Parses an element, provided that it has this key; `head` is the head of `key`.
     #[inline(always)]
     pub(super) fn with_head(element: &'a [u8], head: KeyHead, key: &str) -> Option<Self> {
         let found = Self::after_key(element, head.length)?;
         let is_same = match element.first_chunk::<9>() {
-            // For a key this short, `first` includes the NUL.
+            // For keys this short, `first` in the head covers the entire key and its NUL.
             Some([_, first @ ..]) if head.length < 8 => {
                 u64::from_le_bytes(*first) & (u64::MAX >> (56 - 8 * head.length)) == head.first
             }
@@ -34,7 +34,7 @@ impl<'a> Element<'a> {
         is_same.then_some(found)
     }
 
-    /// Reads an element whose key has this length.
+    /// Parses an element, given the length of its key.
     #[inline(always)]
     pub(super) fn after_key(element: &'a [u8], length: usize) -> Option<Self> {
         let [kind, after @ ..] = element else { return None };
@@ -42,7 +42,7 @@ impl<'a> Element<'a> {
         Some(Self { kind: *kind, key, value: after.get(1..)? })
     }
 
-    /// Creates an element for a value whose key is known.
+    /// Creates an element from the bytes of its value; its key is left out.
     #[inline(always)]
     pub(super) const fn without_key(kind: u8, value: &'a [u8]) -> Self {
         Self { kind, key: &[], value }
@@ -56,7 +56,7 @@ impl<'a> Element<'a> {
         self.key
     }
 
-    /// The BSON type number of the value.
+    /// The BSON type byte of the value.
     pub(super) const fn kind(self) -> u8 {
         self.kind
     }
@@ -65,23 +65,23 @@ impl<'a> Element<'a> {
         matches!(self.kind, EMBEDDED | ARRAY)
     }
 
-    /// The value's own bytes.
+    /// The bytes of the value.
     pub(super) const fn bytes(self) -> &'a [u8] {
         self.value
     }
 
-    /// Whether the value is the string `text`; `None` if it is not a string or is malformed.
+    /// Whether the value is the string `text`; `None` if it is no string or is malformed.
     #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;
         if is_same_text(content, text.as_bytes()) {
             return Some(true);
         }
-        // Invalid UTF-8 is an error, not a different string.
+        // Strings of equal length that differ: invalid UTF-8 is an error rather than a different string.
         is_utf8(content).then_some(false)
     }
 
-    /// Whether two scalar values of the same type are equal; `None` for other values and malformed ones.
+    /// Whether two scalar values of one type are equal; `None` if they are not such values or are malformed.
     #[inline]
     pub(super) fn is_same(self, other: Self) -> Option<bool> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
@@ -92,14 +92,14 @@ impl<'a> Element<'a> {
         (plain && self.kind == other.kind && text()).then(|| self.value == other.value)
     }
 
-    /// As [`Self::is_same`], for values known to be well-formed.
+    /// Like [`Self::is_same`], for values that are known to be valid BSON.
     #[inline(always)]
     pub(super) fn is_same_checked(self, other: Self) -> Option<bool> {
         let plain = matches!(self.kind, STRING | OBJECT_ID | DATE_TIME | INT32);
         (plain && self.kind == other.kind).then(|| self.value == other.value)
     }
 
-    /// The bytes of a string.
+    /// The bytes of a string value.
     #[inline(always)]
     pub(super) const fn string_bytes(self) -> Option<&'a [u8]> {
         if self.kind != STRING {
@@ -111,28 +111,28 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The value of a 32-bit integer.
+    /// The value, if it is an int32.
     #[inline]
     pub(super) fn int32(self) -> Option<i32> {
         let bytes = self.value.first_chunk()?;
         (self.kind == INT32).then(|| i32::from_le_bytes(*bytes))
     }
 
-    /// The value of an ObjectId.
+    /// The value, if it is an ObjectId.
     #[inline]
     pub(super) fn object_id(self) -> Option<[u8; 12]> {
         let bytes = self.value.first_chunk()?;
         (self.kind == OBJECT_ID).then_some(*bytes)
     }
 
-    /// The milliseconds of a date.
+    /// The milliseconds since the Unix epoch, if the value is a date.
     #[inline]
     pub(super) fn date_time(self) -> Option<i64> {
         let bytes = self.value.first_chunk()?;
         (self.kind == DATE_TIME).then(|| i64::from_le_bytes(*bytes))
     }
 
-    /// The value. Nested documents and arrays are not checked until they are read.
+    /// The decoded value. Nested documents and arrays are not checked before they are read.
     #[inline]
     pub(super) fn value(self) -> Result<ValueRef<'a>, Malformed> {
         let bytes = self.value;
@@ -189,7 +189,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The size of a value of this type at the start of `bytes`.
+/// The size in bytes of the value of this type with which `bytes` starts.
 #[inline(always)]
 pub(super) fn size(kind: u8, bytes: &[u8]) -> Result<usize, Malformed> {
     Ok(match kind {
@@ -219,7 +219,7 @@ fn length(bytes: &[u8]) -> Result<usize, Malformed> {
     usize::try_from(length).map_err(|_| malformed("a length is negative"))
 }
 
-/// The size of a string, including its length prefix and its NUL.
+/// The size of a string value, including its length prefix and NUL.
 #[inline]
 fn string_size(bytes: &[u8]) -> Result<usize, Malformed> {
     let length = length(bytes)?;
@@ -254,7 +254,7 @@ fn raw(bytes: &[u8]) -> Result<&RawDocument, Malformed> {
     Ok(RawDocument::from_bytes(bytes)?)
 }
 
-/// In the old generic subtype, 2, the content starts with a second length.
+/// Binary data. In the old subtype 2, a second length precedes the content.
 fn binary(bytes: &[u8]) -> Result<ValueRef<'_>, Malformed> {
     match bytes {
         [_, _, _, _, 2, content @ ..] => {

@@ -2,8 +2,8 @@ use super::element::Element;
 use super::key::KeyHead;
 use super::layout::{ARRAY, BOOLEAN, DATE_TIME, DOCUMENT, EMBEDDED, INT32, OBJECT_ID, STRING};
 
-/// The type, key and size of an element. Nearly all elements have a short ASCII key and a frequent type, for which it
-/// is read quickly.
+/// The type, key and size of an element. There is a fast path for elements with a short ASCII key and a frequent type,
+/// which are the vast majority.
 #[derive(Clone, Copy)]
 pub(super) struct ElementHeader {
     pub(super) kind: u8,
@@ -13,14 +13,14 @@ pub(super) struct ElementHeader {
 }
 
 impl ElementHeader {
-    /// Reads the header of the first element in few instructions, which covers most steps of a walk. `None` if it needs
-    /// the general code or if the value has no proper end. The content of the value is not checked.
+    /// The header of the first element, if the fast path applies. `None` if the general code is needed or the value
+    /// does not end properly. The content of the value is not checked.
     #[inline(always)]
     pub(super) fn at(rest: &[u8]) -> Option<Self> {
         Self::of_key(*rest.first()?, KeyHead::first(rest)?, rest)
     }
 
-    /// As [`Self::at`], for an element whose key is known.
+    /// Like [`Self::at`], for an element whose key is known.
     #[inline(always)]
     pub(super) fn of_key(kind: u8, key: KeyHead, rest: &[u8]) -> Option<Self> {
         let value = key.length + 2;
@@ -37,7 +37,7 @@ impl ElementHeader {
         (size <= rest.len()).then_some(Self { kind, key, size })
     }
 
-    /// The bytes of the key.
+    /// The bytes of the key; `rest` must be the bytes that the header was read from.
     #[inline(always)]
     pub(super) fn key_bytes(self, rest: &[u8]) -> &[u8] {
         rest.get(1..1 + self.key.length).unwrap_or_default()
@@ -51,7 +51,8 @@ impl ElementHeader {
     }
 }
 
-/// The end of a value whose length prefix is at `at`, counts from `start` and includes a final NUL.
+/// The end of a value with a length prefix at `at`. The length counts from `start`, is at least `least`, and includes a
+/// final NUL.
 #[inline(always)]
 pub(super) fn length_before_nul(bytes: &[u8], at: usize, least: usize, start: usize) -> Option<usize> {
     let length = i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);

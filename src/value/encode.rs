@@ -1,11 +1,11 @@
-//! Encodes values as BSON.
+//! Encoding of values as BSON.
 
 use std::io::Write as _;
 
 use super::malformed::Malformed;
 use super::view::{ArrayRef, DbPointerRef, DocumentRef, ValueRef};
 
-/// The BSON type number of a value.
+/// The BSON type byte of a value.
 pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {
     match value {
         ValueRef::Double(_) => 0x01,
@@ -32,19 +32,18 @@ pub(crate) const fn type_byte(value: ValueRef<'_>) -> u8 {
     }
 }
 
-/// Appends the bytes of a value, without its type and key.
+/// Appends the encoding of a value, without type byte and key.
 ///
 /// # Errors
-/// If a raw part is not BSON, or if the value is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH) or too large for
-/// BSON.
+/// If a raw part is not BSON, or the value is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH) or too large for BSON.
 pub(crate) fn encode(value: ValueRef<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
     append(value, 0, bytes)
 }
 
-/// As [`encode`], for a value that is written at this depth.
+/// Like [`encode`], for a value that is itself nested at `depth`.
 ///
 /// # Errors
-/// As [`encode`].
+/// Same as [`encode`].
 pub(crate) fn encode_at(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
     append(value, depth, bytes)
 }
@@ -63,7 +62,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
         ValueRef::Document(document) => self::document(document, depth, bytes)?,
         ValueRef::Array(array) => self::array(array, depth, bytes)?,
         ValueRef::Binary { subtype, bytes: content } => {
-            // Subtype 2 repeats the length.
+            // In subtype 2, the length is repeated.
             let inner = if subtype == 2 { content.len().saturating_add(4) } else { content.len() };
             bytes.extend(length(inner)?);
             bytes.push(subtype);
@@ -88,7 +87,7 @@ fn append(value: ValueRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), 
             bytes.extend(id);
         }
         ValueRef::DbPointer(DbPointerRef::Decoded(pointer)) => {
-            // The library gives access to the parts of a DBPointer only in encoded form.
+            // `bson` exposes the parts of a DBPointer only in encoded form.
             let document = bson::RawDocumentBuf::try_from(&bson::doc! { "": pointer.clone() })?;
             bytes.extend_from_slice(
                 document.as_bytes().get(6..document.as_bytes().len().saturating_sub(1)).unwrap_or_default(),
@@ -132,7 +131,7 @@ fn array(array: ArrayRef<'_>, depth: usize, bytes: &mut Vec<u8>) -> Result<(), M
     })
 }
 
-/// Writes a value that starts with its own length.
+/// Appends a length prefix and the content that `fill` writes.
 fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>) -> Result<(), Malformed> {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; 4]);
@@ -144,7 +143,7 @@ fn container(bytes: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), 
     Ok(())
 }
 
-/// Appends the bytes of a string, without its type and key.
+/// Appends the encoding of a string, without type byte and key.
 ///
 /// # Errors
 /// If it is too large for BSON.

@@ -10,18 +10,18 @@ use super::raw::has_text_unchecked;
 use super::texts::has_text;
 use super::{DocumentRef, Malformed, ValueRef};
 
-/// The value of a field, still in its document, which is decoded only as far as a comparison requires. Most comparisons
-/// are of two scalar values of the same type; all others go through [`ValueRef`].
+/// The value of a field within its document, decoded only as far as needed. Most comparisons are between scalar values
+/// of the same type and need no decoding; all others use [`ValueRef`].
 #[derive(Clone, Copy)]
 pub(crate) enum Field<'a> {
     Decoded(&'a Bson),
     Raw(Element<'a>),
-    /// In bytes known to be valid BSON.
+    /// In bytes that are known to be valid BSON.
     Checked(Element<'a>),
 }
 
 impl<'a> Field<'a> {
-    /// The field of a document with this name.
+    /// The field with this name.
     #[inline(always)]
     pub(crate) fn find(document: DocumentRef<'a>, name: &str) -> Result<Option<Self>, Malformed> {
         Ok(match document {
@@ -39,7 +39,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The value.
+    /// The decoded value.
     #[inline]
     pub(crate) fn value(self) -> Result<ValueRef<'a>, Malformed> {
         match self {
@@ -48,8 +48,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether it equals a value or is an array that contains it; `None` unless that follows from comparing scalar
-    /// values of the same type.
+    /// Whether the value equals `right` or is an array that contains it; `None` if comparing scalar values of the same
+    /// type is not enough to tell.
     #[inline(always)]
     pub(crate) fn equals(self, right: &Bson) -> Option<bool> {
         match (self, right) {
@@ -73,7 +73,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether two fields are equal when compared whole; `None` unless both are scalar values of the same type.
+    /// Whether two values are equal; `None` unless both are scalar values of the same type.
     #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         match (self, other) {
@@ -85,7 +85,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// As [`order`](super::order); `None` unless both are scalar values of the same type.
+    /// Like [`order`](super::order); `None` unless both are scalar values of the same type.
     #[inline(always)]
     pub(crate) fn order(self, right: &Bson) -> Option<Ordering> {
         match (self, right) {
@@ -100,7 +100,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Whether a string is in a list; `None` if the list contains anything but strings.
+/// Whether an array contains a string; `None` if it contains values other than strings.
 fn any_decoded(list: &[Bson], text: &str) -> Option<bool> {
     for element in list {
         match element {

@@ -8,7 +8,7 @@ use super::{ArrayRef, DocumentRef, Field, Malformed};
 /// Iterates over the fields of a document.
 pub(crate) struct Fields<'a> {
     rest: Rest<'a>,
-    /// `None` if duplicate keys are impossible, as in a decoded document.
+    /// The keys checked for duplicates; `None` if there cannot be any, as in a decoded document.
     asked: Option<Asked<'a>>,
 }
 
@@ -33,8 +33,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the key of the current field already occurred earlier in the document, which is possible in raw bytes.
-    /// Only keys passed to this method cost anything.
+    /// Whether the key of the current field occurred earlier in the document, which is possible in raw bytes. Only the
+    /// keys for which this is called take time.
     pub(crate) fn repeats(&mut self, key: &'a str) -> bool {
         self.asked.as_mut().is_some_and(|asked| asked.repeats(key.as_bytes()))
     }
@@ -82,10 +82,10 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// The keys of a raw document that have been passed to [`Fields::repeats`].
+/// The keys that were passed to [`Fields::repeats`], for a raw document.
 struct Asked<'a> {
     elements: &'a [u8],
-    /// The number of bytes before the current field.
+    /// The number of bytes that precede the current field.
     before: usize,
     keys: KnownKeys<'a>,
 }
@@ -97,7 +97,7 @@ impl<'a> Asked<'a> {
 
     fn repeats(&mut self, key: &'a [u8]) -> bool {
         let before = || self.elements.get(..self.before).unwrap_or_default();
-        // The bytes before have been walked already, so they cannot be malformed.
+        // These bytes have been read before, so they cannot be malformed.
         self.keys.repeat(KeyHead::of(key), key, before).unwrap_or(true)
     }
 }

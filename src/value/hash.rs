@@ -4,9 +4,9 @@ use std::hash::Hasher;
 use super::decimal::Decimal;
 use super::{DbPointerRef, DocumentRef, MAX_DEPTH, Malformed, Number, Steps, ValueRef};
 
-/// Feeds a hasher so that [equal](super::equal) values have equal hashes. The hasher should have a secret key, so that
-/// an attacker cannot choose colliding values. Of a value nested too deeply to be compared, only the upper levels are
-/// hashed.
+/// Feeds a value to a hasher, such that [equal](super::equal) values have equal hashes. The hasher should be keyed with
+/// a secret, so that attackers cannot provoke collisions. Of a value nested too deeply to be compared, only the upper
+/// levels are hashed.
 pub(super) fn hash(value: ValueRef<'_>, state: &mut impl Hasher, depth: usize, steps: &Steps) -> Result<(), Malformed> {
     match value {
         ValueRef::String(text) | ValueRef::Symbol(text) => {
@@ -51,7 +51,8 @@ pub(super) fn hash(value: ValueRef<'_>, state: &mut impl Hasher, depth: usize, s
             state.write(code.as_bytes());
             state.write_u8(0xFF);
         }
-        // The two forms of this deprecated type can only be compared by decoding, so all of them share one hash.
+        // Decoded and raw DBPointers could be compared only by decoding, so all values of this deprecated type have the
+        // same hash.
         ValueRef::DbPointer(DbPointerRef::Decoded(_) | DbPointerRef::Raw { .. }) => state.write_u8(14),
         ValueRef::CodeWithScope { code, scope } => {
             state.write_u8(15);
@@ -95,7 +96,7 @@ fn fields(document: DocumentRef<'_>, state: &mut impl Hasher, depth: usize, step
     Ok(())
 }
 
-/// Hashes the exact value: as a 64-bit integer, else as a double, else as a decimal.
+/// Hashes a number by its exact value: as an integer if it is one that fits 64 bits, otherwise as the nearest double.
 fn number(number: Number, state: &mut impl Hasher) {
     if let Some(integer) = number.integer() {
         state.write_u8(7);
@@ -103,7 +104,7 @@ fn number(number: Number, state: &mut impl Hasher) {
     }
     let double = match number {
         Number::Double(double) => double,
-        // Parsing the text rounds once to the nearest double.
+        // Parsing rounds only once, to the nearest double.
         Number::Decimal(decimal) => decimal.to_string().parse().unwrap_or(f64::NAN),
         Number::Integer(_) => return,
     };

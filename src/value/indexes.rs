@@ -8,7 +8,7 @@ use super::element::Element;
 use super::layout::LENGTH;
 use super::raw::Walk;
 
-/// Indexes of raw containers that are searched many times, by their addresses in memory.
+/// Indexes of raw documents and arrays that are searched often, by their addresses.
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
     hasher: RandomState,
@@ -17,19 +17,19 @@ pub(super) struct Indexes {
 
 #[derive(Debug)]
 enum Container {
-    /// The number of linear searches so far.
+    /// Not indexed; the number of linear searches so far.
     Walked(u32),
-    /// The offset of each field.
+    /// The offsets of a document's fields, by key.
     Fields(HashTable<u32>),
-    /// The offset of each element.
+    /// The offsets of an array's elements.
     Elements(Vec<u32>),
-    /// It is not valid BSON throughout, or is too large to be indexed.
+    /// Cannot be indexed, because it is malformed or too large.
     Malformed,
 }
 
-/// Smaller containers are always searched linearly.
+/// The size in bytes below which a document or array is always searched linearly.
 const WORTH: usize = 512;
-/// The number of linear searches before a container is indexed.
+/// The number of linear searches after which a document or array is indexed.
 const WALKS: u32 = 8;
 
 impl Indexes {
@@ -38,7 +38,7 @@ impl Indexes {
         container.len() >= WORTH
     }
 
-    /// The first field of a document with a key.
+    /// The first field with this key.
     pub(super) fn find<'a>(&mut self, document: &'a [u8], key: &str) -> Result<Option<Element<'a>>, Malformed> {
         let Self { hasher, containers } = self;
         let container = Self::container(containers, document, |document| fields(document, hasher));
@@ -47,7 +47,7 @@ impl Indexes {
         found.map_or(Ok(None), |at| element_at(document, *at))
     }
 
-    /// The element of an array at an index.
+    /// The array element at this index.
     pub(super) fn element<'a>(&mut self, array: &'a [u8], index: usize) -> Result<Option<Element<'a>>, Malformed> {
         match Self::container(&mut self.containers, array, elements) {
             Container::Elements(elements) => elements.get(index).map_or(Ok(None), |at| element_at(array, *at)),
@@ -76,7 +76,7 @@ fn fields(document: &[u8], hasher: &RandomState) -> Result<Container, Malformed>
         let at = walk.position(document);
         let Some((element, _)) = walk.step_with_head()? else { return Ok(Container::Fields(fields)) };
         let (key, hash) = (element.key_bytes(), hasher.hash_one(element.key_bytes()));
-        // The first value wins for duplicate keys.
+        // Of duplicate keys, the first counts.
         if fields.find(hash, |other| key_at(document, *other) == Some(key)).is_none() {
             let rehash = |other: &u32| key_at(document, *other).map_or(0, |key| hasher.hash_one(key));
             fields.insert_unique(hash, at, rehash);

@@ -1,6 +1,6 @@
 use crate::byte_search::{HIGH_BITS, zero_bytes};
 
-/// The number of a requested name.
+/// The number of a name in [`RequestedFields`](super::RequestedFields).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u8);
 
@@ -9,7 +9,7 @@ impl Slot {
         Self(number)
     }
 
-    /// For a name that is in no table and is looked up on its own.
+    /// Stands for a name that is not in the table and has to be looked up by itself.
     pub(crate) const NONE: Self = Self(u8::MAX);
 
     pub(super) const fn index(self) -> usize {
@@ -30,8 +30,8 @@ impl From<&str> for Key {
     }
 }
 
-/// The first eight bytes of a key, padded with zeros, and its length. They distinguish most keys, and identify keys of
-/// up to eight bytes.
+/// The length of a key and its first eight bytes, padded with zeros. This identifies keys of up to eight bytes and
+/// distinguishes most others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyHead {
     pub(super) first: u64,
@@ -50,7 +50,7 @@ impl KeyHead {
         Self { first: u64::from_le_bytes(first), length: key.len() }
     }
 
-    /// The head of the key of this length at the start of `text`.
+    /// The head of a key of this length at the start of `text`.
     #[inline]
     pub(super) fn at(text: &[u8], length: usize) -> Self {
         match text.first_chunk() {
@@ -61,7 +61,8 @@ impl KeyHead {
         }
     }
 
-    /// The head of the key of the first element, if it is ASCII, has at most 15 bytes, and is not too close to the end.
+    /// The head of the first element's key, if it is ASCII, has at most 15 bytes, and is followed by enough bytes to
+    /// read it quickly.
     #[inline(always)]
     pub(super) fn first(rest: &[u8]) -> Option<Self> {
         let [_, first @ ..] = *rest.first_chunk::<9>()?;
@@ -90,23 +91,23 @@ impl KeyHead {
     }
 }
 
-/// The first `length` bytes of a word, fewer than eight.
+/// The first `length` bytes of a word, with `length` below eight.
 #[inline(always)]
 const fn before(word: u64, length: u32) -> u64 {
     word & !(u64::MAX << (8 * length))
 }
 
-/// A hash of the length and the first bytes of a key.
+/// A hash of a key's head.
 #[derive(Clone, Copy)]
 pub(super) struct KeyHash(u32);
 
 impl KeyHash {
-    /// One of 64 buckets.
+    /// A bucket from 0 to 63.
     pub(super) const fn bucket(self) -> u32 {
         self.0 >> 26
     }
 
-    /// One of 256 values, computed differently from the bucket.
+    /// A fingerprint from 0 to 255, which is independent of the bucket.
     pub(super) const fn fingerprint(self) -> u8 {
         self.0.to_le_bytes()[2]
     }

@@ -2,23 +2,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::key::{KeyHead, Slot};
 
-/// Predicts which key is at which place in the documents of a collection, so that one comparison recognises it. A
-/// prediction is only a guess: the whole key is always compared, so a wrong one cannot cause an error.
+/// Predicts the keys at each position in the documents of a collection, so that a key can be recognised with one
+/// comparison. The entire key is always compared, so a wrong prediction costs time, but does no harm.
 #[derive(Debug)]
 pub(super) struct KeyPrediction([AtomicU64; PLACES]);
 
-/// The number of places with a prediction.
+/// The number of positions for which keys are predicted.
 const PLACES: usize = 64;
 
-/// The maximum length of a predicted key.
+/// The maximum length of a predicted key in bytes.
 const LONGEST: usize = 7;
 
-/// The bits of the key. Above them are the number of the requested name (five bits) and the key's length (three bits).
-/// Everything is in one word, so that a reader never sees a mix of two predictions.
+/// The bits of a prediction that hold the key. Above them are five bits for the number of the requested name and three
+/// bits for the length of the key. A prediction is a single word, so that readers never see parts of two.
 const KEY: u64 = u64::MAX >> 8;
 const NUMBER: u64 = 31;
 
-/// The numbers of a key that is not requested and of a place without a prediction.
+/// The numbers that stand for a key that is not requested, and for no prediction.
 const NOT_REQUESTED: u64 = NUMBER;
 const UNKNOWN: u64 = NUMBER - 1;
 
@@ -29,14 +29,14 @@ impl Default for KeyPrediction {
 }
 
 impl KeyPrediction {
-    /// The predicted key of a place and the number of the requested name, if `rest` starts with an element with that
-    /// key.
+    /// Whether the first element of `rest` has the key predicted for its position: if so, the head of the key and the
+    /// number of the requested name, if it is one.
     #[inline(always)]
     pub(super) fn recognise(&self, place: usize, rest: &[u8]) -> Option<(KeyHead, Option<Slot>)> {
         let usual = self.0.get(place)?.load(Ordering::Relaxed);
         let [_, word @ ..] = *rest.first_chunk::<9>()?;
         let (length, number) = ((usual >> 61) as usize, (usual >> 56) & NUMBER);
-        // Compares the key and its NUL; the bytes after them are shifted out.
+        // Compares the key and its NUL, shifting out the bytes after them.
         let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (LONGEST - length));
         if difference != 0 || number == UNKNOWN {
             return None;
@@ -45,8 +45,9 @@ impl KeyPrediction {
         Some((KeyHead { first: usual & KEY, length }, slot))
     }
 
-    /// Learns the key at a place; `slot` is the number of the requested name. An existing prediction is replaced only
-    /// occasionally: threads that read different documents must not keep writing to the same cache line.
+    /// Learns the key at a position, with the number of the requested name, if it is one. An existing prediction is
+    /// only replaced now and then: otherwise, threads that read different kinds of documents would keep contending for
+    /// the cache line.
     #[inline]
     pub(super) fn learn(&self, place: usize, key: KeyHead, slot: Option<Slot>, rest: &[u8]) {
         let Some(usual) = self.0.get(place) else { return };

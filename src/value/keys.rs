@@ -6,9 +6,9 @@ use super::key::{KeyHash, KeyHead};
 use super::layout::LENGTH;
 use super::raw::Walk;
 
-/// Up to this many keys are distinguished by one bit each, without allocating.
+/// The maximum number of keys for which the Bloom filter is used.
 const FEW: u32 = 48;
-/// The number of words in the bitmap.
+/// The number of 64-bit words in the Bloom filter.
 const BUCKETS: usize = 8;
 
 /// A Bloom filter of the keys that have occurred in a document.
@@ -19,7 +19,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// How many keys have been added.
+    /// The number of keys added.
     pub(crate) const fn len(&self) -> u32 {
         self.count
     }
@@ -28,7 +28,7 @@ impl Keys {
         self.count == 0
     }
 
-    /// Adds the key at the start of `text`; returns whether it may have been added before.
+    /// Adds a key, with which `text` starts. Returns whether it may have been added before.
     #[inline]
     pub(crate) fn may_have(&mut self, key: &[u8], text: &[u8]) -> bool {
         self.may_have_hash(KeyHead::at(text, key.len()).hash())
@@ -42,14 +42,14 @@ impl Keys {
         bits & bit != 0
     }
 
-    /// Whether a key occurs in a document. The document may be incomplete but must end after an element.
+    /// Whether a key occurs in a document, which may be incomplete but must end after an element.
     pub(crate) fn stand_in(document: &[u8], key: &[u8]) -> Result<bool, Malformed> {
         stands_among(document.get(LENGTH..).unwrap_or_default(), key, KeyHead::of(key))
     }
 }
 
-/// The set of keys that have occurred in a document. The Bloom filter nearly always proves that a key is new, without
-/// allocating. Otherwise the document itself is searched again or, if it has many keys, a hash set is built.
+/// The set of keys of a document. In nearly all cases, the Bloom filter shows that a key is new, without any
+/// allocation. Otherwise, the document itself is searched or, if it has many keys, a hash set is built.
 #[derive(Default)]
 pub(super) struct KnownKeys<'d> {
     keys: Keys,
@@ -57,7 +57,8 @@ pub(super) struct KnownKeys<'d> {
 }
 
 impl<'d> KnownKeys<'d> {
-    /// Adds a key with the bytes `text`; returns whether it was added before. `before` returns the elements before it.
+    /// Adds a key, consisting of the bytes `text`. Returns whether it was added before. `before` returns the elements
+    /// that precede it.
     #[inline(always)]
     pub(super) fn repeat(
         &mut self,
@@ -82,7 +83,7 @@ impl<'d> KnownKeys<'d> {
     }
 }
 
-/// Whether a key occurs in a sequence of elements.
+/// Whether a key occurs in a sequence of elements without the final NUL.
 fn stands_among(elements: &[u8], key: &[u8], head: KeyHead) -> Result<bool, Malformed> {
     let mut walk = Walk::of_elements(elements);
     while !walk.rest().is_empty()
@@ -95,7 +96,7 @@ fn stands_among(elements: &[u8], key: &[u8], head: KeyHead) -> Result<bool, Malf
     Ok(false)
 }
 
-/// The keys of a sequence of elements.
+/// The keys in a sequence of elements.
 fn list(elements: &[u8]) -> Result<HashSet<&[u8]>, Malformed> {
     let (mut walk, mut keys) = (Walk::of_elements(elements), HashSet::new());
     while !walk.rest().is_empty()

@@ -1,4 +1,4 @@
-//! The layout of BSON documents: the numbers of the most frequent types, and sizes.
+//! The binary layout of BSON documents: the most frequent type bytes, and sizes in bytes.
 
 pub(super) const STRING: u8 = 0x02;
 pub(super) const EMBEDDED: u8 = 0x03;

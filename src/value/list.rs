@@ -7,14 +7,15 @@ use super::compare::equal_in_steps;
 use super::hash::hash;
 use super::{Malformed, Steps, ValueRef};
 
-/// Values that will be searched many times. A long list is hashed once, so that a search does not depend on its length.
+/// A list of values that is searched many times. Long lists are hashed when they are created, so that the time of a
+/// search does not depend on the length.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct List {
     values: Vec<Bson>,
     index: Option<Box<Index>>,
 }
 
-/// As [`List`], for values in documents; hashed after several searches.
+/// Like [`List`], for values in documents. The list is hashed only after several searches.
 #[derive(Debug, Default)]
 pub(crate) struct ListRef<'v> {
     values: Vec<ValueRef<'v>>,
@@ -25,15 +26,15 @@ pub(crate) struct ListRef<'v> {
 #[derive(Clone, Debug)]
 struct Index {
     hasher: RandomState,
-    /// The indexes of the values by hash; of equal values only the first.
+    /// The index of each value, by hash. Of equal values, only the first is included.
     hashed: HashTable<usize>,
-    /// The indexes of the values that cannot be hashed because they are not BSON.
+    /// The indexes of values that cannot be hashed because they are malformed.
     others: Vec<usize>,
-    /// Whether the list contains documents or arrays.
+    /// Whether the list contains any documents or arrays.
     containers: bool,
 }
 
-/// Shorter lists are searched linearly, which is faster.
+/// The length from which lists are hashed; below that, a linear search is faster.
 const HASHED_FROM: usize = 12;
 
 /// The number of searches before a list is hashed.
@@ -41,7 +42,7 @@ const ASKED: usize = 4;
 
 impl List {
     pub(crate) fn new(values: Vec<Bson>) -> Self {
-        // Hashing decoded values fails only if one is nested too deeply; such a list is searched linearly.
+        // Hashing decoded values fails only for values that are nested too deeply. Such lists are searched linearly.
         let build =
             || Index::new(values.len(), |number| values.get(number).map(ValueRef::from), &Steps::new(usize::MAX));
         let index = if values.len() >= HASHED_FROM { build().ok().map(Box::new) } else { None };
@@ -53,7 +54,7 @@ impl List {
         self.values.iter()
     }
 
-    /// The values, if the list is short.
+    /// All values, unless the list is long enough to be hashed.
     #[inline]
     pub(crate) fn few(&self) -> Option<&[Bson]> {
         self.index.is_none().then_some(&*self.values)
@@ -66,7 +67,7 @@ impl List {
     /// Whether the list contains a value [`equal`](super::equal) to this one.
     ///
     /// # Errors
-    /// As [`equal`](super::equal), and if the step budget is spent.
+    /// Same as [`equal`](super::equal); and if the step budget is exhausted.
     #[inline]
     pub(crate) fn contains(&self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         match &self.index {
@@ -81,7 +82,7 @@ impl<'v> ListRef<'v> {
         Self { values, asked: 0, index: None }
     }
 
-    /// As [`List::contains`].
+    /// Like [`List::contains`].
     pub(crate) fn contains(&mut self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         self.asked = self.asked.saturating_add(1);
         let at = |number: usize| self.values.get(number).copied();
@@ -154,7 +155,7 @@ impl Index {
                 any_equal(value, self.others.iter().filter_map(|number| at(*number)), steps)
             }
             Err(error) if error.is_steps() => Err(error),
-            // Values that cannot be hashed are compared one by one, which also reports the errors.
+            // A value that cannot be hashed is compared with each value in the list, which also reports its error.
             Err(_) => {
                 let all = self.hashed.iter().chain(&self.others);
                 steps.take(self.hashed.len())?;
@@ -168,7 +169,7 @@ const fn is_container(value: ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Document(_) | ValueRef::Array(_) | ValueRef::CodeWithScope { .. })
 }
 
-/// Whether another value equals this one; an error is stored in `failed`.
+/// Whether the values are equal. An error is stored in `failed`.
 fn found(other: Option<ValueRef<'_>>, value: ValueRef<'_>, steps: &Steps, failed: &mut Option<Malformed>) -> bool {
     match other.map(|other| equal_in_steps(value, other, steps)) {
         Some(Ok(equal)) => equal,

@@ -8,27 +8,28 @@ use super::key::KeyHead;
 use super::requested_fields::MAX_REQUESTED;
 use super::{DocumentRef, Field, Malformed, RawFieldValue, RequestedFields, Slot};
 
-/// A document in which several fields will be looked up. In a raw document, every requested field that is passed is
-/// recorded, so that all lookups together take at most one pass and read no further than needed.
+/// A document in which several fields are looked up by name. In a raw document, the positions of all requested fields
+/// are recorded as the document is read, so that all lookups together take at most one pass, which goes only as far as
+/// needed.
 pub(crate) struct Lookup<'d> {
     document: DocumentRef<'d>,
     requested: &'d RequestedFields,
-    /// The offset up to which the bytes have been walked.
+    /// The offset up to which the document has been read.
     passed: Cell<u32>,
-    /// The number of elements walked so far, if they were walked one by one.
+    /// The number of elements before that offset, if they were read one by one.
     place: Cell<usize>,
-    /// The start and end of the element of each requested field; 0 for those not found yet.
+    /// The start and end offsets of each requested field; 0 if it has not been found.
     found: [Cell<(u32, u32)>; MAX_REQUESTED],
-    /// Whether the bytes are known to be valid BSON.
+    /// Whether the entire document is known to be valid BSON.
     checked: Cell<bool>,
 }
 
-/// The cache line size in bytes of nearly all CPUs.
+/// The size in bytes of a cache line on nearly all CPUs.
 const CACHE_LINE: usize = 64;
-/// The number of lines to load; after that, the hardware prefetcher has detected the access pattern.
+/// The number of cache lines to load. After that many, the hardware prefetcher has detected the access pattern.
 const LINES: usize = 16;
 
-/// The offset of the first element, after the length prefix.
+/// The offset of the first element, which follows the length prefix.
 const FIRST: u32 = 4;
 
 impl<'d> Lookup<'d> {
@@ -44,8 +45,8 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Prefetches all cache lines of the document at once. Most CPUs load them in the background, whereas a walk would
-    /// wait for each line in turn.
+    /// Loads the cache lines of the document in advance. Most CPUs load them in parallel, whereas reading the document
+    /// would wait for one line after another.
     #[inline(always)]
     pub(crate) fn bring_near(&self) {
         let bytes = match self.document {
@@ -57,13 +58,13 @@ impl<'d> Lookup<'d> {
         hint::black_box(lines.fold(0, |all, byte| all ^ byte));
     }
 
-    /// As [`DocumentRef::repeated_key`]. This takes a full pass, which records every requested field.
+    /// Like [`DocumentRef::repeated_key`]. This reads the entire document and records all requested fields.
     pub(crate) fn repeated_key(&self) -> Result<Option<&'d str>, Malformed> {
         let DocumentRef::Raw(document) = self.document else { return self.document.repeated_key() };
         let bytes = document.as_bytes();
         let repeated = repeated_key_guided(bytes, self)?;
         if repeated.is_none() {
-            // Only the final NUL remains.
+            // The final NUL has not been read.
             self.passed.set(u32::try_from(bytes.len().saturating_sub(1)).unwrap_or(u32::MAX));
             self.checked.set(true);
         }
@@ -74,7 +75,7 @@ impl<'d> Lookup<'d> {
         self.document
     }
 
-    /// The field with this name; `slot` is the number of the name.
+    /// The field with this name, given its number.
     #[inline(always)]
     pub(crate) fn field(&self, slot: Slot, name: &str) -> Result<Option<Field<'d>>, Malformed> {
         match (self.document, self.found.get(slot.index())) {
@@ -93,7 +94,7 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// The value of the requested field with this number, whose name has this length; `None` for a decoded document.
+    /// The value of a requested field, given its number and the length of its name; `None` if the document is decoded.
     #[inline(always)]
     pub(crate) fn raw_value(&self, slot: Slot, length: usize) -> Option<RawFieldValue<'d>> {
         match self.document {
@@ -122,7 +123,7 @@ impl<'d> Lookup<'d> {
         }
     }
 
-    /// Walks on to the requested field and records other requested fields on the way.
+    /// Reads on to the requested field, recording other requested fields on the way.
     fn seek(&self, bytes: &'d [u8], slot: Slot) -> Result<Option<Field<'d>>, Malformed> {
         let (mut at, mut place) = (self.passed.get() as usize, self.place.get());
         let found = loop {
@@ -132,7 +133,7 @@ impl<'d> Lookup<'d> {
                 Some(foreseen) => foreseen,
                 None => match ElementHeader::at_any(rest) {
                     Ok(Some(element)) => (element, self.meet(place, here, element.key, element.size, rest)),
-                    // The offset stays at the end of the document, so that the next lookup ends here too.
+                    // The offset stays at the end of the document, so that the next lookup finds it there.
                     Ok(None) => break Ok(None),
                     Err(error) => break Err(error),
                 },
@@ -147,7 +148,7 @@ impl<'d> Lookup<'d> {
         found
     }
 
-    /// The first element of `rest`, at offset `at`, if its key was predicted correctly; recorded if it is requested.
+    /// The element at offset `at`, provided that its key was predicted. If it is requested, it is recorded.
     #[inline(always)]
     fn foreseen(&self, place: usize, at: usize, rest: &[u8]) -> Option<(ElementHeader, Option<Slot>)> {
         let (key, slot) = self.foresee(place, rest)?;
@@ -156,7 +157,8 @@ impl<'d> Lookup<'d> {
         Some((element, slot))
     }
 
-    /// Records an element that was not predicted, if it is requested, and predicts it from now on.
+    /// Records an element whose key was not predicted, if it is requested, and makes it the prediction for this
+    /// position.
     #[inline(always)]
     fn meet(&self, place: usize, at: usize, key: KeyHead, size: usize, rest: &[u8]) -> Option<Slot> {
         let is_perhaps = self.requested.may_have(key.hash());
@@ -169,7 +171,7 @@ impl<'d> Lookup<'d> {
         slot
     }
 
-    /// Records the position of an element, unless an earlier one has the same key.
+    /// Records the position of a requested field, unless an earlier field had the same key.
     #[inline(always)]
     fn note(&self, slot: Slot, (from, to): (usize, usize)) {
         if let Some(found) = self.found.get(slot.index())

@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use super::{MAX_DEPTH, MAX_STEPS};
 
-/// An error while reading a raw document: its bytes are not BSON, or answering takes more than [`MAX_STEPS`].
+/// An error from reading a raw document: its bytes are not valid BSON, or it takes more than [`MAX_STEPS`] steps.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Malformed(Cause);
@@ -24,13 +24,13 @@ impl Malformed {
         Self(Cause::Bson(reason.into()))
     }
 
-    /// Creates the error for a spent [step](super::Steps) budget.
+    /// Creates the error for an exhausted [step](super::Steps) budget.
     #[cold]
     pub(crate) const fn steps() -> Self {
         Self(Cause::Steps)
     }
 
-    /// Whether the step budget is spent, which does not mean that the bytes are malformed.
+    /// Whether the step budget was exhausted; the bytes may be valid BSON then.
     #[must_use]
     pub const fn is_steps(&self) -> bool {
         matches!(self.0, Cause::Steps)

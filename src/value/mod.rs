@@ -1,4 +1,4 @@
-//! BSON values, decoded or raw, behind one view, with MongoDB's equality, order and types.
+//! BSON values behind a view that is the same for decoded and raw ones, with MongoDB's equality, order and types.
 
 mod compare;
 mod cstring;

@@ -2,11 +2,11 @@ use super::Number;
 use super::decimal::{Decimal, Finite};
 
 impl Number {
-    /// Whether dividing by another number leaves no remainder. Never true for NaN and infinity; only zero is a multiple
-    /// of zero.
+    /// Whether division by another number leaves no remainder. This is never the case for NaN and infinity, and only
+    /// zero is a multiple of zero.
     ///
-    /// A double is read as the shortest decimal that parses back to it, which is what the author of a rule expects: 0.3
-    /// is a multiple of 0.1. MongoDB converts doubles to decimals of 15 digits here and gives the same result.
+    /// A double is taken for the shortest decimal that round-trips, because that is what authors of rules expect: 0.3
+    /// is a multiple of 0.1. MongoDB takes the decimal of 15 digits, with the same result.
     ///
     /// ```
     /// use portcullis::value::Number;
@@ -33,10 +33,10 @@ fn finite(number: Number) -> Option<Finite> {
     }
 }
 
-/// The shortest decimal that parses back to a double: at most 17 digits.
+/// The shortest decimal that round-trips to this double. It has at most 17 digits.
 fn shortest(value: f64) -> Option<Finite> {
     let text = format!("{:e}", value.abs());
-    // Neither `NaN` nor `inf` has an exponent.
+    // `NaN` and `inf` have no exponent.
     let (digits, exponent) = text.split_once('e')?;
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let exponent = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()?)?;

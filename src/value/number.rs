@@ -5,7 +5,7 @@ use bson::Decimal128;
 use super::ValueRef;
 use super::decimal::{Decimal, Finite};
 
-/// A number of one of the four BSON number types, compared by exact value.
+/// A number of any of the four numeric BSON types.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// An int32 or an int64.
@@ -27,7 +27,7 @@ impl Number {
         }
     }
 
-    /// Orders two numbers by exact value. NaN equals NaN and is not ordered relative to any other number.
+    /// Orders two numbers by exact value. NaN is equal to NaN, and has no order relative to other numbers.
     #[must_use]
     pub fn order(self, other: Self) -> Option<Ordering> {
         match (self, other) {
@@ -42,7 +42,7 @@ impl Number {
         }
     }
 
-    /// The number truncated towards zero, as `$mod` uses it; `None` if that does not fit 64 bits.
+    /// The integer part, as used by `$mod`; `None` if it does not fit 64 bits.
     #[must_use]
     pub fn truncate(self) -> Option<i64> {
         match self {
@@ -55,7 +55,7 @@ impl Number {
         }
     }
 
-    /// The integer with exactly this value; `None` if there is no such 64-bit integer.
+    /// The integer with exactly this value; `None` if there is none that fits 64 bits.
     #[must_use]
     pub fn integer(self) -> Option<i64> {
         let value = self.truncate()?;
@@ -63,7 +63,7 @@ impl Number {
     }
 }
 
-/// 2^63: the doubles in `-LIMIT..LIMIT` fit a 64-bit integer after truncation.
+/// 2^63. A double fits a 64-bit integer after truncation if it lies in `-LIMIT..LIMIT`.
 const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
@@ -76,7 +76,7 @@ fn integer_to_double(a: i64, b: f64) -> Option<Ordering> {
         return None;
     }
     Some(match double_to_integer(b.trunc()) {
-        // If the integer parts are equal, the fraction decides.
+        // If the integer parts are equal, the fraction of the double decides.
         Some(whole) => a.cmp(&whole).then_with(|| 0.0_f64.total_cmp(&(b.fract() + 0.0))),
         None if b > 0.0 => Ordering::Less,
         None => Ordering::Greater,
@@ -108,7 +108,7 @@ fn decimal_to_any(a: Decimal128, b: Number) -> Option<Ordering> {
     }
 }
 
-/// How an infinity compares with a finite number.
+/// The ordering of an infinity relative to a finite number.
 const fn infinite(negative: bool) -> Ordering {
     if negative { Ordering::Less } else { Ordering::Greater }
 }

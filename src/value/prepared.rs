@@ -1,6 +1,5 @@
-/// A document in BSON's bytes that has been checked once and is preceded by an index of its top-level fields, for
-/// documents that are kept in memory and evaluated many times. Finding a field takes nearly the same time however many
-/// fields there are.
+/// A raw document that has been validated and indexed by its top-level fields, for documents that are kept in memory
+/// and evaluated many times. Finding a field takes about the same time regardless of the number of fields.
 ///
 /// ```
 /// use bson::{doc, RawDocumentBuf};
@@ -11,24 +10,24 @@
 /// ```
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// One fingerprint per key, padded to whole words; the offsets of the fields and of the end of the last one; the
-    /// document.
+    /// One fingerprint per key, padded to a multiple of eight; the offset of each field and of the end of the last one;
+    /// the document.
     pub(super) bytes: Box<[u8]>,
     pub(super) fields: u32,
-    /// The offsets at which the field offsets and the document start.
+    /// The offsets in `bytes` at which the field offsets and the document start.
     pub(super) places: u32,
     pub(super) start: u32,
     pub(super) keys_unique: bool,
 }
 
 impl Prepared {
-    /// The document in BSON's bytes.
+    /// The document, as BSON.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.start as usize..).unwrap_or_default()
     }
 
-    /// Whether neither this document nor a nested one has duplicate keys.
+    /// Whether there are no duplicate keys, neither in this document nor in nested ones.
     #[must_use]
     pub const fn keys_unique(&self) -> bool {
         self.keys_unique
@@ -40,7 +39,7 @@ impl Prepared {
         self.fields == 0
     }
 
-    /// All bytes, with the index and the document.
+    /// All bytes, including the index.
     pub(super) const fn whole(&self) -> &[u8] {
         &self.bytes
     }

@@ -10,13 +10,13 @@ use super::requested_fields::Name;
 use super::{DocumentRef, Malformed, Prepared};
 use crate::byte_search::{first_byte, repeated, zero_bytes};
 
-/// The number of fingerprints compared at once.
+/// The number of fingerprints that are compared at once.
 const WORD: usize = 8;
-/// The size of a field offset.
+/// The size of a field offset in bytes.
 const PLACE: usize = 4;
 
 impl Prepared {
-    /// Checks a document and every value in it, and indexes its fields.
+    /// Validates a document and indexes its fields.
     ///
     /// # Errors
     /// If it is not valid BSON, or is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
@@ -31,7 +31,7 @@ impl Prepared {
         }
         let keys_unique = repeated_key(whole)?.is_none();
         if !keys_unique {
-            // The check for duplicate keys stopped at the first one and did not check the rest.
+            // The search for duplicate keys ended at the first one, so the values after it still have to be validated.
             Walk::new(document).try_for_each(|element| element?.check())?;
         }
         let fields = keys.len();
@@ -46,11 +46,11 @@ impl Prepared {
         Ok(Self { bytes: bytes.into(), fields, places: places_at, start, keys_unique })
     }
 
-    /// The first field with this name. The field number at which the name was found in the previous document is tried
-    /// first.
+    /// The first field with this name. It is first tried at the position where the name was found last, usually in
+    /// another document.
     #[inline(always)]
     pub(super) fn find_usual(&self, name: &Name) -> Option<Element<'_>> {
-        // The first value wins for duplicate keys.
+        // Of duplicate keys, the first counts, but another one could be at that position.
         if self.keys_unique
             && let Some(element) = self.element(name.usual.get())
             && let Some(element) = Element::with_head(element, name.key, &name.text)
@@ -71,7 +71,7 @@ impl Prepared {
         let words = self.bytes.get(..self.places as usize)?;
         let wanted = repeated(key.hash().fingerprint());
         for (number, word) in words.as_chunks().0.iter().enumerate() {
-            // Has a bit for each byte that matches, and possibly for a few bytes after the first match.
+            // One bit for each matching byte. After the first match, there may be false ones.
             let mut same = zero_bytes(u64::from_le_bytes(*word) ^ wanted);
             while same != 0 {
                 let field = number * WORD + first_byte(same);
@@ -86,10 +86,10 @@ impl Prepared {
         None
     }
 
-    /// The bytes of the field with this number.
+    /// The bytes of the field at this position.
     #[inline(always)]
     fn element(&self, number: usize) -> Option<&[u8]> {
-        // The fingerprints are followed by padding.
+        // After the fingerprints of the fields, there is padding.
         if number >= self.fields as usize {
             return None;
         }

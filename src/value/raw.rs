@@ -1,5 +1,5 @@
-//! A walk over the elements of a raw document. Keys are compared as bytes, and values that are not needed are skipped
-//! by their length. Every access is checked: malformed bytes cause an error, not a panic.
+//! Iteration over the elements of a raw document. Keys are compared as bytes, and values that are not needed are
+//! skipped by their length. All accesses are bounds-checked: malformed bytes lead to an error, not to a panic.
 
 use bson::RawDocument;
 
@@ -10,10 +10,10 @@ use super::key::KeyHead;
 use super::layout::LENGTH;
 use super::{ArrayRef, DocumentRef, MAX_DEPTH, Malformed, ValueRef};
 
-/// Iterates over the remaining elements of a document.
+/// An iterator over the remaining elements of a document.
 #[derive(Clone)]
 pub(crate) struct Walk<'a> {
-    /// From the type of the next element to the last byte of the document.
+    /// The bytes from the next element to the end of the document, including its final NUL.
     rest: &'a [u8],
     failed: bool,
 }
@@ -23,23 +23,23 @@ impl<'a> Walk<'a> {
         Self::of_bytes(document.as_bytes())
     }
 
-    /// Walks over a document.
+    /// Iterates over a document, including its length prefix.
     pub(super) fn of_bytes(document: &'a [u8]) -> Self {
         Self { rest: document.get(LENGTH..).unwrap_or_default(), failed: false }
     }
 
-    /// Walks over elements that are followed by the end of a document.
+    /// Iterates over elements, which are followed by the final NUL of a document.
     #[inline]
     pub(super) const fn of_elements(rest: &'a [u8]) -> Self {
         Self { rest, failed: false }
     }
 
-    /// The bytes of the remaining elements and the end of the document.
+    /// The bytes that have not been read.
     pub(super) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The offset of the next element in the document.
+    /// The offset of the next element within `document`.
     #[inline]
     pub(super) fn position(&self, document: &[u8]) -> u32 {
         u32::try_from(document.len() - self.rest.len()).unwrap_or(u32::MAX)
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
         self.find_with_head(key, KeyHead::of(key.as_bytes()))
     }
 
-    /// As [`Self::find`], with the key's head already computed.
+    /// Like [`Self::find`], given the head of the key.
     #[inline]
     pub(super) fn find_with_head(mut self, key: &str, head: KeyHead) -> Result<Option<Element<'a>>, Malformed> {
         while let Some((element, other)) = self.step_with_head()? {
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
         self.step_with_head().map(|step| step.map(|(element, _)| element))
     }
 
-    /// The next element and the head of its key.
+    /// The next element, with the head of its key.
     #[inline(always)]
     pub(super) fn step_with_head(&mut self) -> Result<Option<(Element<'a>, KeyHead)>, Malformed> {
         if let Some(header) = ElementHeader::at(self.rest) {
@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
         Ok(Some((element, KeyHead::of(element.key))))
     }
 
-    /// The next element of any type.
+    /// The next element, of whatever type and key.
     #[inline(never)]
     fn careful_step(&mut self) -> Result<Option<Element<'a>>, Malformed> {
         match *self.rest {
@@ -118,7 +118,7 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// As [`has_text`](super::texts::has_text), for an array that may be malformed.
+/// Like [`has_text`](super::texts::has_text), for an array that has not been validated.
 #[inline(never)]
 pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
     let mut elements = Walk::of_bytes(array);
@@ -131,7 +131,7 @@ pub(super) fn has_text_unchecked(array: &[u8], text: &str) -> Option<bool> {
 }
 
 impl ElementHeader {
-    /// Reads the header of the first element, of any type; `None` at the end of the document.
+    /// The header of the first element, of whatever type and key; `None` at the end of the document.
     #[inline(always)]
     pub(super) fn at_any(rest: &[u8]) -> Result<Option<Self>, Malformed> {
         match (Self::at(rest), rest) {
@@ -153,7 +153,7 @@ impl ElementHeader {
 }
 
 impl Element<'_> {
-    /// Checks the value and everything nested in it as decoding would.
+    /// Validates the value and everything nested in it, to the same extent as decoding it.
     pub(super) fn check(self) -> Result<(), Malformed> {
         self.check_at(0)
     }

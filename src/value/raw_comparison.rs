@@ -7,20 +7,20 @@ use super::raw::Walk;
 use super::raw::has_text_unchecked;
 use super::texts::{has_text, is_same_text, is_utf8};
 
-/// The value of a field in a raw document, for the most frequent comparisons. Each comparison returns `None` if it
-/// involves more than scalar values or if anything is malformed.
+/// The value of a field in a raw document, for the most frequent comparisons. A comparison returns `None` if it cannot
+/// tell, because it involves values that are not scalar or are malformed.
 ///
-/// The type is small enough to stay in registers.
+/// This type is small enough to be passed in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct RawFieldValue<'d> {
     value: &'d [u8],
-    /// The BSON type number; [`ABSENT`] if the document has no such field.
+    /// The BSON type byte; [`ABSENT`] if the field does not exist.
     kind: u8,
     /// Whether the bytes are known to be valid BSON.
     checked: bool,
 }
 
-/// Not a BSON type number.
+/// Not a type byte of BSON.
 const ABSENT: u8 = 0;
 
 impl<'d> RawFieldValue<'d> {
@@ -29,12 +29,12 @@ impl<'d> RawFieldValue<'d> {
         Self { value: element.bytes(), kind: element.kind(), checked }
     }
 
-    /// Represents a field that does not exist.
+    /// The value of a field that does not exist.
     pub(super) const fn absent() -> Self {
         Self { value: &[], kind: ABSENT, checked: true }
     }
 
-    /// The value at the end of a path that starts in this field and goes only through documents.
+    /// The value at a path below this field, through documents only.
     pub(crate) fn inside(self, path: &[Key]) -> Option<Self> {
         let mut here = self;
         for key in path {
@@ -55,19 +55,19 @@ impl<'d> RawFieldValue<'d> {
         Element::without_key(self.kind, self.value)
     }
 
-    /// Whether it is this string, or an array that contains it.
+    /// Whether the value is this string, or an array that contains it.
     #[inline(always)]
     pub(crate) fn is_text(self, text: &str) -> Option<bool> {
         match self.element().string_bytes() {
             Some(content) if is_same_text(content, text.as_bytes()) => Some(true),
-            // Invalid UTF-8 is an error, not a different string.
+            // Invalid UTF-8 is an error rather than a different string.
             Some(content) => (self.checked || is_utf8(content)).then_some(false),
             None if self.kind == ABSENT => Some(false),
             None => self.has_text(text),
         }
     }
 
-    /// Whether it is one of these strings, or an array that contains one of them.
+    /// Whether the value is one of these strings, or an array that contains one of them.
     #[inline(always)]
     pub(crate) fn is_one_of<'t>(self, mut texts: impl Iterator<Item = &'t str>) -> Option<bool> {
         match self.element().string_bytes() {
@@ -85,7 +85,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    // The parts are passed separately because a whole `RawFieldValue` would not stay in registers.
+    // The parts are passed individually, because a `RawFieldValue` would not be passed in registers here.
     #[inline(always)]
     fn has_text(self, text: &str) -> Option<bool> {
         match (self.kind, self.checked) {
@@ -95,7 +95,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    /// How it compares with a number; the inner `None` means that the field does not exist.
+    /// The ordering relative to a number; the inner `None` means that the field does not exist.
     #[inline(always)]
     pub(crate) fn order(self, number: i32) -> Option<Option<Ordering>> {
         match self.kind {
@@ -104,7 +104,7 @@ impl<'d> RawFieldValue<'d> {
         }
     }
 
-    /// Whether both fields exist and are the same scalar value.
+    /// Whether both fields exist and have the same scalar value.
     #[inline(always)]
     pub(crate) fn same(self, other: Self) -> Option<bool> {
         let (left, right) = (self.element(), other.element());

@@ -3,14 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::key::{KeyHash, KeyHead, Slot};
 use super::key_prediction::KeyPrediction;
 
-/// The maximum number of names in a table; their positions in one document take two cache lines.
+/// The maximum number of names in a table. This many positions in a document fit into two cache lines.
 pub(super) const MAX_REQUESTED: usize = 16;
 
-/// The names of top-level fields that will be looked up, so that one pass over a document finds them all.
+/// A table of the top-level fields that will be looked up, so that one pass over a document can find them all.
 #[derive(Debug, Default)]
 pub(crate) struct RequestedFields {
     names: Vec<Name>,
-    /// The bitmap of the buckets of all names: a key whose bit is not set is not requested.
+    /// A bitmap of the hash buckets of all names. A key whose bit is not set is not requested.
     buckets: u64,
     pub(super) usual: Box<KeyPrediction>,
 }
@@ -22,8 +22,8 @@ pub(super) struct Name {
     pub(super) usual: PredictedPlace,
 }
 
-/// The number that a field had in the document in which it was last found. Most documents of a collection have their
-/// fields in the same order, but this is only a guess.
+/// The position at which a field was found last. Fields mostly have the same order in all documents of a collection,
+/// but there is no guarantee.
 #[derive(Debug, Default)]
 pub(super) struct PredictedPlace(AtomicU32);
 
@@ -39,7 +39,7 @@ impl PredictedPlace {
 }
 
 impl RequestedFields {
-    /// The number of a name, which is added if it is new and the table is not full.
+    /// The number of a name, which is added if it is new; [`Slot::NONE`] if the table is full.
     pub(crate) fn slot(&mut self, name: &str) -> Slot {
         let key = KeyHead::of(name.as_bytes());
         if let Some(slot) = self.find(name.as_bytes(), key) {
@@ -55,13 +55,13 @@ impl RequestedFields {
         }
     }
 
-    /// Whether a key may be requested.
+    /// Whether a key with this hash may be in the table.
     #[inline(always)]
     pub(super) const fn may_have(&self, key: KeyHash) -> bool {
         (self.buckets >> key.bucket()) & 1 != 0
     }
 
-    /// The number of a key, if it is requested.
+    /// The number of a key; `None` if it is not in the table.
     #[inline]
     pub(super) fn find(&self, text: &[u8], key: KeyHead) -> Option<Slot> {
         let same = |name: &Name| name.key == key && (key.length <= 8 || *name.text.as_bytes() == *text);

@@ -2,9 +2,9 @@ use std::cmp::Ordering;
 
 use super::{Malformed, Type, ValueRef, order};
 
-/// MongoDB's sort order of values of any type, including Missing: first by type, then within the type.
+/// Compares two values of any type, including Missing, in MongoDB's sort order: by type first, then by value.
 ///
-/// Source: [comparison and sort order](https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/).
+/// See [comparison and sort order](https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/).
 ///
 /// # Errors
 /// If raw bytes are not BSON, or the values are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).

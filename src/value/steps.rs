@@ -4,15 +4,15 @@ use super::indexes::Indexes;
 use super::limits::MAX_STEPS;
 use super::{ArrayRef, DocumentRef, Field, Malformed, ValueRef};
 
-/// The steps for looking up a field of an element by its name.
+/// The number of steps for looking up a field in an array element.
 pub(crate) const FIELD_OF_ELEMENT: usize = 4;
 
-/// This many bytes of a string count as one step.
+/// The number of bytes of a string that count as one step.
 const TEXT: usize = 32;
 
-/// The remaining step budget for one document, and indexes built while spending it. Only work on many elements or many
-/// values is counted. The number of steps depends on the documents, the rules and the request, never on time or on how
-/// a document is stored.
+/// The remaining step budget for a document, and the indexes that are built meanwhile. Only work that grows with the
+/// number of elements or values is counted. The number of steps depends on the documents, the rules and the request,
+/// but neither on time nor on the representation of documents.
 #[derive(Debug)]
 pub struct Steps {
     left: Cell<usize>,
@@ -26,7 +26,7 @@ impl Default for Steps {
 }
 
 impl Steps {
-    /// Creates a budget of this many steps.
+    /// Creates a budget of `most` steps.
     #[must_use]
     pub const fn new(most: usize) -> Self {
         Self { left: Cell::new(most), indexes: RefCell::new(None) }
@@ -35,7 +35,7 @@ impl Steps {
     /// Takes steps from the budget.
     ///
     /// # Errors
-    /// If fewer steps are left; the budget is then spent.
+    /// If not enough steps are left. No steps are left from then on.
     #[inline]
     pub fn take(&self, steps: usize) -> Result<(), Malformed> {
         let left = self.left.get().checked_sub(steps);
@@ -43,15 +43,15 @@ impl Steps {
         if left.is_none() { Err(Malformed::steps()) } else { Ok(()) }
     }
 
-    /// Takes the steps for reading a string or other bytes.
+    /// Takes the steps for reading this many bytes.
     ///
     /// # Errors
-    /// As [`take`](Self::take).
+    /// Same as [`take`](Self::take).
     pub(crate) fn take_bytes(&self, length: usize) -> Result<(), Malformed> {
         if length < TEXT { Ok(()) } else { self.take(length / TEXT) }
     }
 
-    /// Discards the indexes of the documents so far, because other documents may later occupy the same addresses.
+    /// Discards all indexes, because other documents may come to lie at the same addresses.
     #[inline]
     pub(crate) fn other_documents(&self) {
         if self.indexes.try_borrow().is_ok_and(|indexes| indexes.is_some()) {
@@ -59,7 +59,7 @@ impl Steps {
         }
     }
 
-    /// As [`DocumentRef::get`]; a large raw document is indexed after several lookups.
+    /// Like [`DocumentRef::get`]. A large raw document is indexed after several lookups.
     #[inline]
     pub(crate) fn get<'a>(&self, document: DocumentRef<'a>, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match document {
@@ -70,7 +70,7 @@ impl Steps {
         }
     }
 
-    /// As [`Field::find`], with the indexes of [`get`](Self::get).
+    /// Like [`Field::find`], using the same indexes as [`get`](Self::get).
     #[inline]
     pub(crate) fn field<'a>(&self, document: DocumentRef<'a>, key: &str) -> Result<Option<Field<'a>>, Malformed> {
         match document {
@@ -82,7 +82,7 @@ impl Steps {
         }
     }
 
-    /// As [`ArrayRef::get`], with the indexes of [`get`](Self::get).
+    /// Like [`ArrayRef::get`], using the same indexes as [`get`](Self::get).
     pub(crate) fn element<'a>(&self, array: ArrayRef<'a>, index: usize) -> Result<Option<ValueRef<'a>>, Malformed> {
         match array {
             ArrayRef::Raw(raw) if Indexes::is_worth(raw.as_bytes()) => {

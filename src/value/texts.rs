@@ -1,11 +1,11 @@
-//! Strings in raw values, compared and searched as bytes.
+//! Comparison of and search for strings in raw values.
 
 use super::cstring::take_cstring;
 use super::layout::STRING;
 use crate::byte_search::{HIGH_BITS, first_byte};
 
-/// Short strings are checked inline, eight bytes at a time, without a call; the last eight may overlap the previous
-/// ones.
+/// Whether bytes are UTF-8. Short strings of ASCII are recognised inline, eight bytes at a time, where the last eight
+/// may overlap those before them.
 #[inline]
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     let all = match bytes.last_chunk() {
@@ -18,7 +18,7 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     all & HIGH_BITS == 0 || std::str::from_utf8(bytes).is_ok()
 }
 
-/// An offset such that all bytes between `from` and it are ASCII. A few more ASCII bytes may follow it.
+/// An offset up to which all bytes from `from` on are ASCII. It need not be the greatest.
 #[inline]
 pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
     let (blocks, _) = bytes.get(from..).unwrap_or_default().as_chunks::<64>();
@@ -37,8 +37,8 @@ pub(super) fn ascii_end(bytes: &[u8], from: usize) -> usize {
     end
 }
 
-/// Whether a well-formed array of strings contains a string; `None` if it contains anything but strings. Its keys are
-/// not checked to be indexes.
+/// Whether a valid array of strings contains a string; `None` if it contains values other than strings. Its keys are
+/// not checked.
 #[inline(never)]
 pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
     let mut rest = array.get(4..)?;
@@ -48,10 +48,10 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
         if *kind != STRING {
             return None;
         }
-        // Only the end of the key matters.
+        // The key is skipped; only its end matters.
         let value = match after {
-            // Requires a key of at least one byte: with an empty one, the NUL would be taken for the key and the next
-            // byte for the NUL.
+            // There must be at least one byte before the NUL: for an empty key, its NUL would be mistaken for a key of
+            // one byte.
             [1..=u8::MAX, 0, value @ ..] => value,
             _ => take_cstring(after).ok()?.1,
         };
@@ -66,7 +66,7 @@ pub(super) fn has_text(array: &[u8], text: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Whether two strings are equal. The ends are compared first, because that is where sequentially generated IDs differ.
+/// Whether two strings are equal. The ends are compared first, because generated IDs tend to differ there.
 #[inline(always)]
 pub(super) fn is_same_text(text: &[u8], other: &[u8]) -> bool {
     if text.len() != other.len() {

@@ -1,6 +1,6 @@
 use super::ValueRef;
 
-/// The BSON types known to `$type`.
+/// A BSON type, as distinguished by `$type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "each is the BSON type of its name")]
@@ -29,7 +29,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Every type with its alias and number in MongoDB's `$type`.
+    /// Every type, with its alias and number in `$type`.
     pub const ALL: [(Self, &'static str, i32); 21] = [
         (Self::Double, "double", 1),
         (Self::String, "string", 2),
@@ -54,7 +54,7 @@ impl Type {
         (Self::MaxKey, "maxKey", 127),
     ];
 
-    /// The alias, as `$type` takes it.
+    /// The alias in `$type`.
     #[must_use]
     pub fn alias(self) -> &'static str {
         Self::ALL.iter().find(|(found, ..)| *found == self).map_or("", |(_, alias, _)| alias)
@@ -78,7 +78,7 @@ impl Type {
 pub struct TypeSet(u32);
 
 impl TypeSet {
-    /// int32, int64, double and decimal128: what `$type: "number"` means.
+    /// The types that `$type: "number"` stands for: int32, int64, double and decimal128.
     pub const NUMBER: Self =
         Self(1 << Type::Int as u32 | 1 << Type::Long as u32 | 1 << Type::Double as u32 | 1 << Type::Decimal as u32);
 
@@ -88,7 +88,7 @@ impl TypeSet {
     /// All types.
     pub const ALL: Self = Self((1 << Type::ALL.len()) - 1);
 
-    /// The set with this type added.
+    /// The set with another type.
     #[must_use]
     pub const fn with(self, kind: Type) -> Self {
         Self(self.0 | 1 << kind as u32)

@@ -2,14 +2,14 @@ use bson::{Bson, Decimal128, Document, RawDocument, RawDocumentBuf};
 
 use super::Prepared;
 
-/// A document, decoded or raw. The first value wins for duplicate keys in raw bytes, as in MongoDB.
+/// A document, decoded or raw. Of duplicate keys in raw bytes, the first counts, as in MongoDB.
 #[derive(Clone, Copy, Debug)]
 pub enum DocumentRef<'a> {
     /// A decoded document.
     Decoded(&'a Document),
-    /// A document in BSON's own bytes.
+    /// A document as BSON.
     Raw(&'a RawDocument),
-    /// A document in BSON's own bytes, checked and indexed.
+    /// A document as BSON, validated and indexed.
     Prepared(&'a Prepared),
 }
 
@@ -18,16 +18,16 @@ pub enum DocumentRef<'a> {
 pub enum ArrayRef<'a> {
     /// A decoded array.
     Decoded(&'a [Bson]),
-    /// An array in BSON's own bytes: encoded like a document, with keys that are ignored.
+    /// An array as BSON. It is encoded like a document; its keys are ignored.
     Raw(&'a RawDocument),
 }
 
-/// A DBPointer, decoded or raw. The type is deprecated, so it is only compared as a whole.
+/// A DBPointer, decoded or raw. The type is deprecated, so nothing but comparison as a whole is supported.
 #[derive(Clone, Copy, Debug)]
 pub enum DbPointerRef<'a> {
     /// A decoded DBPointer.
     Decoded(&'a bson::DbPointer),
-    /// A DBPointer in BSON's own bytes.
+    /// A DBPointer as BSON.
     Raw {
         /// The collection.
         namespace: &'a str,
@@ -36,10 +36,10 @@ pub enum DbPointerRef<'a> {
     },
 }
 
-/// A BSON value, decoded or raw. Cheap to copy.
+/// A BSON value, decoded or raw, which is cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub enum ValueRef<'a> {
-    /// The lowest of all values.
+    /// MinKey, which sorts before all other values.
     MinKey,
     /// The deprecated `undefined`.
     Undefined,
@@ -63,7 +63,7 @@ pub enum ValueRef<'a> {
     Array(ArrayRef<'a>),
     /// Bytes with a subtype.
     Binary {
-        /// 4 is a UUID.
+        /// The subtype; 4 is a UUID.
         subtype: u8,
         /// The bytes.
         bytes: &'a [u8],
@@ -72,13 +72,13 @@ pub enum ValueRef<'a> {
     ObjectId([u8; 12]),
     /// `true` or `false`
     Boolean(bool),
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Milliseconds since the Unix epoch.
     DateTime(i64),
     /// A replication timestamp.
     Timestamp {
-        /// Seconds since 1970.
+        /// Seconds since the Unix epoch.
         time: u32,
-        /// Ordinal within the second.
+        /// The ordinal within the second.
         increment: u32,
     },
     /// A regular expression.
@@ -99,7 +99,7 @@ pub enum ValueRef<'a> {
         /// The variables in scope.
         scope: DocumentRef<'a>,
     },
-    /// The highest of all values.
+    /// MaxKey, which sorts after all other values.
     MaxKey,
 }
 

@@ -1,4 +1,4 @@
-//! The contents of documents, arrays and values in either form.
+//! Access to the contents of documents, arrays and values.
 
 use bson::{Bson, Document, RawDocumentBuf};
 
@@ -9,10 +9,10 @@ use super::raw::Walk;
 use super::{ArrayRef, DbPointerRef, DocumentRef, Malformed, ValueRef};
 
 impl<'a> DocumentRef<'a> {
-    /// The value of a field, if the document has it.
+    /// The value of the field with this key.
     ///
     /// # Errors
-    /// If the raw bytes up to that field are not BSON.
+    /// If the raw bytes up to and including that field are not BSON.
     pub fn get(self, key: &str) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(document) => Ok(document.get(key).map(ValueRef::from)),
@@ -21,7 +21,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// Iterates over the fields in order.
+    /// Iterates over the fields, in order.
     pub fn iter(self) -> impl Iterator<Item = Result<(&'a str, ValueRef<'a>), Malformed>> {
         match self {
             Self::Decoded(document) => Fields::Decoded(document.iter()),
@@ -30,7 +30,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// Whether it has no field.
+    /// Whether the document has no fields.
     #[must_use]
     pub fn is_empty(self) -> bool {
         match self {
@@ -40,7 +40,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// Whether it may contain duplicate keys.
+    /// Whether there may be duplicate keys.
     pub(crate) const fn may_repeat_keys(self) -> bool {
         match self {
             Self::Decoded(_) => false,
@@ -49,7 +49,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// The first duplicate key in it or in a nested document. In raw bytes, every value is checked.
+    /// The first duplicate key in the document or in nested ones. In raw bytes, all values up to there are validated.
     pub(crate) fn repeated_key(self) -> Result<Option<&'a str>, Malformed> {
         match self {
             Self::Raw(document) => repeated_key(document.as_bytes()),
@@ -58,7 +58,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// The document's BSON; empty for a decoded document.
+    /// The document's bytes; empty if it is decoded.
     pub(super) fn raw_bytes(self) -> &'a [u8] {
         match self {
             Self::Decoded(_) => &[],
@@ -67,7 +67,7 @@ impl<'a> DocumentRef<'a> {
         }
     }
 
-    /// A decoded copy, with the first value of duplicate keys.
+    /// A decoded copy. Of duplicate keys, the first counts.
     ///
     /// # Errors
     /// If the raw bytes are not BSON.
@@ -128,7 +128,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> ArrayRef<'a> {
-    /// Iterates over the elements in order.
+    /// Iterates over the elements, in order.
     pub fn iter(self) -> impl Iterator<Item = Result<ValueRef<'a>, Malformed>> {
         match self {
             Self::Decoded(array) => Elements::Decoded(array.iter()),
@@ -136,10 +136,10 @@ impl<'a> ArrayRef<'a> {
         }
     }
 
-    /// The element at an index, counted from 0.
+    /// The element at a zero-based index.
     ///
     /// # Errors
-    /// If the raw bytes up to that element are not BSON.
+    /// If the raw bytes up to and including that element are not BSON.
     pub fn get(self, index: usize) -> Result<Option<ValueRef<'a>>, Malformed> {
         match self {
             Self::Decoded(array) => Ok(array.get(index).map(ValueRef::from)),
@@ -147,7 +147,7 @@ impl<'a> ArrayRef<'a> {
         }
     }
 
-    /// Whether it has no element.
+    /// Whether the array has no elements.
     #[must_use]
     pub fn is_empty(self) -> bool {
         match self {
@@ -218,7 +218,7 @@ impl ValueRef<'_> {
     }
 }
 
-/// The library creates a DBPointer only by decoding a document.
+/// Creates a DBPointer, which `bson` allows only by decoding a document.
 fn db_pointer(namespace: &str, id: [u8; 12]) -> Result<Bson, Malformed> {
     let length = |content: usize| i32::try_from(content).map(i32::to_le_bytes).map_err(|_| Malformed::new("too long"));
     let mut bytes = length(namespace.len() + 24)?.to_vec();

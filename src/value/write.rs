@@ -1,4 +1,4 @@
-//! Writes a document from parts of another one, as a decoded document or as BSON.
+//! Writers for a document that consists of parts of another one, decoded or as BSON.
 
 use std::io::Write as _;
 use std::mem;
@@ -9,36 +9,36 @@ use super::element::Element;
 use super::raw::Walk;
 use super::{Field, Malformed};
 
-/// Where a value is written: under a key of a document or at an index of an array.
+/// Where to write a value: to a key of a document or to an index of an array.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'k> {
     Key(&'k str),
     Index(usize),
 }
 
-/// A kind of container.
+/// The kind of a container.
 #[derive(Clone, Copy)]
 pub(crate) enum Container {
     Document,
     Array,
 }
 
-/// What to do with a container to which nothing was written.
+/// What happens to a container that remains empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Empty {
     Kept,
     LeftOut,
 }
 
-/// Writes the values of one document in order.
+/// Writes the values of a document, in order.
 pub(crate) trait Writer {
-    /// Writes a value unchanged.
+    /// Copies a value.
     ///
     /// # Errors
     /// If the value is not BSON, or is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     fn whole(&mut self, place: Place<'_>, value: Field<'_>) -> Result<(), Malformed>;
 
-    /// Writes a container whose contents `fill` writes; returns whether it was kept.
+    /// Writes a container with the contents that `fill` writes. Returns whether it was kept.
     fn container<E: From<Malformed>>(
         &mut self,
         place: Place<'_>,
@@ -48,12 +48,12 @@ pub(crate) trait Writer {
     ) -> Result<bool, E>;
 }
 
-/// Writes to a decoded document.
+/// Writes a decoded document.
 pub(crate) struct DocumentWriter {
     open: Open,
 }
 
-/// The container that is being written.
+/// A container whose contents are being written.
 enum Open {
     Document(Document),
     Array(Vec<Bson>),
@@ -112,17 +112,16 @@ impl Writer for DocumentWriter {
     }
 }
 
-/// Writes to BSON. Whole values are copied without being decoded; the length of a container is filled in once its
-/// contents have been written.
+/// Writes BSON. Copied values are not decoded, and the length of a container is filled in when it is complete.
 pub(crate) struct RawWriter<'b> {
     bytes: &'b mut Vec<u8>,
 }
 
-/// A placeholder for the length of an open container.
+/// The placeholder for the length of a container that is not complete.
 const LENGTH: [u8; 4] = [0; 4];
 
 impl<'b> RawWriter<'b> {
-    /// Replaces the content of `bytes` by the document that `fill` writes.
+    /// Replaces the content of `bytes` with the document that `fill` writes.
     pub(crate) fn write<E: From<Malformed>>(
         bytes: &'b mut Vec<u8>,
         fill: impl FnOnce(&mut Self) -> Result<(), E>,
@@ -144,7 +143,7 @@ impl<'b> RawWriter<'b> {
         self.bytes.push(0);
     }
 
-    /// Closes the container that starts at `start`.
+    /// Completes the container that starts at `start`.
     fn end(&mut self, start: usize) -> Result<(), Malformed> {
         self.bytes.push(0);
         let length = i32::try_from(self.bytes.len().saturating_sub(start));
@@ -197,7 +196,7 @@ impl Writer for RawWriter<'_> {
 }
 
 impl Container {
-    /// The BSON type number of the value.
+    /// The BSON type byte.
     pub(crate) const fn kind(self) -> u8 {
         match self {
             Self::Document => 0x03,
