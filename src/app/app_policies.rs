@@ -1,4 +1,4 @@
-//! The compiled rules of an application, and the context that it provides for them.
+//! Access to the compiled rules of an application, and the parts of a context that it supplies.
 
 use std::sync::{Arc, PoisonError};
 
@@ -18,11 +18,11 @@ impl App {
         self.compiled(|_| true)
     }
 
-    /// As [`Self::policies`], but only the rules that determine what [applies](Policies::applicable) to one namespace,
-    /// for a process that asks about no other.
+    /// Like [`Self::policies`], but compiles only what determines the [applicable](Policies::applicable) rules of one
+    /// namespace. For processes that deal with no other namespace.
     #[must_use]
     pub fn policies_of(&self, namespace: &str) -> Policies {
-        // The roles that device sync gives to a collection depend on the other collections.
+        // The roles that device sync gives to a collection depend on the other collections, too.
         let has_sync = !self.sync.is_empty();
         self.compiled(|collection| has_sync || collection.namespace == namespace)
     }
@@ -44,7 +44,7 @@ impl App {
         policies
     }
 
-    /// The names of the files on which the rules of a namespace depend.
+    /// The names of the files that the rules of a namespace come from.
     #[must_use]
     pub fn files_of(&self, namespace: &str, service: Option<&str>) -> Vec<String> {
         let collections = self.collections.iter().filter(|collection| collection.namespace == namespace);
@@ -55,8 +55,8 @@ impl App {
         parts.flat_map(ConfigPart::names).chain(sync).collect()
     }
 
-    /// Adds the application's values and environment to a context that has none of its own. A rule that asks for a
-    /// value whose file cannot be read ends in an Error. If the application has no custom data, its users have none.
+    /// Adds the application's values and environment to a context that lacks them. A rule that refers to a value whose
+    /// file cannot be read evaluates to an Error. If the application does not configure custom data, users have none.
     #[must_use]
     pub fn with_configuration(&self, context: Context) -> Context {
         let context = if context.lacks_custom_data() && self.has_no_custom_data() {
@@ -75,7 +75,7 @@ impl App {
         }
     }
 
-    /// The values that replace `%()` templates in the application's configuration files.
+    /// The values that replace `%()` templates in configuration files.
     #[must_use]
     pub fn substitutions(&self) -> Substitutions {
         let substitutions =
@@ -83,7 +83,8 @@ impl App {
         substitutions.with_secret_names(self.secret_values.keys().cloned())
     }
 
-    /// Whether custom data is not configured, or disabled. If its file does not load, that is unknown.
+    /// Whether custom data is definitely not used: it is not configured, or it is disabled. `false` if its
+    /// configuration does not load.
     fn has_no_custom_data(&self) -> bool {
         match &self.custom_user_data {
             ConfigPart::Absent => true,
@@ -92,9 +93,9 @@ impl App {
         }
     }
 
-    /// The guard of a namespace for one request. A context without values or an environment of its own gets the
-    /// application's. The first call compiles the rules of the whole application, which all guards share; later changes
-    /// to the fields of this value have no effect on them.
+    /// The guard of a namespace for one request. The application's values and environment are added to a context that
+    /// lacks them. The rules of the whole application are compiled on the first call and shared by all guards; changing
+    /// the fields of this value later does not affect them.
     ///
     /// ```
     /// use portcullis::{App, Context, User};
@@ -105,15 +106,15 @@ impl App {
     /// ```
     ///
     /// # Errors
-    /// Several data sources could hold the namespace.
+    /// If several data sources could contain the namespace.
     pub fn guard(&self, namespace: &str, context: Context) -> Result<Guard, ServiceAmbiguous> {
         self.shared_policies().guard(self, namespace, None, context)
     }
 
-    /// As [`guard`](Self::guard), for the collection of one of several data sources.
+    /// Like [`guard`](Self::guard), for a collection in this data source.
     ///
     /// # Errors
-    /// Several data sources could have the namespace and none is named.
+    /// If several data sources could contain the namespace and none is named.
     pub fn guard_in(&self, service: &str, namespace: &str, context: Context) -> Result<Guard, ServiceAmbiguous> {
         self.shared_policies().guard(self, namespace, Some(service), context)
     }
@@ -125,10 +126,10 @@ impl App {
 }
 
 impl Policies {
-    /// The guard of a namespace of the application for one request; see [`App::guard`].
+    /// The guard of a namespace for one request; see [`App::guard`].
     ///
     /// # Errors
-    /// Several data sources could have the namespace and none is named.
+    /// If several data sources could contain the namespace and none is named.
     pub fn guard(
         &self,
         app: &App,
@@ -147,7 +148,7 @@ impl Policies {
     /// The rules that apply to a namespace.
     ///
     /// # Errors
-    /// Several data sources could have the namespace and none is named.
+    /// If several data sources could contain the namespace and none is named.
     pub fn applicable(
         &self,
         app: &App,

@@ -1,4 +1,4 @@
-//! The secrets that an application needs.
+//! The secrets that an application refers to.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::eval::Context;
 use crate::text::{Source, Span, closest};
 
 impl App {
-    /// Checks that the application refers to every one of these secrets.
+    /// Checks that the application refers to each of these secrets.
     ///
     /// # Errors
-    /// [`SecretError::Unknown`], for the first that it does not refer to.
+    /// [`SecretError::Unknown`] for the first to which it does not refer.
     pub fn verify_secrets(&self, secrets: &Secrets) -> Result<(), SecretError> {
         let Some(name) = secrets.names().find(|name| !self.secrets.contains(*name)) else { return Ok(()) };
         let help = match self.secret_values.get(name) {
@@ -28,7 +28,7 @@ impl App {
         Err(SecretError::Unknown { name: name.to_owned(), help })
     }
 
-    /// The secrets that the application needs and that are not supplied.
+    /// A finding for each secret that the application needs and that is missing from `secrets`.
     #[must_use]
     pub fn missing_secrets(&self, secrets: &Secrets) -> Vec<FileFinding> {
         let source = Arc::new(Source::new("secrets", ""));
@@ -42,8 +42,8 @@ impl App {
             .collect()
     }
 
-    /// Adds those `%%values` that are secrets to the context. A rule that asks for one that is not supplied ends in an
-    /// Error.
+    /// Adds the `%%values` that are secrets to the context. A rule that refers to one that is missing from `secrets`
+    /// evaluates to an Error.
     #[must_use]
     pub fn with_secrets(&self, context: Context, secrets: &Secrets) -> Context {
         let supplied: Document = self

@@ -17,68 +17,69 @@ use super::{
 use crate::eval::Environment;
 use crate::text::Severity;
 
-/// An application directory that has been read: every file with a meaning, with its templates replaced.
+/// An application directory that has been read: all files that have a meaning, with their templates replaced.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The application's name: `name` or `app_id` of its own file, or else that of its directory.
+    /// The name of the application: `name` or `app_id` in its own file, otherwise the name of the directory.
     pub name: String,
     /// The directory.
     pub directory: PathBuf,
-    /// The application's own file: `root_config.json`, `realm_config.json`, `config.json` or `stitch.json`.
+    /// The application's own file: `root_config.json`, `realm_config.json`, `config.json` or `stitch.json`
     pub config: ConfigPart,
     /// The databases, sorted by name.
     pub data_sources: Vec<DataSource>,
-    /// The collections that the files mention, sorted by namespace and data source.
+    /// The collections that files mention, sorted by namespace and data source.
     pub collections: Vec<Collection>,
     /// `%%environment`
     pub environment: Environment,
-    /// The names of the values of each environment, by its tag; `no-environment` is the one without a tag.
+    /// For each environment, by tag, the names of its values. `no-environment` is the environment without a tag.
     pub environments: BTreeMap<String, BTreeSet<String>>,
     /// `%%values`, except those that are secrets.
     pub values: Document,
-    /// The values that are secrets, each with the name of its secret. The secrets themselves are not in the directory.
+    /// The values that are secrets: the name of the secret, by the name of the value. Secrets themselves are not stored
+    /// in the directory.
     pub secret_values: BTreeMap<String, String>,
     /// The names of all secrets that the files refer to.
     pub secrets: BTreeSet<String>,
     /// The functions, sorted by name.
     pub functions: Vec<Function>,
-    /// HTTP endpoints and incoming webhooks.
+    /// The HTTP endpoints and incoming webhooks.
     pub endpoints: Vec<Endpoint>,
     /// `http_endpoints/data_api_config.json`
     pub data_api: ConfigPart,
-    /// Triggers.
+    /// The triggers.
     pub triggers: Vec<Trigger>,
     /// The authentication providers.
     pub providers: Vec<Provider>,
-    /// `auth/custom_user_data.json`, or the same inside the application's own file.
+    /// `auth/custom_user_data.json`, or the corresponding part of the application's own file
     pub custom_user_data: ConfigPart,
-    /// Settings of device sync.
+    /// The settings of device sync.
     pub sync: Vec<SyncConfig>,
-    /// The names of the services that are no databases: `http`, `twilio`, …
+    /// The names of services other than databases, such as `http` and `twilio`.
     pub other_services: BTreeSet<String>,
-    /// Rules of services other than databases.
+    /// The rules of services other than databases.
     pub service_rules: Vec<ServiceRule>,
     /// The problems found while reading the files.
     pub findings: Vec<FileFinding>,
-    /// The JSON files that nothing reads, relative to the directory.
+    /// The JSON files that are not used, relative to the directory.
     pub ignored: Vec<String>,
     /// The number of files read.
     pub files_read: usize,
-    /// Which of the values and the environment could be read.
+    /// Whether all files of the values and the environment could be read.
     pub(super) extent: Extents,
-    /// The compiled rules, after their first use.
+    /// The compiled rules, once they have been used.
     pub(super) shared: OnceLock<Arc<Policies>>,
 }
 
-/// How to read an application.
+/// Options for reading an application.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// The tag of the environment to use. `None`: the one that the application's own file names, if any; the empty
-    /// string: no environment.
+    /// The tag of the environment to use. `None` selects the environment that the application's own file names, if any;
+    /// the empty string selects no environment.
     pub environment: Option<String>,
 }
 
-/// A namespace that exists in several data sources, requested without naming one of them.
+/// The error for a namespace that several data sources contain, if the request does not name one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("several data sources could hold `{namespace}`: {}", services.join(", "))]
 pub struct ServiceAmbiguous {
@@ -87,18 +88,18 @@ pub struct ServiceAmbiguous {
 }
 
 impl App {
-    /// Reads an application. Problems of single files become [`App::findings`].
+    /// Reads an application. Problems with individual files do not cause an error; they are in [`App::findings`].
     ///
     /// # Errors
-    /// The directory cannot be read or is not an application; see [`AppError`].
+    /// If the directory cannot be read or is not an application; see [`AppError`].
     pub fn load(directory: impl AsRef<Path>) -> Result<Self, AppError> {
         Self::load_with(directory, &LoadOptions::default())
     }
 
-    /// As [`load`](Self::load), with options such as the environment.
+    /// Like [`load`](Self::load), with options.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// Same as [`load`](Self::load).
     pub fn load_with(directory: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, AppError> {
         let directory = directory.as_ref();
         if let Err(reason) = fs::read_dir(directory) {
@@ -156,17 +157,17 @@ impl App {
         })
     }
 
-    /// Every application directory at or below a directory, in the order of their paths.
+    /// All application directories at or below `directory`, sorted by path.
     #[must_use]
     pub fn discover(directory: &Path) -> Vec<PathBuf> {
         discover(directory)
     }
 
-    /// The collection of a namespace in one data source, or in the only one that has it. `None` if no file mentions it:
-    /// the default roles of the data source then apply.
+    /// The collection of a namespace, in the named data source or in the only one that has it. `None` if no file
+    /// mentions the collection, so that the default roles of the data source apply.
     ///
     /// # Errors
-    /// Several data sources have the namespace and none is named.
+    /// If several data sources have the namespace and none is named.
     pub fn collection(&self, namespace: &str, service: Option<&str>) -> Result<Option<&Collection>, ServiceAmbiguous> {
         let wanted = |collection: &&Collection| {
             collection.namespace == namespace && service.is_none_or(|service| collection.service == service)
@@ -182,11 +183,11 @@ impl App {
         }
     }
 
-    /// The data source of a namespace: the named one, otherwise the one whose files mention the namespace, otherwise
+    /// The data source of a namespace: the named one; otherwise the one whose files mention the namespace; otherwise
     /// the only one.
     ///
     /// # Errors
-    /// Several are possible and none is named.
+    /// If there are several such data sources.
     pub fn data_source(&self, namespace: &str, service: Option<&str>) -> Result<Option<&DataSource>, ServiceAmbiguous> {
         let collection = self.collection(namespace, service)?;
         let service = service.or(collection.map(|collection| collection.service.as_str()));
@@ -202,13 +203,13 @@ impl App {
         }
     }
 
-    /// A function.
+    /// The function with this name.
     #[must_use]
     pub fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// Every configuration file that could be read; several parts may be in one file.
+    /// All configuration files that could be read. A single file may appear as several parts.
     pub fn config_files(&self) -> impl Iterator<Item = &ConfigFile> {
         let sources = self.data_sources.iter().flat_map(|source| [&source.config, &source.default_rule]);
         let collections = self
@@ -227,7 +228,7 @@ impl App {
             .chain(self.service_rules.iter().map(|rule| &rule.config))
     }
 
-    /// Whether some finding is an error.
+    /// Whether any finding is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|found| found.finding.severity == Severity::Error)

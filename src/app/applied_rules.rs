@@ -9,19 +9,19 @@ use crate::lint::CollectionRules;
 use crate::policy::{self, Policy, RulesFile, RulesInPart};
 use crate::text::{Source, Span};
 
-/// The rules in force for a collection of an application.
+/// The rules that apply to a collection.
 #[derive(Clone, Debug)]
 pub struct AppliedRules {
     /// `database.collection`
     pub namespace: String,
     /// The rules, as far as they load.
     pub policy: Policy,
-    /// The text that contains the roles.
+    /// The file that contains the roles.
     pub source: Arc<Source>,
 }
 
 impl AppliedRules {
-    /// The rules in the form that lints over several collections take.
+    /// The rules as input for lints over several collections.
     #[must_use]
     pub fn as_collection(&self) -> CollectionRules<'_> {
         CollectionRules { namespace: &self.namespace, policy: &self.policy }
@@ -29,7 +29,7 @@ impl AppliedRules {
 }
 
 impl App {
-    /// The rules in force for each collection that the files mention, and for the custom-data collection.
+    /// The rules that apply to each collection that the files mention, and to the custom-data collection.
     #[must_use]
     pub fn applied_rules(&self) -> Vec<AppliedRules> {
         let config = self.custom_user_data.present().and_then(|file| CustomDataConfig::compile(&file.node).ok());
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-/// `custom_data` names a collection that no file may mention, so that only default roles apply to it.
+/// `custom_data` is a collection that no file may mention, so that default roles apply to it.
 pub(super) fn applied(
     app: &App,
     policies: &Policies,
@@ -76,7 +76,8 @@ pub(super) fn applied(
     applied
 }
 
-/// The rules that apply to a namespace, with the text of their roles; several if several files claim the namespace.
+/// The rules that apply to a namespace, each with the file of its roles. There are several if several files claim the
+/// namespace.
 fn applying(
     policies: &Policies,
     patterns: &PatternAllowance,
@@ -98,8 +99,8 @@ fn applying(
     if own.is_empty() { of(None).into_iter().collect() } else { own.iter().filter_map(|own| of(Some(own))).collect() }
 }
 
-/// The rules of one file, or as much of them as loads, with their text. A part of a role that does not load grants
-/// nothing, so findings about the rest are still true.
+/// The rules in a file, as far as they load, and the file. A part of a role that does not load grants nothing, so
+/// findings about the rest hold regardless.
 fn loadable(
     loaded: Option<&Loaded>,
     part: Option<&ConfigPart>,
@@ -112,10 +113,10 @@ fn loadable(
     parts.into_iter().map(|(file, found)| (Arc::new(found.sound()), Some(file.source))).collect()
 }
 
-/// As much of the rules files as can be checked, even if parts do not load.
+/// The rules files of a part, each with as much of its rules as can be checked even though other parts do not load.
 pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
     let broken = match part {
-        // A file whose templates lack a value; its other parts can still be checked.
+        // A value for a template is missing; the rest of the file can still be checked.
         ConfigPart::Broken(source) => {
             parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node })
         }
@@ -135,7 +136,7 @@ pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(Co
     files.chain(broken).map(read).collect()
 }
 
-/// The places of strings that contain templates.
+/// The positions of strings that contain templates.
 fn find_templates(node: &Node, found: &mut Vec<Span>) {
     match &node.kind {
         Kind::String(text) => found.extend(text.contains("%(").then_some(node.span)),

@@ -14,15 +14,15 @@ use crate::schema::Schema;
 use crate::text::{Code, Finding, Located, Severity, Source};
 
 impl App {
-    /// Checks the application as a whole: errors in rules, schemas, expressions and configuration, and lints. Problems
-    /// found while reading the files are in [`App::findings`].
+    /// Checks the whole application: errors in rules, schemas, expressions and configuration, and lints. Problems that
+    /// occurred while reading files are in [`App::findings`].
     #[must_use]
     pub fn check(&self) -> Vec<FileFinding> {
         self.checked(false)
     }
 
-    /// As [`check`](Self::check), but also reports extensions that App Services does not support: `%%now`, and `%()`
-    /// templates except values that consist of a single `%(%%environment.values.name)`.
+    /// Like [`check`](Self::check), but also reports what App Services does not support: `%%now`, and all `%()`
+    /// templates other than values that consist of a single `%(%%environment.values.name)`.
     #[must_use]
     pub fn check_portable(&self) -> Vec<FileFinding> {
         self.checked(true)
@@ -53,16 +53,16 @@ impl App {
     }
 }
 
-/// The code of the finding reported once, and of those that it replaces.
+/// The code of the finding that is reported once, and the code of those that it replaces.
 const FUNCTIONS_ABSENT: (&str, &str) = ("functions-absent", "function-unknown");
 
 pub(super) struct Check<'a> {
     pub(super) app: &'a App,
     pub(super) names: Names,
-    /// Whether extensions that App Services does not support are reported.
+    /// Whether to report extensions that App Services does not support.
     portable: bool,
     findings: Vec<FileFinding>,
-    /// The allowance for the parts that are compiled again.
+    /// The pattern allowance for parts that are compiled again.
     pub(super) patterns: PatternAllowance,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Check<'a> {
         errors.into_iter().for_each(|error| self.add(file, error.into()));
     }
 
-    /// Each part of each file is checked by itself: an error in one part does not suppress findings about another.
+    /// Each part of a file is checked independently, so that an error in one does not suppress findings about another.
     fn rules(&mut self, policies: &Policies) {
         for source in &self.app.data_sources {
             self.lint(&source.default_rule, policies.default_of(&source.name), &ConfigPart::Absent);
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
         for collection in &self.app.collections {
             let compiled = match policies.synced(&collection.namespace, &collection.service) {
                 None => policies.own(&collection.namespace, &collection.service).cloned(),
-                // The roles in force come from another text.
+                // The roles that apply are in a different file.
                 Some(_) => collection
                     .rules
                     .present()
@@ -121,7 +121,7 @@ impl<'a> Check<'a> {
     }
 
     fn names_in(&mut self, file: &ConfigFile, rules: &RulesFile, is_sound: &dyn Fn(&Rule) -> bool) {
-        // The positions in a separate schema file are not positions in this text.
+        // The schema comes from a file of its own, so its positions do not refer to this one.
         let schema = rules.schema.iter().filter(|_| file.node.get("schema").is_some());
         let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
         let filters = rules.filters.iter();
@@ -139,7 +139,7 @@ impl<'a> Check<'a> {
         found.into_iter().for_each(|finding| self.add_to(source, finding));
     }
 
-    /// Checks the templates of all files in their original text, since the parsed files no longer contain them.
+    /// Checks templates in the source of all files, since the parsed files do not contain them any more.
     fn templates(&mut self) {
         let mut sources: Vec<Arc<Source>> = Vec::new();
         for file in self.app.config_files() {
@@ -153,8 +153,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports only once that the application has no functions: a program that embeds the engine may supply them
-    /// itself.
+    /// Replaces the findings about unknown functions with a single one if the application has no functions, because
+    /// programs that embed the engine may supply them.
     fn without_functions(&mut self) {
         if !self.app.functions.is_empty() || self.app.directory.join("functions").is_dir() {
             return;

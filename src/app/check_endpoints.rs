@@ -1,4 +1,4 @@
-//! The settings of endpoints, webhooks and the Data API.
+//! Checks the settings of endpoints, webhooks and the Data API.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::lint::{CollectionRules, CustomDataReads};
 use crate::text::Span;
 
 impl Check<'_> {
-    /// Reports what prevents one of them from being served.
+    /// Reports whatever prevents an endpoint from being served.
     pub(super) fn endpoints(&mut self) {
         let app = self.app;
         let mut seen: HashMap<(String, Methods), &Endpoint> = HashMap::new();
@@ -51,7 +51,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether custom data is enabled and some rule reads it.
+    /// Whether custom data is enabled and any rule refers to it.
     fn rules_read_custom_data(&self) -> bool {
         let applied = self.app.applied_rules();
         let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();

@@ -1,4 +1,5 @@
-//! Unknown keys of configuration files. Most are harmless, so they are never errors.
+//! Checks for unknown keys in configuration files. They are reported as errors only where a misspelt key would remove a
+//! protection.
 
 use super::check::Check;
 use super::function_keys::{FUNCTION_KEYS, misspelt};
@@ -10,7 +11,7 @@ use crate::auth::{ProviderType, token::TokenProviderConfig};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
 
-/// The keys of one kind of object, including those that exports are known to contain.
+/// The known keys of a kind of object, including those that appear only in exports.
 struct Keys {
     what: &'static str,
     known: &'static [&'static str],
@@ -117,7 +118,7 @@ const DATA_API: Keys = Keys {
     ],
 };
 
-/// Unknown keys of a provider that are not errors; there are none if it does not load.
+/// The unknown keys of a provider; empty if the provider does not load, because its errors are reported then.
 fn unknown_keys(provider: &super::Provider) -> Vec<Spanned<String>> {
     let node = &provider.config.node;
     #[cfg(feature = "jwt")]
@@ -143,7 +144,7 @@ impl Check<'_> {
         for function in &app.functions {
             self.function_keys(&function.config);
         }
-        // Webhooks have other keys, which say how a service calls them.
+        // Webhooks have other keys, which are about how a service calls them.
         for endpoint in app.endpoints.iter().filter(|endpoint| endpoint.service.is_none()) {
             self.unknown(&endpoint.config, &endpoint.config.node, &ENDPOINT);
         }
@@ -164,7 +165,7 @@ impl Check<'_> {
         }
     }
 
-    /// A misspelt key that was meant to keep callers out is an error.
+    /// Reports misspelt keys that were meant to restrict access, as errors.
     fn function_keys(&mut self, file: &ConfigFile) {
         let guarding = misspelt(&file.node);
         for member in file.node.as_object().unwrap_or_default() {

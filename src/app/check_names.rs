@@ -1,4 +1,4 @@
-//! Functions, data sources and values that one file names and another must define.
+//! Checks references between files: to functions, data sources and values.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::json::Node;
 use crate::lint::Names;
 use crate::text::{Severity, Span, closest};
 
-/// Whether a configuration that calls a function is in use.
+/// Whether a configuration that names a function is in effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     On,
@@ -18,14 +18,14 @@ enum Use {
 }
 
 impl Use {
-    /// Decided by a key that disables it.
+    /// The state of a configuration that this key disables.
     fn unless(config: &ConfigFile, key: &str) -> Self {
         if config.node.get(key).and_then(Node::as_bool) == Some(true) { Self::Off } else { Self::On }
     }
 }
 
 impl App {
-    /// The names that the files define, of each kind for which all files could be read.
+    /// The names that the files define, for each kind of which all files could be read.
     pub(super) fn names(&self) -> Names {
         let readable = |folder: &str| {
             let broken =
@@ -34,7 +34,7 @@ impl App {
         };
         let functions = self.functions.iter().map(|function| function.name.clone());
         let values = self.values.keys().chain(self.secret_values.keys()).cloned();
-        // Exports contain a file for every tag, and unused ones are empty.
+        // Exports contain a file for every tag; those without values do not count.
         let used = self.environments.iter().filter(|(tag, names)| !names.is_empty() || **tag == self.environment.tag);
         Names {
             functions: readable("functions").then(|| functions.collect()),
@@ -46,7 +46,7 @@ impl App {
 }
 
 impl Check<'_> {
-    /// Names in configuration files.
+    /// Checks the names in configuration files.
     pub(super) fn named(&mut self) {
         let app = self.app;
         for trigger in &app.triggers {
@@ -59,7 +59,7 @@ impl Check<'_> {
         for provider in &app.providers {
             let state = Use::unless(&provider.config, "disabled");
             let Some(settings) = provider.config.part("config") else { continue };
-            // Exports keep the names of functions that are no longer called.
+            // Exports retain the names of functions that are not called.
             let runs = |key: &str| settings.node.get(key).and_then(Node::as_bool) == Some(true);
             let keys: &[(&str, bool)] = match provider.kind.as_str() {
                 "custom-function" => &[("authFunctionName", true)],
@@ -107,7 +107,7 @@ impl Check<'_> {
         }
     }
 
-    /// The name of a function in a configuration file.
+    /// Checks the name of a function in a configuration file.
     fn function(&mut self, file: &ConfigFile, node: Option<&Node>, state: Use) {
         let Some((node, name)) = node.and_then(|node| Some((node, node.as_str()?))) else { return };
         let Some(known) = self.names.functions.as_ref().filter(|known| !name.is_empty() && !known.contains(name))
@@ -125,7 +125,7 @@ impl Check<'_> {
         self.problem(file, Problem::new(kind, node.span).help(help));
     }
 
-    /// Databases whose names differ only in letter case: rules meant for one would not apply to the other.
+    /// Reports databases whose names differ only in case: rules meant for one do not apply to the other.
     fn databases(&mut self) {
         let app = self.app;
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();

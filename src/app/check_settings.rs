@@ -11,7 +11,7 @@ use crate::predicate::{self, Scope};
 use crate::text::{Finding, Severity};
 
 impl Check<'_> {
-    /// Checks expressions and settings outside of collections.
+    /// Checks expressions and settings that do not belong to collections.
     pub(super) fn configuration(&mut self) {
         let app = self.app;
         for provider in &app.providers {
@@ -32,7 +32,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports what prevents triggers from running; for a disabled trigger these are only warnings.
+    /// Reports whatever prevents triggers from running, as warnings if they are disabled.
     pub(super) fn triggers(&mut self) {
         let app = self.app;
         for trigger in &app.triggers {
@@ -61,7 +61,7 @@ impl Check<'_> {
         }
     }
 
-    /// A role of device sync before 2023: a name, `applyWhen`, `read` and `write`.
+    /// Checks a role of device sync in the format used before 2023: a name, `applyWhen`, `read` and `write`.
     fn sync_role(&mut self, file: &ConfigFile, role: &Node) {
         for (key, scope) in [("applyWhen", Scope::Endpoint), ("read", Scope::Role), ("write", Scope::Role)] {
             self.expression(file, role.get(key), scope);
@@ -84,7 +84,7 @@ impl Check<'_> {
     }
 }
 
-/// The errors of a provider, for one that accepts tokens including those of its keys and audiences.
+/// The errors of a provider. For one that accepts tokens, these include errors about its keys and audiences.
 fn provider_errors(provider: &ProviderFile) -> Vec<ConfigError> {
     let node = &provider.config.node;
     #[cfg(feature = "jwt")]

@@ -8,21 +8,21 @@ use crate::policy::Rule;
 use crate::predicate::{self, Scope};
 use crate::text::Span;
 
-/// The code of the finding about rules that use custom data where there is none.
+/// The code of the finding that rules refer to custom data, but there is none.
 const CUSTOM_DATA_ABSENT: &str = "custom-data-absent";
 
-/// Where custom data is stored.
+/// The location of custom data.
 enum CustomData {
-    /// There is none.
+    /// Custom data is not used.
     Absent,
-    /// Unknown: the configuration does not load.
+    /// Unknown, because the configuration does not load.
     Unclear,
-    /// In this collection.
+    /// A collection.
     In { namespace: String, service: Option<String>, field: String },
 }
 
 impl Check<'_> {
-    /// Checks that need several files: above all, who can write the documents that rules trust.
+    /// Runs the checks that involve several files. Their main concern is who can write the documents that rules trust.
     pub(super) fn together(&mut self, policies: &Policies) {
         let app = self.app;
         let custom_data = self.custom_data();
@@ -33,7 +33,7 @@ impl Check<'_> {
         let applied = applied(app, policies, &self.patterns, wanted);
         let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();
         if app.takes_anonymous_users() {
-            // Default rules apply to many collections, but are reported once.
+            // Default rules apply to many collections, but their findings are reported once.
             let mut told: Vec<(&str, Span)> = Vec::new();
             for AppliedRules { policy, source, .. } in &applied {
                 for finding in lint_anonymous(policy) {
@@ -52,7 +52,7 @@ impl Check<'_> {
             CustomData::Absent | CustomData::Unclear => None,
         };
         for (index, finding) in lint_application(&collections, &elsewhere, source) {
-            // If the configuration does not load, custom data cannot be said to be absent.
+            // If the configuration does not load, custom data may exist.
             if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Check<'_> {
         }
     }
 
-    /// Where custom data is stored, as far as the configuration can be read.
+    /// The location of custom data, as far as the configuration can be read.
     fn custom_data(&mut self) -> CustomData {
         let file = match &self.app.custom_user_data {
             ConfigPart::Absent => return CustomData::Absent,
@@ -93,7 +93,7 @@ impl Check<'_> {
         }
     }
 
-    /// The rules that belong to no collection.
+    /// The rules that do not belong to a collection.
     fn elsewhere(&self) -> Vec<Rule> {
         let functions = self.app.functions.iter().filter_map(Function::can_evaluate);
         let endpoints = self.app.endpoints.iter().filter_map(Endpoint::can_evaluate);

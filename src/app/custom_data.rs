@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::{ConfigPart, DataSource, ProblemKind};
 use crate::text::closest;
 
-/// `auth/custom_user_data.json`, or `custom_user_data_config` in the application's file.
+/// Reads `auth/custom_user_data.json`, or `custom_user_data_config` in the application's own file.
 pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_sources: &[DataSource]) -> ConfigPart {
     let mut part = match root {
         ConfigPart::Present(file) => {
@@ -15,7 +15,7 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_
     };
     part.join(reader.object("auth/custom_user_data.json"));
     if let (ConfigPart::Absent, ConfigPart::Broken(source)) = (&part, root) {
-        // Whether users have custom data is unknown, and a rule may test for its absence.
+        // It is unknown whether users have custom data, and rules may grant if there is none.
         part = ConfigPart::Broken(source.clone());
     }
     if let ConfigPart::Contested(files) = &part {
@@ -42,7 +42,7 @@ pub(super) fn custom_user_data(reader: &mut Reader<'_>, root: &ConfigPart, data_
     part
 }
 
-/// The help text for a missing data source.
+/// Help for the name of a data source that does not exist.
 pub(super) fn data_source_help<'a>(name: &str, known: impl Iterator<Item = &'a str>, directory: &Path) -> String {
     if let Some(known) = closest(name, known) {
         return format!("did you mean `{known}`?");

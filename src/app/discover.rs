@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use super::links::leads_out;
 use crate::json::{MAX_SIZE, parse_bytes};
 
-/// The most levels below a directory that are searched for applications.
+/// The maximum depth to which a directory is searched for applications.
 const MAX_DEPTH: usize = 16;
 
-/// The most directories that are searched.
+/// The maximum number of directories to search.
 const MAX_DIRECTORIES: usize = 50_000;
 
-/// The most applications that are listed.
+/// The maximum number of applications to find.
 const MAX_APPS: usize = 1_000;
 
-/// The files whose presence identifies an application.
+/// The files that identify an application directory.
 pub(super) const ROOTS: [&str; 4] = ["root_config.json", "realm_config.json", "config.json", "stitch.json"];
 
-/// Keys, at least one of which identifies a `config.json` as an application's.
+/// A `config.json` is that of an application if it has one of these keys.
 const APP_KEYS: [&str; 6] =
     ["app_id", "config_version", "deployment_model", "provider_region", "custom_user_data_config", "client_app_id"];
 
-/// The directories that contain an application's files; they are not searched for other applications.
+/// The directories within an application, which are not searched for other applications.
 pub(super) const LAYOUT: [&str; 14] = [
     "auth",
     "auth_providers",
@@ -39,8 +39,8 @@ pub(super) const LAYOUT: [&str; 14] = [
     "values",
 ];
 
-/// Every application directory at or below a directory, in the order of their paths. Hidden directories, `node_modules`
-/// and symbolic links are skipped.
+/// All application directories at or below `directory`, sorted by path. Hidden directories, `node_modules` and symbolic
+/// links are skipped.
 pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut visited = 0;
@@ -63,12 +63,12 @@ pub(super) fn discover(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The application directory that contains a directory, if any.
+/// The application directory that contains `directory`, if any.
 pub(super) fn above(directory: &Path) -> Option<PathBuf> {
-    // `.` and `..` have no lexical parents.
+    // `.` and `..` have to be resolved to find their parents.
     let absolute = directory.canonicalize().ok()?;
     let levels = absolute.ancestors().skip(1).take(MAX_DEPTH).position(is_app)? + 1;
-    // Relative to the given path, if possible.
+    // The result is expressed in terms of the given path, if possible.
     let named = directory
         .ancestors()
         .nth(levels)
@@ -80,7 +80,7 @@ pub(super) fn above(directory: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether a directory is an application directory, by an identifying file or by its layout.
+/// Whether a directory is an application, which is recognised by certain files or by its layout.
 pub(super) fn is_app(path: &Path) -> bool {
     let has_root = ROOTS.iter().any(|name| path.join(name).is_file() && (*name != "config.json" || says_app(path)));
     has_root
@@ -92,7 +92,7 @@ pub(super) fn is_app(path: &Path) -> bool {
             .any(|name| path.join(name).is_file())
 }
 
-/// Whether the `config.json` of a directory is an application's.
+/// Whether the `config.json` in a directory is that of an application.
 pub(super) fn says_app(path: &Path) -> bool {
     if leads_out(path, "config.json") {
         return false;
@@ -105,7 +105,7 @@ pub(super) fn says_app(path: &Path) -> bool {
     node.is_some_and(|node| APP_KEYS.iter().any(|key| node.get(key).is_some()))
 }
 
-/// Whether `data_sources/` holds the rules or the schema of some collection.
+/// Whether `data_sources/` contains the rules or schema of any collection.
 fn any_collection(path: &Path) -> bool {
     let services = directories(path).into_iter().map(|service| path.join(service));
     let mut databases = services.flat_map(|path| directories(&path).into_iter().map(move |name| path.join(name)));
@@ -117,11 +117,11 @@ fn any_below(path: &Path, names: &[&str]) -> bool {
     directories(path).iter().any(|directory| names.iter().any(|name| path.join(directory).join(name).exists()))
 }
 
-/// The names of the subdirectories that could contain applications.
+/// The names of the subdirectories that may contain applications.
 pub(super) fn directories(path: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries
-        // The type of the entry itself: a symbolic link is not followed.
+        // The type is that of the entry itself, so symbolic links are not followed.
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| !name.starts_with('.') && name != "node_modules")

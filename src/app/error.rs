@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a directory could not be read as an application. Problems of single files are findings instead.
+/// Why a directory cannot be read as an application. Problems with individual files are findings instead.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppError {
@@ -12,7 +12,7 @@ pub enum AppError {
     Unreadable {
         /// The directory.
         path: PathBuf,
-        /// The reason.
+        /// The error of the file system.
         reason: io::Error,
     },
     /// The directory is not an application.
@@ -24,15 +24,15 @@ pub enum AppError {
     NotApplication {
         /// The directory.
         path: PathBuf,
-        /// Application directories below it.
+        /// The application directories below it, which may be meant.
         below: Vec<PathBuf>,
-        /// The application directory that contains it.
+        /// The application directory above it, which may be meant.
         above: Option<PathBuf>,
     },
 }
 
 impl AppError {
-    /// What to do about it.
+    /// A suggestion.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let Self::NotApplication { below, above, .. } = self else { return None };

@@ -3,51 +3,52 @@ use std::sync::Arc;
 use crate::json::Node;
 use crate::text::{Finding, Source, Style};
 
-/// A file of the application, or a part of one, with its templates replaced.
+/// A configuration file, or part of one, with its templates replaced.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// The text as written, named by its path relative to the application directory. The positions in `node` refer to
-    /// this text.
+    /// The file as written, with its path relative to the application directory. Positions in `node` refer to this
+    /// text.
     pub source: Arc<Source>,
-    /// The content of the file or the part.
+    /// The content of the file or part.
     pub node: Node,
 }
 
 impl ConfigFile {
-    /// The part under a key.
+    /// The part at a key.
     #[must_use]
     pub fn part(&self, key: &str) -> Option<Self> {
         self.node.get(key).map(|node| self.at(node))
     }
 
-    /// A part of this file.
+    /// The part at this node, which must belong to the file.
     pub(super) fn at(&self, node: &Node) -> Self {
         Self { source: Arc::clone(&self.source), node: node.clone() }
     }
 
-    /// The text under a key.
+    /// The string at a key.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.node.get(key)?.as_str()
     }
 }
 
-/// The configuration of one thing in the application's files. A file that cannot be read is not the same as a missing
-/// file: what it was meant to protect must stay closed.
+/// A piece of the application's configuration, which one file should contain. A file that cannot be read is different
+/// from one that does not exist: whatever it was meant to protect must stay closed.
 #[derive(Clone, Debug, Default)]
 pub enum ConfigPart {
-    /// No file configures it.
+    /// No file contains it.
     #[default]
     Absent,
-    /// One file configures it.
+    /// One file contains it.
     Present(ConfigFile),
-    /// A file configures it, but cannot be read, is not JSON, or has templates without a value; see the findings.
+    /// A file contains it but cannot be read, is not JSON, or uses templates whose values are missing; see the
+    /// findings.
     Broken(Arc<Source>),
-    /// Several files configure it, and it is unclear which one applies.
+    /// Several files contain it, and it is unclear which of them applies.
     Contested(Vec<ConfigFile>),
 }
 
 impl ConfigPart {
-    /// The file, if there is exactly one and it could be read.
+    /// The file, if there is exactly one and it was read.
     #[must_use]
     pub const fn present(&self) -> Option<&ConfigFile> {
         match self {
@@ -56,13 +57,13 @@ impl ConfigPart {
         }
     }
 
-    /// Whether no file configures it.
+    /// Whether no file contains it.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// Every file that could be read, including contested ones.
+    /// All files that contain it and were read, contested ones included.
     #[must_use]
     pub fn files(&self) -> &[ConfigFile] {
         match self {
@@ -72,7 +73,7 @@ impl ConfigPart {
         }
     }
 
-    /// The names of the files, readable or not.
+    /// The names of all files that contain it, whether they were read or not.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         match self {
@@ -81,7 +82,7 @@ impl ConfigPart {
         }
     }
 
-    /// Adds another file about the same thing.
+    /// Adds another file that contains it.
     pub(super) fn join(&mut self, other: Self) {
         *self = match (std::mem::take(self), other) {
             (Self::Absent, part) | (part, Self::Absent) => part,
@@ -91,19 +92,19 @@ impl ConfigPart {
     }
 }
 
-/// A finding and the file it was made in.
+/// A finding, with the file it is about.
 #[derive(Clone, Debug)]
 pub struct FileFinding {
-    /// The file; its text is empty if it could not be read.
+    /// The file. Its text is empty if the file could not be read.
     pub source: Arc<Source>,
-    /// The JSON pointer of the place, if the file is JSON.
+    /// The JSON pointer of the finding's position, if the file is JSON.
     pub pointer: Option<String>,
     /// The finding.
     pub finding: Finding,
 }
 
 impl FileFinding {
-    /// Renders the finding for a person; see [`Source::render`].
+    /// Renders the finding for people to read; see [`Source::render`].
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         self.source.render(&self.finding, self.pointer.as_deref(), style)

@@ -1,9 +1,9 @@
-//! The keys of a function's settings, and those that were meant to be some of them.
+//! The keys in a function's settings, and misspellings of them.
 
 use crate::json::{Member, Node};
 use crate::text::closest;
 
-/// The keys of a function's settings.
+/// The known keys.
 pub(super) const FUNCTION_KEYS: &[&str] = &[
     "_id",
     "can_evaluate",
@@ -17,10 +17,10 @@ pub(super) const FUNCTION_KEYS: &[&str] = &[
     "run_as_user_id_script_source",
 ];
 
-/// The keys without which anybody may call a function.
+/// The keys that restrict who may call a function.
 const GUARDING: [&str; 2] = ["private", "can_evaluate"];
 
-/// The keys of a function's settings that were probably meant to keep callers out, each with what was meant.
+/// The keys that are probably misspellings of those that restrict callers, each with the intended key.
 pub(super) fn misspelt(settings: &Node) -> Vec<(&Member, &'static str)> {
     let members = settings.as_object().unwrap_or_default().iter();
     let unknown = members.filter(|member| !FUNCTION_KEYS.contains(&member.key.as_str()));

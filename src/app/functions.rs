@@ -11,59 +11,61 @@ use crate::json::{Kind, Node, parse};
 use crate::text::{Source, Span};
 use crate::trigger::{TriggerDefinition, TriggerError};
 
-/// A function: an entry of `functions/config.json`, or `functions/<name>/config.json` of an older application.
+/// A function: an entry of `functions/config.json` or, in older applications, `functions/<name>/config.json`.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The name, which may include folders: `utils/greet`.
+    /// The name, which may contain folders, as in `utils/greet`.
     pub name: String,
-    /// Whether clients cannot call it. So also where `private` is no boolean, and where a [misspelt](Self::misspelt) key was meant to
-    /// say who may.
+    /// Whether clients may not call it. This is also the case if `private` is not a boolean, or if a key that restricts
+    /// callers seems to be [misspelt](Self::misspelt).
     pub private: bool,
-    /// Its settings.
+    /// The function's settings.
     pub config: ConfigFile,
-    /// The file of its code, if there is one.
+    /// The file with its code, if there is one.
     pub script: Option<PathBuf>,
 }
 
 impl Function {
-    /// The key of the settings that was probably meant to be `private` or `can_evaluate`, with what was meant: it keeps nobody out as it
-    /// stands, so that the function is private.
+    /// A key in the settings that is probably a misspelling of `private` or `can_evaluate`, and the intended key. As
+    /// written, it would not restrict access, which is why the function is treated as private.
     #[must_use]
     pub fn misspelt(&self) -> Option<(&str, &'static str)> {
         let found = misspelt(&self.config.node);
         found.first().map(|(member, meant)| (member.key.as_str(), *meant))
     }
 
-    /// Who may call it, an expression of [`Scope::Endpoint`](crate::predicate::Scope::Endpoint).
+    /// The expression that determines who may call it, in the scope
+    /// [`Scope::Endpoint`](crate::predicate::Scope::Endpoint).
     #[must_use]
     pub fn can_evaluate(&self) -> Option<&Node> {
         self.config.node.get("can_evaluate")
     }
 }
 
-/// An HTTP endpoint: an entry of `http_endpoints/config.json`, or an incoming webhook of an older application.
+/// An HTTP endpoint: an entry of `http_endpoints/config.json` or, in older applications, an incoming webhook.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The route of an endpoint, the name of a webhook.
+    /// The route of an endpoint, or the name of a webhook.
     pub name: String,
-    /// The service of a webhook.
+    /// The name of the webhook's service; `None` for an endpoint.
     pub service: Option<String>,
-    /// The type of that service, if its file names one: `http`, `github`.
+    /// The type of that service, such as `http` or `github`, if its file names one.
     pub service_type: Option<String>,
-    /// Its settings.
+    /// The endpoint's settings.
     pub config: ConfigFile,
-    /// The file of a webhook's code, if there is one. An endpoint names a function instead.
+    /// The file with a webhook's code, if there is one. Endpoints name a function instead.
     pub script: Option<PathBuf>,
 }
 
 impl Endpoint {
-    /// Who may call it, an expression of [`Scope::Endpoint`](crate::predicate::Scope::Endpoint).
+    /// The expression that determines who may call it, in the scope
+    /// [`Scope::Endpoint`](crate::predicate::Scope::Endpoint).
     #[must_use]
     pub fn can_evaluate(&self) -> Option<&Node> {
         self.config.node.get("can_evaluate")
     }
 
-    /// The type of its service, if that service parses the payload before passing it on.
+    /// The type of the webhook's service, if that service parses payloads instead of passing them on as they are.
     #[must_use]
     pub fn parsing_service(&self) -> Option<&str> {
         self.service_type.as_deref().filter(|kind| matches!(*kind, "github" | "twilio"))
@@ -75,28 +77,30 @@ impl Endpoint {
 pub struct Trigger {
     /// Its name.
     pub name: String,
-    /// Its settings.
+    /// The trigger's settings.
     pub config: ConfigFile,
 }
 
 impl Trigger {
-    /// What it waits for and which function it runs. Whether the function exists is not checked.
+    /// The event or schedule that it waits for, and the function that it runs. Whether that function exists is not
+    /// checked.
     ///
     /// # Errors
-    /// All errors in its settings; it cannot run.
+    /// All errors in its settings. A trigger with errors cannot run.
     pub fn definition(&self) -> Result<TriggerDefinition, Vec<TriggerError>> {
         TriggerDefinition::compile(&self.name, &self.config.node)
     }
 }
 
-/// An authentication provider: a key of `auth/providers.json`, or `auth_providers/<name>.json` of an older application.
+/// An authentication provider: an entry of `auth/providers.json` or, in older applications,
+/// `auth_providers/<name>.json`.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name.
     pub name: String,
-    /// `local-userpass`, `api-key`, `custom-token`, …
+    /// The type of provider, such as `local-userpass`, `api-key` or `custom-token`.
     pub kind: String,
-    /// Its settings.
+    /// The provider's settings.
     pub config: ConfigFile,
 }
 
@@ -137,7 +141,7 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
         let script = script.map(|path| reader.directory().join(path));
         functions.push(Function { name, private, config, script });
     }
-    // A manifest that cannot be read might list all of them.
+    // If the manifest cannot be read, it may list any of them.
     if !matches!(listed, ConfigPart::Broken(_)) {
         for (name, path) in scripts {
             if !used.contains(&path) && !functions.iter().any(|known| known.name == name) {
@@ -149,11 +153,11 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
     functions
 }
 
-/// The most levels of function folders.
+/// The maximum depth of function folders.
 const MAX_FOLDERS: usize = 16;
 
-/// The source files of functions, each with the name derived from its path: `functions/<name>.js`, or
-/// `functions/<name>/source.js` of an older application. Packages are left out.
+/// The files with the code of functions, by the function's name, which derives from the path: `functions/<name>.js` or,
+/// in older applications, `functions/<name>/source.js`. Dependencies are skipped.
 fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     let mut scripts = BTreeMap::new();
     let mut folders = vec![(String::new(), 0)];
@@ -164,7 +168,7 @@ fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
             let Some(stem) = file.strip_suffix(".js") else { continue };
             let older = (stem == "source").then(|| folder.trim_end_matches('/')).filter(|name| !name.is_empty());
             let name = older.map_or_else(|| format!("{folder}{stem}"), str::to_owned);
-            // The newer layout takes precedence.
+            // The newer location takes precedence.
             if older.is_none() || !scripts.contains_key(&name) {
                 scripts.insert(name, format!("{path}{file}"));
             }
@@ -177,9 +181,9 @@ fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     scripts
 }
 
-/// The only source file with this base name, in any folder.
+/// The only code file with this base name, in any folder.
 ///
-/// Source: one public application is exported like this.
+/// This supports an export as found in a public application.
 fn script_elsewhere(
     reader: &mut Reader<'_>,
     name: &str,
@@ -210,7 +214,8 @@ fn script_elsewhere(
     }
 }
 
-/// A function that no manifest lists: which settings App Services gave it on import is unknown, so it is private.
+/// Creates a function that no manifest lists. Which settings App Services would have given it on import is unknown, so
+/// it is private.
 fn unlisted(reader: &mut Reader<'_>, name: String, path: &str) -> Option<Function> {
     let help = "list it in functions/config.json; until then it is private";
     let source = Arc::new(Source::new(path, ""));
@@ -221,7 +226,7 @@ fn unlisted(reader: &mut Reader<'_>, name: String, path: &str) -> Option<Functio
     Some(Function { name, private: true, config: ConfigFile { source, node }, script })
 }
 
-/// Reads the settings of every endpoint that is not a webhook of a service.
+/// Reads the settings of all endpoints other than webhooks of services.
 pub(super) fn endpoints(reader: &mut Reader<'_>) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for folder in ["http_endpoints", "https_endpoints"] {
@@ -268,7 +273,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
         let kind = config.text("type").unwrap_or(&name).to_owned();
         match ProviderType::from_name(&kind).filter(|_| providers.iter().any(|known| known.kind == kind)) {
             None => providers.push(Provider { name, kind, config }),
-            // Users are identified by the type of their provider.
+            // Users are identified by the type of provider, not by its name.
             Some(kind) => {
                 let span = config.node.get("type").map_or(config.node.span, |node| node.span);
                 let problem = Problem::new(ProblemKind::ProviderTypeTwice(kind.name()), span);
@@ -279,11 +284,11 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
     providers
 }
 
-/// The objects of a file that is an array of them.
+/// The objects in a file that contains an array of them.
 fn elements(reader: &mut Reader<'_>, part: &ConfigPart) -> Vec<ConfigFile> {
     let Some(file) = part.present() else { return Vec::new() };
     if matches!(file.node.kind, Kind::Null) {
-        // What exports contain if there are none.
+        // Exports contain null if there are no entries.
         return Vec::new();
     }
     let Some(elements) = file.node.as_array() else {
@@ -301,7 +306,7 @@ fn elements(reader: &mut Reader<'_>, part: &ConfigPart) -> Vec<ConfigFile> {
     configs
 }
 
-/// Reports duplicate definitions, and drops all but the first.
+/// Reports duplicate definitions and keeps the first of each.
 fn unique(
     reader: &mut Reader<'_>,
     what: &'static str,

@@ -8,13 +8,13 @@ use super::problem::Problem;
 use super::reader::Reader;
 use crate::text::{Source, Span, closest};
 
-/// The most levels that are searched for files.
+/// The maximum depth to which directories are searched.
 const MAX_DEPTH: usize = 16;
 
-/// The most directories that are searched.
+/// The maximum number of directories to search.
 const MAX_DIRECTORIES: usize = 20_000;
 
-/// The directories in which every JSON file has a meaning.
+/// The directories in which any JSON file is expected to have a meaning.
 const STRICT: [&str; 10] = [
     "auth",
     "auth_providers",
@@ -28,7 +28,7 @@ const STRICT: [&str; 10] = [
     "values",
 ];
 
-/// The names of rules files.
+/// The names of files that contain rules.
 const NAMES: [&str; 8] = [
     "rules.json",
     "schema.json",
@@ -40,11 +40,11 @@ const NAMES: [&str; 8] = [
     "data_api_config.json",
 ];
 
-/// The names of files that contain rules in any directory.
+/// The names of files that contain rules wherever they are.
 const TELLING: [&str; 4] = ["rules.json", "default_rule.json", "providers.json", "custom_user_data.json"];
 
-/// The JSON files below the application directory that nothing reads. Those in places where they seem to be meant as a
-/// part of the application are reported: otherwise a misspelt name would silently leave a collection without its rules.
+/// The JSON files in the application directory that nothing uses. Those that seem to be meant as part of the
+/// application are reported: a misspelt name must not silently deprive a collection of its rules.
 pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     let mut left = Vec::new();
     let mut waiting = vec![(String::new(), 0)];
@@ -94,7 +94,7 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     left
 }
 
-/// The effect of a misspelt rules file on the collection in whose directory it is, if there are no other rules.
+/// What the collection of a directory lacks because of a misspelt rules file, provided that it has no other rules.
 fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["data_sources", service, _, _, _] = parts.as_slice() else { return None };
@@ -106,7 +106,7 @@ fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     Some(if has_default { ProblemKind::FileExposed } else { ProblemKind::FileClosing })
 }
 
-/// The files that belong into the directory of an unread file, or into the application.
+/// The names of files that are expected in the directory of an unused file, or in the application.
 fn belongs(path: &str) -> &'static str {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {

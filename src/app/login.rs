@@ -2,9 +2,9 @@ use super::App;
 use crate::auth::{self, ProviderType};
 
 impl App {
-    /// The application's id, the audience of its tokens, which also separates its users from those of other
-    /// applications: `client_app_id`, `app_id` or `name` of its own file, in this order. `None` if it has none of them:
-    /// a directory name is not used, since another application may have the same.
+    /// The id of the application: `client_app_id`, `app_id` or `name` in its own file, whichever is found first. It is
+    /// the audience of the application's tokens and separates its users from those of other applications. `None` if
+    /// there is none of these keys: directory names would not be unique.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         let config = self.config.present()?;
@@ -12,7 +12,7 @@ impl App {
         written.into_iter().find(|id| !id.is_empty())
     }
 
-    /// Whether anonymous login is enabled: whether there is a provider `anon-user` that is not disabled.
+    /// Whether anonymous users can log in, which takes an `anon-user` provider that is not disabled.
     #[must_use]
     pub fn takes_anonymous_users(&self) -> bool {
         self.providers.iter().any(|provider| {

@@ -1,5 +1,5 @@
-//! The application directory: the location of each file in old and new layouts, the environment in use, and the values
-//! of `%()` templates. Files are found and read, and the rules among them compiled.
+//! Application directories: finding the files of old and new layouts, selecting the environment, replacing `%()`
+//! templates, and compiling the rules.
 //!
 //! | what | where | where older applications have it |
 //! | --- | --- | --- |

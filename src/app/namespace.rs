@@ -13,38 +13,39 @@ use crate::text::{Source, Span};
 pub struct Collection {
     /// `database.collection`
     pub namespace: String,
-    /// The database; its name contains no dot.
+    /// The name of the database, which contains no dot.
     pub database: String,
-    /// The collection.
+    /// The name of the collection.
     pub collection: String,
     /// The name of its data source.
     pub service: String,
-    /// Roles and filters: `rules.json`, or `services/<service>/rules/<database>.<collection>.json`.
+    /// The roles and filters: `rules.json`, or `services/<service>/rules/<database>.<collection>.json`
     pub rules: ConfigPart,
-    /// The schema: `schema.json`, or the key `schema` of the rules.
+    /// The schema: `schema.json`, or the key `schema` of the rules file
     pub schema: ConfigPart,
     /// Whether the schema is a key of the rules file rather than a separate file.
     pub schema_in_rules: bool,
-    /// `relationships.json`, or the key `relationships` of the rules; no rule depends on them.
+    /// The relationships: `relationships.json`, or the key `relationships` of the rules file. Rules do not depend on
+    /// them.
     pub relationships: ConfigPart,
 }
 
 /// The collections found so far, by namespace and data source.
 pub(super) type Collections = BTreeMap<(String, String), Collection>;
 
-/// The collection that a file is for.
+/// The namespace of a collection that a file belongs to.
 pub(super) struct Namespace {
     database: String,
     collection: String,
 }
 
 impl Namespace {
-    /// As in a path.
+    /// The namespace given by a path.
     pub(super) fn new(database: &str, collection: &str) -> Self {
         Self { database: database.to_owned(), collection: collection.to_owned() }
     }
 
-    /// `hr.employees`; the first dot ends the database's name.
+    /// Parses a name such as `hr.employees`, where the database ends at the first dot.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (database, collection) = text.split_once('.')?;
         (!database.is_empty() && !collection.is_empty()).then(|| Self::new(database, collection))
@@ -54,8 +55,8 @@ impl Namespace {
         format!("{}.{}", self.database, self.collection)
     }
 
-    /// Set if a file does not load and its keys contain templates: it may be for any collection, so none may fall back
-    /// to the default roles.
+    /// The file, if it does not load and the keys that name its collection contain templates. It may then belong to any
+    /// collection, so none may fall back to the default roles.
     pub(super) fn doubt(part: &ConfigPart, raw: &Raw) -> ConfigPart {
         let keys = ["database", "collection", "namespace"];
         let mut texts = keys.iter().filter_map(|key| raw.node.as_ref()?.get(key)?.as_str());
@@ -67,7 +68,7 @@ impl Namespace {
         }
     }
 
-    /// Determined by the keys of a rules file, each of which takes precedence over the path.
+    /// The namespace given by the keys of a rules file, each of which takes precedence over the path.
     pub(super) fn of(
         reader: &mut Reader<'_>,
         part: &ConfigPart,
@@ -76,11 +77,11 @@ impl Namespace {
         default_rule: &ConfigPart,
     ) -> Option<Self> {
         let (source, written) = (&raw.source, raw.node.as_ref());
-        // A file with an unresolved template can still name its collection in plain text.
+        // Even if a template cannot be resolved, the collection may be named without templates.
         let node = part.present().map(|file| &file.node).or(written);
         let database = key(reader, source, node, "database", "database");
         let collection = key(reader, source, node, "collection", "collection");
-        // The first version of Stitch had one key for both.
+        // In the first version of Stitch, a single key named both.
         let both = node.and_then(|node| node.get("namespace")?.as_str()).and_then(Self::parse);
         let found = match (database, collection, both, &path) {
             (Some(database), Some(collection), ..) => Self { database, collection },
@@ -103,7 +104,7 @@ impl Namespace {
             let keys = if same_database { ["collection", "database"] } else { ["database", "collection"] };
             let keys = [keys.as_slice(), &["namespace"]].concat();
             let members: Vec<&Node> = keys.iter().filter_map(|key| written?.get(key)).collect();
-            // With a template, the two are meant to differ.
+            // If there is a template, the two are supposed to differ.
             if !members.iter().any(|node| node.as_str().is_some_and(|text| text.contains("%("))) {
                 let (written, path) = (found.full(), path.full());
                 let kind = if default_rule.is_absent() {
@@ -119,7 +120,7 @@ impl Namespace {
         Some(found)
     }
 
-    /// The collection of this namespace, created if there is none yet.
+    /// The collection of this namespace, created if necessary.
     pub(super) fn entry<'c>(&self, collections: &'c mut Collections, service: &str) -> &'c mut Collection {
         match collections.entry((self.full(), service.to_owned())) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -137,7 +138,7 @@ impl Namespace {
     }
 }
 
-/// The name under a key, if it is a valid one.
+/// The name at a key, if it is valid.
 fn key(
     reader: &mut Reader<'_>,
     source: &Arc<Source>,
@@ -159,7 +160,7 @@ fn key(
 }
 
 impl Collection {
-    /// Adds a rules file, with its schema and relationships.
+    /// Adds a rules file, with the schema and the relationships that it contains.
     pub(super) fn take_rules(&mut self, rules: ConfigPart) {
         if let Some(file) = rules.present() {
             if let Some(schema) = file.part("schema") {
@@ -173,12 +174,12 @@ impl Collection {
         self.rules.join(rules);
     }
 
-    /// Reports that several files claim to contain its rules or its schema.
+    /// Reports a collection whose rules or schema are claimed by several files.
     pub(super) fn report_contests(&self, reader: &mut Reader<'_>) {
         for (what, part, key) in [("rules of", &self.rules, "collection"), ("schema of", &self.schema, "bsonType")] {
             let ConfigPart::Contested(files) = part else { continue };
             if key == "bsonType" && self.schema_in_rules && self.rules.files().len() > 1 {
-                // They are part of the rules.
+                // The schema is part of the rules, which are reported.
                 continue;
             }
             let Some((first, others)) = files.split_first() else { continue };

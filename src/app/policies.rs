@@ -7,33 +7,33 @@ use crate::policy::{self, Policy, RulesFile};
 use crate::schema::Schema;
 use crate::text::{Code, Finding, Located};
 
-/// The rules of an application's collections, compiled.
+/// The compiled rules of all collections of an application.
 #[derive(Debug, Default)]
 pub struct Policies {
-    /// The collections that the files mention, by namespace and data source.
+    /// The rules of collections that files mention, by namespace and data source.
     pub(super) collections: BTreeMap<(String, String), Loaded>,
-    /// The default rules of each data source.
+    /// The default rules, by data source.
     pub(super) defaults: BTreeMap<String, Loaded>,
-    /// The device sync settings whose permissions have become the roles of a collection.
+    /// The device sync settings whose permissions became the roles of a collection, by namespace and data source.
     pub(super) synced: BTreeMap<(String, String), ConfigFile>,
-    /// What is wrong with the files.
+    /// The findings about the rules.
     pub(super) findings: Vec<FileFinding>,
-    /// The effective policies, computed on first use, by collection with rules of its own and data source with default
-    /// rules.
+    /// The rules that apply, as combined on first use: by the collection that contributes its own rules and the data
+    /// source that contributes default rules.
     pub(super) effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
 }
 
-/// A collection with rules of its own, and a data source with default rules.
+/// A collection with rules of its own, and a data source with default rules, either of which may be absent.
 type Sources = (Option<(String, String)>, Option<String>);
 
 /// The result of compiling one rules file.
 #[derive(Clone, Debug)]
 pub enum Loaded {
-    /// There are none.
+    /// There are no rules.
     Absent,
-    /// They loaded.
+    /// The rules are valid.
     Rules(Arc<RulesFile>),
-    /// They did not load: what they were meant to protect stays closed.
+    /// The rules are invalid, so whatever they were meant to protect stays closed.
     Invalid,
 }
 
@@ -42,14 +42,14 @@ pub enum Loaded {
 pub enum Applicable {
     /// These rules.
     Policy(Arc<Policy>),
-    /// Nothing: neither the collection nor the defaults have rules.
+    /// There are none, neither for the collection nor by default.
     NoRule,
-    /// The rules do not load.
+    /// Those that would apply are invalid.
     Invalid,
 }
 
 impl Policies {
-    /// What is wrong with the files.
+    /// The findings about the rules files.
     #[must_use]
     pub fn findings(&self) -> &[FileFinding] {
         &self.findings
@@ -67,7 +67,7 @@ impl Policies {
         self.defaults.get(service)
     }
 
-    /// The device sync settings that a collection's roles come from.
+    /// The device sync settings from which the roles of a collection come.
     pub(super) fn synced(&self, namespace: &str, service: &str) -> Option<&ConfigFile> {
         self.synced.get(&(namespace.to_owned(), service.to_owned()))
     }
@@ -124,7 +124,7 @@ impl Policies {
     }
 }
 
-/// The rules, if they loaded.
+/// The rules, if they are valid.
 pub(super) const fn rules(loaded: Option<&Loaded>) -> Option<&Arc<RulesFile>> {
     match loaded {
         Some(Loaded::Rules(rules)) => Some(rules),

@@ -11,29 +11,29 @@ use crate::json::{JsonError, JsonErrorKind, Kind, MAX_SIZE, Node, parse, parse_b
 use crate::template::{Substitutions, expand};
 use crate::text::{Code, Finding, Source, Span};
 
-/// The most files that are read; the largest public applications have a few hundred.
+/// The maximum number of files to read. The largest public applications have a few hundred.
 pub(super) const MAX_FILES: usize = 20_000;
 
-/// The most bytes that are read, over all files: 256 MiB.
+/// The maximum number of bytes to read, over all files: 256 MiB.
 pub(super) const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The most JSON values that are kept, over all files: each takes many times its file size in memory.
+/// The maximum number of JSON values to keep, over all files. A value takes many times its length in memory.
 const MAX_VALUES: usize = 2_000_000;
 
-/// One of these limits was exceeded.
+/// The problem that is reported if any of these limits is exceeded.
 const LIMIT: ProblemKind = ProblemKind::Limit { files: MAX_FILES, bytes: MAX_BYTES, values: MAX_VALUES };
 
-/// The most bytes that templates may add, over all files: 64 MiB.
+/// The maximum number of bytes that templates may add, over all files: 64 MiB.
 const MAX_INSERTED: usize = 64 * 1024 * 1024;
 
-/// The most directory entries that are visited, so that circular links come to an end.
+/// The maximum number of directory entries to visit, which also puts an end to circular links.
 const MAX_ENTRIES: usize = 500_000;
 
-/// Reads the files of one application and collects their problems. Names are paths relative to the application
-/// directory, with `/`.
+/// Reads the files of an application and collects problems. File names are paths relative to the application directory,
+/// with `/` as the separator.
 pub(super) struct Reader<'d> {
     directory: &'d Path,
-    /// The values of templates, once they are known.
+    /// The values for templates, available once the settings have been read.
     pub(super) substitutions: Substitutions,
     pub(super) findings: Vec<FileFinding>,
     pub(super) files_read: usize,
@@ -41,28 +41,28 @@ pub(super) struct Reader<'d> {
     values_read: usize,
     bytes_inserted: usize,
     entries_seen: usize,
-    /// The file at which a limit was reached.
+    /// The file at which a limit was exceeded.
     limit: Option<Arc<Source>>,
-    /// The files that were requested.
+    /// The files that were asked for, whether they exist or not.
     seen: HashSet<String>,
     links: Links,
-    /// The links out of the directory that have been reported.
+    /// The links out of the directory that were reported.
     refused: HashSet<String>,
 }
 
 /// A file as written.
 pub(super) struct Raw {
     pub(super) source: Arc<Source>,
-    /// Its content; `None` if it is not JSON.
+    /// The content; `None` if it is not JSON.
     pub(super) node: Option<Node>,
 }
 
-/// The entries of a directory, sorted by name; hidden files are left out.
+/// The entries of a directory, sorted by name, without hidden ones.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) files: Vec<String>,
     pub(super) directories: Vec<String>,
-    /// Entries of unknown type: they may hide a file whose rules apply.
+    /// Set if the type of an entry is unknown, so that there may be files whose rules apply.
     pub(super) hidden: Option<Arc<Source>>,
 }
 
@@ -88,7 +88,7 @@ impl<'d> Reader<'d> {
         self.directory
     }
 
-    /// Whether a file was requested.
+    /// Whether a file was asked for.
     pub(super) fn has_seen(&self, name: &str) -> bool {
         self.seen.contains(name)
     }
@@ -98,14 +98,14 @@ impl<'d> Reader<'d> {
         self.report(source, finding(problem));
     }
 
-    /// Reports a problem with a file, or a directory, as a whole.
+    /// Reports a problem with a file or directory as a whole.
     pub(super) fn problem_with(&mut self, name: &str, kind: ProblemKind) -> Arc<Source> {
         let source = Arc::new(Source::new(name, ""));
         self.problem(&source, Problem::new(kind, Span::default()));
         source
     }
 
-    /// Reports a problem at a part of a file.
+    /// Reports a problem at a position in a configuration file.
     pub(super) fn problem_in(&mut self, file: &ConfigFile, problem: Problem) {
         self.problem(&file.source, problem);
     }
@@ -116,7 +116,8 @@ impl<'d> Reader<'d> {
         self.problem(source, Problem::new(kind, node.span));
     }
 
-    /// Reports that a file or directory is or is behind a link out of the application directory, and returns the link.
+    /// Reports a file or directory that is a link out of the application directory or lies behind one. Returns the
+    /// link.
     pub(super) fn refuse_outward(&mut self, name: &str) -> Option<Arc<Source>> {
         let link = self.links.outward(name)?;
         let source = Arc::new(Source::new(link, ""));
@@ -129,7 +130,7 @@ impl<'d> Reader<'d> {
 
     /// Reads a file as written; `None` if there is no such file.
     pub(super) fn raw(&mut self, name: &str) -> Option<Raw> {
-        // Any file may be behind a link that is not followed.
+        // Whatever lies behind a link that is not followed may exist.
         if let Some(source) = self.refuse_outward(name) {
             self.seen.insert(name.to_owned());
             return Some(Raw { source, node: None });
@@ -168,7 +169,7 @@ impl<'d> Reader<'d> {
         })
     }
 
-    /// A file beyond a limit counts as broken. Reaching a limit is reported once, not for every file beyond it.
+    /// A file beyond a limit is treated as broken. Only the first one is reported.
     fn beyond(&mut self, name: &str) -> Raw {
         let source = Arc::new(Source::new(name, ""));
         if self.limit.is_none() {
@@ -183,7 +184,7 @@ impl<'d> Reader<'d> {
         self.raw(name).map_or(ConfigPart::Absent, |raw| self.expanded(&raw))
     }
 
-    /// As [`Self::part`], for a file that must be an object.
+    /// Like [`Self::part`], for a file that must contain an object.
     pub(super) fn object(&mut self, name: &str) -> ConfigPart {
         let part = self.part(name);
         match part.present() {
@@ -268,12 +269,12 @@ impl<'d> Reader<'d> {
             }
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             match fs::metadata(entry.path()) {
-                // Its contents are unknown.
+                // Whatever the directory contains is unknown.
                 Ok(metadata) if is_link && metadata.is_dir() && self.is_outward(name, &entry_name) => {
                     listing.hidden = self.refuse_outward(&format!("{name}/{entry_name}"));
                 }
                 Ok(metadata) if metadata.is_dir() => listing.directories.push(entry_name),
-                // If it is not a directory, or of unknown type, reading it will show.
+                // If it is not a file after all, reading it reports that.
                 Ok(_) => listing.files.push(entry_name),
                 Err(error) => {
                     if !entry_name.ends_with(".json") && !entry_name.ends_with(".js") {
@@ -299,12 +300,12 @@ impl<'d> Reader<'d> {
         files.iter().filter_map(|file| file.strip_suffix(".json")).map(str::to_owned).collect()
     }
 
-    /// Reports a finding of an earlier stage.
+    /// Adds a finding from an earlier stage.
     pub(super) fn report(&mut self, source: &Arc<Source>, finding: Finding) {
         self.findings.push(FileFinding { source: Arc::clone(source), pointer: None, finding });
     }
 
-    /// The findings, each with the JSON pointer of its place, in the order of the files.
+    /// All findings, with the JSON pointers of their positions, in the order of the files.
     pub(super) fn into_findings(self) -> Vec<FileFinding> {
         located(self.findings)
     }
@@ -330,13 +331,13 @@ impl<'d> Reader<'d> {
         {
             return Err(problem(LIMIT));
         }
-        // Some files without a length, such as those under /proc, never end or block forever.
+        // Files without a length, such as some under /proc, may never end or may block forever.
         if metadata.len() == 0 {
             return Ok(Vec::new());
         }
-        // One byte more, so that a single read reaches the end.
+        // With one byte to spare, a single read reaches the end of the file.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_or(0, |length| length + 1));
-        // The file may have grown since.
+        // The file may be longer by now.
         let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
         read.map_err(|error| unreadable(&error))?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -348,7 +349,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// Whether any of its strings contains a template.
+/// Whether any string in the value contains a template.
 fn has_templates(node: &Node) -> bool {
     match &node.kind {
         Kind::String(text) => text.contains("%("),
@@ -358,7 +359,7 @@ fn has_templates(node: &Node) -> bool {
     }
 }
 
-/// The total length of its strings, in bytes.
+/// The total length in bytes of all strings in the value.
 fn text_length(node: &Node) -> usize {
     match &node.kind {
         Kind::String(text) => text.len(),
@@ -368,7 +369,7 @@ fn text_length(node: &Node) -> usize {
     }
 }
 
-/// The number of values in it.
+/// The number of values in the value, including itself.
 fn values(node: &Node) -> usize {
     1 + match &node.kind {
         Kind::Array(elements) => elements.iter().map(values).sum(),
@@ -377,7 +378,7 @@ fn values(node: &Node) -> usize {
     }
 }
 
-/// Findings, each with the JSON pointer of its place in its file, in the order of the files.
+/// Sorts findings by file, and adds the JSON pointers of their positions.
 pub(super) fn located(mut findings: Vec<FileFinding>) -> Vec<FileFinding> {
     let mut nodes: HashMap<String, Option<Node>> = HashMap::new();
     for found in &mut findings {

@@ -5,8 +5,8 @@ use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, Provider, SECRET_VARIABLE};
 use crate::json::{Kind, Node};
 
-/// Adds the secrets that providers and endpoints name. Exports never contain the secrets themselves, so one that is
-/// mentioned nowhere else only deserves a note.
+/// Adds the secrets that providers and endpoints name. Exports do not list secrets, so a secret that is mentioned only
+/// once deserves no more than a note.
 pub(super) fn mentioned(
     reader: &mut Reader<'_>,
     secrets: &mut BTreeSet<String>,
@@ -34,7 +34,7 @@ pub(super) fn mentioned(
     }
 }
 
-/// Calls `visit` with every string: each key of `secret_config` has one string or a list of them.
+/// Calls `visit` with every secret's name in `secret_config`, in which each key has a string or a list of strings.
 fn names<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Node)) {
     match &node.kind {
         Kind::String(_) => visit(node),

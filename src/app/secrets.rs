@@ -9,14 +9,14 @@ use thiserror::Error;
 use crate::json::{MAX_SIZE, parse_bytes};
 use crate::text::OneLine;
 
-/// The prefix of environment variables that hold secrets: `PORTCULLIS_SECRET_<NAME>`.
+/// The prefix of environment variables with secrets, as in `PORTCULLIS_SECRET_<NAME>`.
 pub const SECRET_VARIABLE: &str = "PORTCULLIS_SECRET_";
 
-/// The longest secret, in bytes: 64 KiB.
+/// The maximum length of a secret in bytes: 64 KiB.
 const MAX_SECRET: u64 = 64 * 1024;
 
-/// The secrets of an application by name. They are never in its directory, and are never shown: not by
-/// [`Debug`](fmt::Debug), not in errors, not in logs.
+/// The secrets of an application, by name. They are never stored in its directory, nor do they appear in
+/// [`Debug`](fmt::Debug) output, errors or logs.
 ///
 /// ```
 /// use portcullis::app::Secrets;
@@ -37,58 +37,60 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Why a secret cannot be read. No variant contains anything that may be a secret.
+/// Why a secret cannot be read. The error never contains text that may be a secret.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// `hunter2`, `name=hunter2`
+    /// An argument of another form than expected, such as `hunter2` or `name=hunter2`.
     #[error("a secret is given as NAME=env:VARIABLE or NAME=file:PATH, so that no other process sees its value")]
     Form,
-    /// Two values for one secret.
+    /// A secret that is given twice.
     #[error("duplicate secret `{}`", OneLine(.0))]
     Twice(String),
-    /// `name=env:VARIABLE` without such a variable.
+    /// An environment variable that does not exist, in `name=env:VARIABLE`.
     #[error("the environment variable given for the secret `{}` is not set", OneLine(.0))]
     VariableMissing(String),
-    /// A value that is not UTF-8, or longer than 64 KiB.
+    /// A secret that is not UTF-8 or is longer than 64 KiB.
     #[error("the secret `{}` is not UTF-8, or longer than {MAX_SECRET} bytes", OneLine(.0))]
     Text(String),
-    /// A file that cannot be read.
+    /// A file that cannot be opened or read.
     #[error("the file given for {what} cannot be read: {reason}")]
     FileUnreadable {
-        /// What it should contain. The path is left out, since it may be a secret passed in the wrong place.
+        /// What the file should contain. The path is not shown, since it may be a secret that was passed in the wrong
+        /// place.
         what: String,
-        /// Why not.
+        /// The error of the file system.
         reason: io::Error,
     },
-    /// A secrets file that exists but is not an object of strings.
+    /// A secrets file that is not an object of strings.
     #[error("the file `{}` is not JSON of the form {{\"name\": \"secret\"}}: {problem}", path.display())]
     FileForm {
         /// The file.
         path: PathBuf,
-        /// The error, without any of the file's values.
+        /// What is wrong with it, without any of its values.
         problem: String,
     },
-    /// A name that no file of the application refers to.
+    /// A secret to which no file of the application refers.
     #[error("no application file refers to a secret `{}`{}", OneLine(name), help.as_deref().map_or(String::new(), |help| format!("; {help}")))]
     Unknown {
         /// The name.
         name: String,
-        /// The name that was probably meant.
+        /// The name that was probably intended.
         help: Option<String>,
     },
 }
 
 impl Secrets {
-    /// Adds a secret, or replaces the one with the same name.
+    /// Adds a secret, replacing any other of the same name.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.values.insert(name.into(), value.into());
     }
 
-    /// Reads `NAME=env:VARIABLE` or `NAME=file:PATH`. A single trailing newline of a file is not part of the secret.
+    /// Adds a secret given as `NAME=env:VARIABLE` or `NAME=file:PATH`. A single newline at the end of the file is not
+    /// part of the secret.
     ///
     /// # Errors
-    /// Any other form, a missing variable or file, or a secret that was given before.
+    /// If the argument has another form, the variable or file does not exist, or the secret was given before.
     pub fn add(&mut self, argument: &str) -> Result<(), SecretError> {
         let (name, place) = argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(SecretError::Form)?;
         let value = if let Some(variable) = place.strip_prefix("env:").filter(|variable| !variable.is_empty()) {
@@ -101,16 +103,16 @@ impl Secrets {
         self.add_new(name, value)
     }
 
-    /// Reads a JSON file of all secrets: `{"name": "secret"}`.
+    /// Adds the secrets in a JSON file, such as `{"name": "secret"}`.
     ///
     /// # Errors
-    /// A file that cannot be read or has another form, or a secret that was given before.
+    /// If the file cannot be read or is malformed, or a secret was given before.
     pub fn add_file(&mut self, path: &Path) -> Result<(), SecretError> {
         let limit = u64::try_from(MAX_SIZE).unwrap_or(u64::MAX);
         let form = |problem: String| SecretError::FileForm { path: path.to_path_buf(), problem };
         let bytes = read(path, limit, || "secrets".to_owned())?
             .ok_or_else(|| form(format!("it is longer than {limit} bytes")))?;
-        // The message of a JSON error may quote the text.
+        // The message of a JSON error may quote the file.
         let node =
             parse_bytes(&bytes).map_err(|error| form(format!("it is no JSON from byte {} on", error.span().start)))?;
         let members = node.as_object().ok_or_else(|| form(format!("it is {}", node.describe())))?;
@@ -124,14 +126,14 @@ impl Secrets {
         Ok(())
     }
 
-    /// Reads those secrets with these names that were not given from the environment variables
+    /// Adds those of the named secrets that were not given before and are in environment variables
     /// `PORTCULLIS_SECRET_<NAME>`.
     ///
     /// # Errors
-    /// A variable that is not UTF-8.
+    /// If a variable is not UTF-8 or is too long.
     pub fn add_variables<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Result<(), SecretError> {
         for name in names {
-            // A variable of this name cannot be looked up.
+            // No variable can have such a name.
             if self.values.contains_key(name) || name.contains(['=', '\0']) {
                 continue;
             }
@@ -142,26 +144,26 @@ impl Secrets {
         Ok(())
     }
 
-    /// A secret.
+    /// The secret with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// The secrets with these names, for one of several applications that are served together.
+    /// A copy with only these secrets, for one of several applications that are served together.
     #[must_use]
     pub fn only(&self, names: &std::collections::BTreeSet<String>) -> Self {
         let named = self.values.iter().filter(|(name, _)| names.contains(*name));
         Self { values: named.map(|(name, value)| (name.clone(), value.clone())).collect() }
     }
 
-    /// All secrets by name.
+    /// All secrets, by name.
     #[must_use]
     pub const fn as_map(&self) -> &BTreeMap<String, String> {
         &self.values
     }
 
-    /// The names, sorted.
+    /// The names of all secrets, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
@@ -199,7 +201,7 @@ fn from_file(name: &str, path: &Path) -> Result<String, SecretError> {
     Ok(text)
 }
 
-/// The bytes of a file; `None` if there are more than `limit`.
+/// The content of a file; `None` if it has more than `limit` bytes.
 fn read(path: &Path, limit: u64, what: impl Fn() -> String) -> Result<Option<Vec<u8>>, SecretError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));

@@ -8,38 +8,38 @@ use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, SyncConfig};
 use crate::json::Node;
 use crate::text::Span;
 
-/// A database connection: `data_sources/<name>/`, or `services/<name>/` of an older application.
+/// A connection to a database: `data_sources/<name>/` or, in older applications, `services/<name>/`.
 #[derive(Clone, Debug)]
 pub struct DataSource {
-    /// The name used by rules, custom user data and clients: the key `name` of its `config.json`, or the name of its
-    /// directory.
+    /// The name by which rules, custom user data and clients refer to it: `name` in its `config.json`, otherwise the
+    /// name of its directory.
     pub name: String,
-    /// `mongodb-atlas`, `mongodb` or `datalake`; `None` if no file names a type.
+    /// The type, such as `mongodb-atlas`, `mongodb` or `datalake`; `None` if no file contains it.
     pub kind: Option<String>,
     /// `config.json`
     pub config: ConfigPart,
-    /// `default_rule.json`: the roles and filters of collections that define none. Also broken if a part of the
-    /// directory cannot be read, because it may contain the rules of some collection.
+    /// `default_rule.json`: the roles and filters for collections without their own. It also counts as broken if part
+    /// of the directory cannot be read, since that part may contain the rules of some collection.
     pub default_rule: ConfigPart,
 }
 
-/// A rule of a service other than a database: `services/<service>/rules/<name>.json` with `actions` and `when`.
+/// A rule of a service other than a database: `services/<service>/rules/<name>.json`, with `actions` and `when`.
 #[derive(Clone, Debug)]
 pub struct ServiceRule {
-    /// The service.
+    /// The name of the service.
     pub service: String,
-    /// `twilio`, `http`, `aws`, …; `None` if no file names a type.
+    /// The type of the service, such as `twilio`, `http` or `aws`; `None` if no file contains it.
     pub kind: Option<String>,
-    /// The rule's name.
+    /// The name of the rule.
     pub name: String,
     /// The actions that it allows.
     pub actions: Vec<String>,
-    /// The rule.
+    /// The rule's settings.
     pub config: ConfigFile,
 }
 
 impl ServiceRule {
-    /// The condition, an expression of [`Scope::Service`](crate::predicate::Scope::Service).
+    /// The condition, in the scope [`Scope::Service`](crate::predicate::Scope::Service).
     #[must_use]
     pub fn when(&self) -> Option<&Node> {
         self.config.node.get("when")
@@ -49,7 +49,7 @@ impl ServiceRule {
 /// The types of services that are databases.
 const DATABASES: [&str; 4] = ["mongodb-atlas", "mongodb", "datalake", "mongodb-datafederation"];
 
-/// The contents of the directories of services and data sources.
+/// What the directories of services and data sources contain.
 #[derive(Default)]
 pub(super) struct Services {
     pub(super) data_sources: Vec<DataSource>,
@@ -57,9 +57,9 @@ pub(super) struct Services {
     pub(super) rules: Vec<ServiceRule>,
     pub(super) webhooks: Vec<Endpoint>,
     pub(super) sync: Vec<SyncConfig>,
-    /// The names of the services that are no databases.
+    /// The names of services other than databases.
     pub(super) others: BTreeSet<String>,
-    /// The names found so far, each with its directory.
+    /// The directory of each name found so far.
     names: HashMap<String, String>,
 }
 
@@ -101,7 +101,7 @@ impl Services {
         self.add(DataSource { name, kind, config, default_rule });
     }
 
-    /// A directory with some of `rules.json`, `schema.json` and `relationships.json`.
+    /// Reads the directory of a collection, which contains `rules.json`, `schema.json` or `relationships.json`.
     fn collection(
         &mut self,
         reader: &mut Reader<'_>,
@@ -123,7 +123,7 @@ impl Services {
             default_rule.join(Namespace::doubt(&rules, &raw));
             namespace = Namespace::of(reader, &rules, &raw, namespace, default_rule);
         }
-        // There is a namespace: at least the path has one.
+        // The path at least provides a namespace.
         let Some(namespace) = namespace else { return };
         let collection = namespace.entry(&mut self.collections, service);
         collection.schema.join(schema);
@@ -146,7 +146,7 @@ impl Services {
             let Some(raw) = reader.raw(&format!("{rules}/{file}")) else { continue };
             let by_path = Namespace::parse(stem);
             let part = reader.expanded(&raw);
-            // A misspelt type must not make roles disappear, so the content is considered as well.
+            // The content counts as well: a misspelt service type must not make roles disappear.
             let for_collection = match (is_database, &raw.node) {
                 (Some(true), _) => true,
                 (_, Some(node)) => has_roles(node),
@@ -157,7 +157,7 @@ impl Services {
                 default_rule.join(Namespace::doubt(&part, &raw));
                 match Namespace::of(reader, &part, &raw, by_path, &default_rule) {
                     Some(namespace) => namespace.entry(&mut self.collections, &name).take_rules(part),
-                    // It may be for any collection, so none may fall back to the default roles.
+                    // The file may belong to any collection, so none may fall back to the default roles.
                     None => default_rule.join(ConfigPart::Broken(raw.source)),
                 }
             } else if let ConfigPart::Present(config) = part {
@@ -173,7 +173,7 @@ impl Services {
         }
         let service = (name.as_str(), kind.as_deref());
         self.webhooks(reader, &format!("{path}/incoming_webhooks"), service, &[]);
-        // For a while, webhooks were in the directory of their service itself.
+        // For some time, exports had webhooks directly in the directory of their service.
         if path != format!("services/{directory}") {
             self.webhooks(reader, path, service, &["incoming_webhooks", "rules"]);
         }
@@ -184,7 +184,8 @@ impl Services {
         }
     }
 
-    /// `<name>/config.json` next to `<name>/source.js`, or `<name>.json` if webhooks have a directory of their own.
+    /// Reads webhooks: `<name>/config.json` next to `<name>/source.js` or, if webhooks have a directory of their own,
+    /// `<name>.json`.
     fn webhooks(
         &mut self,
         reader: &mut Reader<'_>,
@@ -208,7 +209,7 @@ impl Services {
         }
     }
 
-    /// Adds a data source, or merges it into the one with the same name.
+    /// Adds a data source, or merges it with an earlier one of the same name.
     fn add(&mut self, source: DataSource) {
         match self.data_sources.iter_mut().find(|known| known.name == source.name) {
             Some(known) => {
@@ -219,7 +220,7 @@ impl Services {
         }
     }
 
-    /// The name and the type of a service, and the sync settings that older ones hold.
+    /// The name and type of a service, and the sync settings that older services contain.
     fn name(
         &mut self,
         reader: &mut Reader<'_>,
@@ -251,7 +252,7 @@ impl Services {
     }
 }
 
-/// A code file, if it exists and is inside the application.
+/// The path of a code file, provided that it exists within the application directory.
 fn source(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     if !reader.directory().join(name).is_file() || reader.refuse_outward(name).is_some() {
         return None;
@@ -259,7 +260,7 @@ fn source(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     Some(reader.directory().join(name))
 }
 
-/// Whether a rules file of an unknown service is about documents.
+/// Whether a rules file, in a service of unknown type, is about documents.
 fn has_roles(node: &Node) -> bool {
     ["database", "collection", "namespace", "roles", "filters", "schema"].iter().any(|key| node.get(key).is_some())
 }

@@ -11,11 +11,11 @@ use crate::json::{to_bson, to_document};
 use crate::template::Substitutions;
 use crate::text::{Finding, Source, Span, closest};
 
-/// The application's own file, the environment in use, and the configured values.
+/// The application's own file, the selected environment, and the values.
 pub(super) struct Settings {
     pub(super) root: ConfigPart,
     pub(super) environment: Environment,
-    /// The names of the values of each environment, by its tag.
+    /// For each environment, by tag, the names of its values.
     pub(super) environments: BTreeMap<String, BTreeSet<String>>,
     pub(super) values: Document,
     /// The name of the secret, by the name of the value.
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) extent: Extents,
 }
 
-/// Which of the files could be read.
+/// Whether all files could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
@@ -37,15 +37,15 @@ pub(super) struct Extents {
     pub(super) environment: Extent,
 }
 
-/// The values that replace `%()` templates in an application's files.
+/// The values that replace `%()` templates in the files.
 pub(super) fn substitutions(environment: &Environment, extent: Extent, values: Option<&Document>) -> Substitutions {
-    // If the application's own file is broken, the tag would be a guess.
+    // If the application's own file is broken, an empty tag would be a guess.
     let is_known = extent == Extent::Whole || !environment.tag.is_empty();
     Substitutions::new(is_known.then_some(environment), values)
 }
 
 impl Settings {
-    /// Reads the settings, after which the reader can replace templates.
+    /// Reads the settings. From then on, the reader can replace templates.
     pub(super) fn load(reader: &mut Reader<'_>, environment: Option<&str>) -> Self {
         let root = root(reader);
         let (environment, extent, environments) = self::environment(reader, environment, root.as_ref());
@@ -67,7 +67,7 @@ impl Settings {
         settings
     }
 
-    /// `values/<name>.json`. A value cannot be built from other values, only from the environment's.
+    /// Reads `values/<name>.json`. Values may use templates with values of the environment, but not with one another.
     fn read_values(&mut self, reader: &mut Reader<'_>) {
         let mut seen: HashMap<String, String> = HashMap::new();
         let mut twice: BTreeSet<String> = BTreeSet::new();
@@ -94,7 +94,7 @@ impl Settings {
             if let Some(node) = from_secret.filter(|node| node.as_bool().is_none()) {
                 reader.wrong_type(&file.source, node, "a boolean");
             }
-            // Anything except a plain `false` hides the value from rules.
+            // Unless it is exactly `false`, the value counts as a secret and is hidden.
             if from_secret.is_some_and(|node| node.as_bool() != Some(false)) {
                 let secret = file.text("value").unwrap_or(&name).to_owned();
                 self.secrets.insert(secret.clone());
@@ -125,7 +125,7 @@ impl Settings {
     }
 }
 
-/// The first of the application's own files that exists; others are reported.
+/// Reads the first of the application's own files that exists, and reports any other.
 fn root(reader: &mut Reader<'_>) -> Option<Raw> {
     let mut found: Option<Raw> = None;
     for name in ROOTS {
@@ -149,8 +149,8 @@ fn root(reader: &mut Reader<'_>) -> Option<Raw> {
     found
 }
 
-/// The environment with the requested tag or that of the application's file; with neither, the values of
-/// `environments/no-environment.json` are used. Also returns the names of the values of every environment.
+/// The environment with the requested tag or, if none is requested, with the tag in the application's own file; without
+/// a tag, that of `environments/no-environment.json`. Also returns the names of the values of each environment.
 fn environment(
     reader: &mut Reader<'_>,
     wanted: Option<&str>,
@@ -167,7 +167,7 @@ fn environment(
     let stems = reader.stems("environments");
     let listed = reader.findings.len() == before;
     for stem in &stems {
-        // Not expanded: templates are replaced by these very values.
+        // Templates in this file are not replaced, because its values are what replaces them.
         let Some(Raw { source, node: Some(node) }) = reader.raw(&format!("environments/{stem}.json")) else { continue };
         if node.as_object().is_none() {
             reader.wrong_type(&source, &node, "an object");
@@ -196,16 +196,16 @@ fn environment(
                 let source = Source::new("environments", "").into();
                 reader.problem(&source, problem(Span::default()));
             }
-            // Before 2021 an application had a tag and no values.
+            // Before 2021, an application could have a tag without values.
             (None, Some((source, node))) if !stems.is_empty() => reader.problem(source, problem(node.span)),
             _ => {}
         }
     }
     let names = files.iter().map(|(stem, values)| (stem.clone(), values.keys().cloned().collect())).collect();
-    // A file that does not load must not look like one without values; nor must the application's own file, which may
-    // name another environment.
+    // If a file does not load, its values must not seem to be absent. This includes the application's own file, which
+    // may name a different environment.
     let named = wanted.is_some() || root.is_none_or(|raw| raw.node.is_some());
-    // Before 2021 an application had a tag and no values.
+    // Before 2021, an application could have a tag without values.
     let needless = tag.is_empty() || (wanted.is_none() && stems.is_empty());
     let there = files.contains_key(name) || (needless && !stems.iter().any(|stem| stem == name));
     let (values, extent) = match (files.remove(name), listed && named && there) {
@@ -215,10 +215,10 @@ fn environment(
     (Environment { tag: tag.to_owned(), values }, extent, names)
 }
 
-/// The name of the environment file, without extension, that is used if there is no environment.
+/// The base name of the file for applications without an environment.
 const NO_ENVIRONMENT: &str = "no-environment";
 
-/// The names in `secrets.json`. Nothing else from that file is kept, and no finding quotes its text.
+/// The names of the secrets in `secrets.json`. The rest of the file is discarded, and no finding quotes it.
 fn secret_names(reader: &mut Reader<'_>) -> BTreeSet<String> {
     let before = reader.findings.len();
     let Some(raw) = reader.raw("secrets.json") else { return BTreeSet::new() };

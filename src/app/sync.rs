@@ -1,37 +1,37 @@
 use super::ConfigFile;
 use crate::json::Node;
 
-/// Settings of device sync: `sync/config.json`, or `sync` or `flexible_sync` in the configuration of an older data
-/// source. Sync itself is not served; the permissions are handed out so that they can be converted or refused.
+/// The settings of device sync: `sync/config.json`, or `sync` or `flexible_sync` in the configuration of an older data
+/// source. Sync itself is not supported. Its permissions are available so that they can be converted or rejected.
 #[derive(Clone, Debug)]
 pub struct SyncConfig {
-    /// The data source, if the settings name one.
+    /// The name of the data source, if the settings contain it.
     pub service: Option<String>,
     /// The settings.
     pub config: ConfigFile,
 }
 
 impl SyncConfig {
-    /// `permissions.rules` of flexible sync: roles by the name of a collection.
+    /// `permissions.rules` of flexible sync: roles by collection name
     #[must_use]
     pub fn rules(&self) -> Option<&Node> {
         self.config.node.get("permissions")?.get("rules")
     }
 
-    /// `permissions.defaultRoles` of flexible sync: the roles of collections without their own.
+    /// `permissions.defaultRoles` of flexible sync: the roles of other collections
     #[must_use]
     pub fn default_roles(&self) -> Option<&Node> {
         let permissions = self.config.node.get("permissions")?;
         permissions.get("defaultRoles").or_else(|| permissions.get("default_roles"))
     }
 
-    /// `partition.permissions.read`, an expression of [`Scope::Sync`](crate::predicate::Scope::Sync).
+    /// `partition.permissions.read`, in the scope [`Scope::Sync`](crate::predicate::Scope::Sync)
     #[must_use]
     pub fn partition_read(&self) -> Option<&Node> {
         self.partition("read")
     }
 
-    /// `partition.permissions.write`, an expression of [`Scope::Sync`](crate::predicate::Scope::Sync).
+    /// `partition.permissions.write`, in the scope [`Scope::Sync`](crate::predicate::Scope::Sync)
     #[must_use]
     pub fn partition_write(&self) -> Option<&Node> {
         self.partition("write")

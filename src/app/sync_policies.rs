@@ -9,17 +9,17 @@ use crate::expr::PatternAllowance;
 use crate::policy::{self, RulesFile};
 use crate::text::Span;
 
-/// The outcome for the permissions of one settings file, by namespace.
+/// What became of the permissions in a settings file, by namespace.
 #[derive(Default)]
 struct Outcome {
     converted: Vec<String>,
     overruled: Vec<String>,
-    /// Grouped by reason.
+    /// The namespaces whose permissions could not be converted, by reason.
     refused: BTreeMap<String, Vec<String>>,
 }
 
 impl Policies {
-    /// Gives the permissions of device sync to the collections that they applied to, if these have no roles.
+    /// Converts the permissions of device sync to roles, for collections to which they applied and which have no roles.
     pub(super) fn take_sync(&mut self, app: &App, sync: &SyncConfig, patterns: &PatternAllowance) {
         let permissions = Permissions::of(sync);
         if matches!(permissions, Permissions::None) {

@@ -1,5 +1,6 @@
-//! Converts the separate permissions that device sync had before 2023 into roles. They applied to sync only, so they
-//! are used only if there are no other roles, and only if the resulting roles grant nothing more.
+//! Converts the permissions that device sync had before 2023, when they were separate from rules, to roles. They
+//! applied to sync only. They are therefore converted only for collections without roles, and only if the roles would
+//! grant nothing more.
 
 use super::{Collection, ConfigFile, SyncConfig};
 use crate::expr;
@@ -7,15 +8,15 @@ use crate::json::{Kind, Member, Node};
 use crate::predicate::{self, Scope};
 use crate::text::Span;
 
-/// The kind of permissions in one settings file.
+/// The permissions in a settings file.
 pub(super) enum Permissions<'s> {
-    /// There are none.
+    /// There are no permissions.
     None,
-    /// `permissions`: roles by collection.
+    /// `permissions`: roles by collection
     Flexible(&'s SyncConfig),
-    /// `partition`: expressions about `%%partition`.
+    /// `partition`: expressions that may refer to `%%partition`
     Partition(&'s SyncConfig),
-    /// It is unclear which of the two apply.
+    /// Both of them, so that it is unclear which apply.
     Both,
 }
 
@@ -37,10 +38,10 @@ impl<'s> Permissions<'s> {
         }
     }
 
-    /// A rules file with the roles of a collection; `None` if the permissions do not apply to it.
+    /// A rules file with the roles for a collection; `None` if the permissions do not concern it.
     ///
     /// # Errors
-    /// Why no roles grant the same.
+    /// The reason, if no roles would have the same effect.
     pub(super) fn roles(&self, collection: &Collection, all: &[&Collection]) -> Result<Option<ConfigFile>, String> {
         match self {
             Self::None => Ok(None),
@@ -66,7 +67,7 @@ fn flexible<'s>(sync: &'s SyncConfig, collection: &Collection, all: &[&Collectio
     let roles = match rules.iter().find(|member| member.key == collection.collection) {
         Some(member) => &member.value,
         None => {
-            // The keys may have been names of types rather than of collections.
+            // The keys may be names of types instead of collections.
             let stray = rules.iter().find(|member| !all.iter().any(|known| known.collection == member.key));
             if let Some(stray) = stray {
                 return Err(format!(
@@ -92,7 +93,7 @@ fn flexible<'s>(sync: &'s SyncConfig, collection: &Collection, all: &[&Collectio
     Ok(Some((sync, rules_file(roles_converted, roles.span))))
 }
 
-/// A role with `applyWhen`, `read` and `write`, the latter two of whole documents.
+/// Converts a role with `applyWhen`, `read` and `write`, of which the latter two apply to whole documents.
 fn role(node: &Node) -> Result<Node, String> {
     let members = node.as_object().ok_or("a role must be an object")?;
     if let Some(other) = unknown(members, &["name", "applyWhen", "apply_when", "read", "write"]) {
@@ -124,7 +125,7 @@ fn partition<'s>(sync: &'s SyncConfig, collection: &Collection) -> Roles<'s> {
     }
     let properties = collection.schema.present().and_then(|schema| schema.node.get("properties"));
     if properties.and_then(|properties| properties.get(key)).is_none() {
-        // Collections without the field are not synced.
+        // Collections without the partition key are not synced.
         return Ok(None);
     }
     let kind = match partition.get("type").and_then(Node::as_str) {
@@ -148,8 +149,8 @@ fn partition<'s>(sync: &'s SyncConfig, collection: &Collection) -> Roles<'s> {
     Ok(Some((sync, rules_file(vec![role], span))))
 }
 
-/// Whether a document is in some partition: its key must be a single value of the partition's type, or missing if that
-/// is allowed. An array would match each of its elements.
+/// A condition that a document belongs to some partition: its key has a single value of the partition's type, or is
+/// missing if that is allowed. Arrays must be excluded, because they would match by their elements.
 fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> Node {
     let name = format!("%%root.{key}");
     let about = |check: Node| object(vec![(name.as_str(), check)], span);
@@ -165,7 +166,7 @@ fn of_partition(key: &str, kind: &str, required: Option<bool>, span: Span) -> No
     object(vec![("%and", array(vec![single, value], span))], span)
 }
 
-/// The expression with `%%partition` replaced by the field that holds a document's partition.
+/// Replaces `%%partition` in an expression with the field that contains a document's partition.
 fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     let replace = |text: &str| match text.strip_prefix("%%partition") {
         Some("") => Ok(format!("%%root.{key}")),
@@ -188,7 +189,7 @@ fn substitute(node: &Node, key: &str) -> Result<Node, String> {
     Ok(Node { span: node.span, kind })
 }
 
-/// A role whose permissions all apply to whole documents, as those of sync did.
+/// Creates a role whose permissions apply to whole documents only, as in sync.
 fn whole_documents(name: Node, apply_when: Node, halves: [(&str, Option<Node>); 2], span: Span) -> Node {
     let yes = || Node { span, kind: Kind::Boolean(true) };
     let halves = halves.into_iter().filter_map(|(key, half)| Some((key, half?))).collect();
