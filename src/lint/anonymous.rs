@@ -1,4 +1,4 @@
-//! What users can do without identifying themselves.
+//! Findings about what users can do without identifying themselves.
 
 use super::catalogue::ANYONE_WRITES;
 use super::extent::{always, never};
@@ -6,12 +6,12 @@ use super::report::Report;
 use crate::policy::{Policy, Role};
 use crate::text::Finding;
 
-/// Reports whether everyone may write everything in a collection, for applications in which users can log in
-/// anonymously. At most one finding.
+/// Reports if everyone may write everything in a collection. This is for applications in which users can log in
+/// anonymously. There is at most one finding.
 #[must_use]
 pub fn lint_anonymous(policy: &Policy) -> Vec<Finding> {
     let mut report = Report::default();
-    // Of several roles that always apply, only the first is ever chosen.
+    // Of several roles that always apply, only the first is ever selected.
     if let Some(role) = policy.roles.iter().find(|role| always(Some(&role.apply_when)))
         && writes_everything(role)
         && let Some(write) = role.write.as_ref().or_else(|| role.additional_fields.as_ref()?.write.as_ref())

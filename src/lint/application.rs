@@ -1,4 +1,4 @@
-//! Findings that depend on the rules of all collections together.
+//! Findings that depend on the rules of all collections.
 
 use super::catalogue::CUSTOM_DATA_ABSENT;
 use super::custom_data::Store;
@@ -11,22 +11,22 @@ use crate::policy::{Policy, Rule};
 use crate::predicate::{Left, Predicate, Reference, Test};
 use crate::text::Finding;
 
-/// The rules in effect for one collection.
+/// The rules that apply to a collection.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectionRules<'r> {
-    /// The database and the collection: `hr.users`.
+    /// The namespace, such as `hr.users`.
     pub namespace: &'r str,
-    /// Its own rules, or the default rules if they apply to it. The positions of findings refer to the text that
-    /// contains the roles.
+    /// Its own rules or, if they apply to it, the default rules. Positions of findings refer to the file that contains
+    /// the roles.
     pub policy: &'r Policy,
 }
 
-/// Reports what is probably not intended in the rules of all collections together, each finding with the index of its
-/// collection.
+/// Reports what is probably not intended in the rules of all collections taken together. Each finding comes with the
+/// index of its collection.
 ///
-/// `custom_data` is the collection behind `%%user.custom_data` and the field that holds the user's id; `None` if there
-/// is no custom data. That collection must be among the others even if only default rules apply to it. `elsewhere`
-/// contains the other rules of the application, such as each `can_evaluate`, because they may read custom data too.
+/// `custom_data` is the collection of `%%user.custom_data` and the field that contains the user's id; `None` if custom
+/// data is not used. That collection must be among `collections`, even if only default rules apply to it. `elsewhere`
+/// contains rules outside of collections, such as each `can_evaluate`, because these may read custom data, too.
 #[must_use]
 pub fn lint_application(
     collections: &[CollectionRules<'_>],
@@ -68,8 +68,8 @@ fn each_reference<'p>(predicate: &'p Predicate, visit: &mut dyn FnMut(&'p Refere
     });
 }
 
-/// Reports roles that read custom data although there is none, at the first place only. Filters may come from another
-/// text.
+/// Reports the first place where a role reads custom data although it is not used. Filters are not considered, because
+/// they may be in a different file.
 fn absent(policy: &Policy, report: &mut Report) {
     let mut first: Option<(&Reference, &Test)> = None;
     for predicate in of_roles(policy) {

@@ -4,21 +4,22 @@ use crate::text::Severity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintInfo {
-    /// The stable name.
+    /// The stable code of the finding.
     pub code: &'static str,
-    /// How serious a finding of this kind is.
+    /// The severity of all findings of this kind.
     pub severity: Severity,
     /// Why it is reported, in one line.
     pub reason: &'static str,
 }
 
-/// One row per kind of finding. Findings can only be created from a row, so [`CATALOGUE`] contains every code.
+/// Declares the kinds of findings, one per row. A finding can be created only from one of these, so [`CATALOGUE`]
+/// contains every code.
 macro_rules! catalogue {
     ($($name:ident: $code:literal, $severity:ident, $reason:literal;)*) => {
         $(pub(super) const $name: LintInfo =
             LintInfo { code: $code, severity: Severity::$severity, reason: $reason };)*
 
-        /// Every kind of finding, in alphabetical order.
+        /// All kinds of findings, in alphabetical order.
         pub const CATALOGUE: &[LintInfo] = &[$($name),*];
     };
 }

@@ -1,4 +1,4 @@
-//! The changes of custom data that are worth trying.
+//! Selects the changes to custom data that are worth trying.
 
 use bson::Bson;
 
@@ -11,23 +11,23 @@ use crate::policy::{FieldRule, Role};
 use crate::predicate::{DocumentRoot, Left, Right, Test};
 use crate::schema::Schema;
 
-/// A change of custom data from which a user gains: the value of a path before and after.
+/// A change to custom data from which a user gains: the values at a path, before and after.
 pub(super) struct Change {
     pub(super) before: Option<Bson>,
     pub(super) after: Option<Bson>,
-    /// Whether a user without custom data gains from having the new value.
+    /// Whether a user without custom data gains from being given the new value.
     pub(super) makes: bool,
-    /// Whether a user gains from no longer having custom data.
+    /// Whether a user gains from losing custom data altogether.
     pub(super) ends: bool,
 }
 
-/// The maximum number of values per path, and of changes per path, to try.
+/// The maximum number of values, and of changes, to try per path.
 const MAX_VALUES: usize = 24;
 const MAX_CHANGES: usize = 20;
-/// The maximum number of previous values to try for one new value.
+/// The maximum number of old values to try for a new value.
 const MAX_SOURCES: usize = 4;
 
-/// The changes of a path from which, by some belief, a user gains.
+/// The changes to the value at a path from which a user gains according to some belief.
 pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Change> {
     let values = values(search, path, beliefs);
     let document = |value: &Option<Bson>| {
@@ -51,7 +51,7 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     let mut changes = Vec::new();
     for (after, value) in &judged {
         let makes = gains(&absent, after);
-        // Most users start without the value, so that case is tried first.
+        // The case without a value is tried first, because most users start that way.
         let begin = judged.last().into_iter().chain(judged.iter().rev().skip(1).rev());
         let sources = begin.filter(|(before, _)| gains(before, after));
         for (_, before) in sources.take(MAX_SOURCES) {
@@ -67,8 +67,8 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     changes
 }
 
-/// Candidate values for a path, starting with those named by the collection's own rules and schema, because they can be
-/// written.
+/// The values to try at a path. Those that occur in the collection's own rules and schema come first, because they can
+/// probably be written.
 fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Option<Bson>> {
     let policy = &search.policy;
     let schema = policy.schema.as_ref();
@@ -94,7 +94,7 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
                 let asked = match &test.left {
                     Left::Document(DocumentRoot::This | DocumentRoot::Prev, _) => true,
                     Left::Document(_, other) => other == path,
-                    // A user may start with a value that the collection's own rules require.
+                    // The collection's own rules may require a value that a user starts with.
                     Left::Context(reference) => of_custom_data(reference).is_some_and(|other| other == *path),
                     _ => false,
                 };
@@ -111,7 +111,7 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
         suggestions(belief.test, &literals(belief.test)).into_iter().take(6).for_each(&mut add);
     }
     let samples = samples();
-    // Ids and lists are what rules most often compare with documents.
+    // Rules compare documents mostly with ids and lists.
     [Some("mine".into()), Some("other".into()), Some(vec![Bson::from("mine")].into())]
         .into_iter()
         .chain(samples.into_iter().map(Some))
@@ -125,13 +125,13 @@ fn any_field() -> FieldPath {
     FieldPath::parse("other").unwrap_or_default()
 }
 
-/// A field that a role may write.
+/// Some field that a role may write.
 pub(super) fn some_field(role: &Role) -> FieldPath {
     let may = |path: &FieldPath| matches!(writing_of(role, path.segments()), Writing::By(_));
     fields(role, None).into_iter().find(may).unwrap_or_else(any_field)
 }
 
-/// The fields named by a role's rules or the schema, as deep as the rules go, and one that neither names.
+/// The fields that a role's rules or the schema name, as deeply as the rules do, and one that neither names.
 pub(super) fn fields(role: &Role, schema: Option<&Schema>) -> Vec<FieldPath> {
     fn collect(field: &FieldRule, within: &str, found: &mut Vec<FieldPath>) {
         let name = if within.is_empty() { field.name.to_string() } else { format!("{within}.{}", field.name) };

@@ -1,4 +1,4 @@
-//! Comparisons whose operands can never match.
+//! Findings about comparisons whose operands can never match.
 
 use bson::Bson;
 
@@ -32,7 +32,7 @@ pub(super) fn lint(test: &Test, schema: Option<&Schema>, report: &mut Report) {
     }
 }
 
-/// Reports a list or array operand that is never an array.
+/// Reports an operand that must be an array, but never is.
 fn list(test: &Test, report: &mut Report) {
     let found = match &test.check {
         TestKind::In(List::Place(Right::Context(reference))) if is_string(reference) => reference.to_string(),
@@ -49,7 +49,7 @@ fn list(test: &Test, report: &mut Report) {
     report.add(COMPARISON_NEVER_HOLDS, test.span, message, format!("write {{\"{left}\": \"{found}\"}}"));
 }
 
-/// Reports array or number operators on a string.
+/// Reports operators for arrays or numbers that are applied to a string.
 fn in_string(test: &Test, report: &mut Report) {
     let Left::Context(left) = &test.left else { return };
     let asked = match &test.check {
@@ -139,15 +139,15 @@ pub(super) fn is_string(reference: &Reference) -> bool {
     let segments = reference.path.segments();
     match (reference.root, reference.path.first(), segments.len()) {
         (ContextRoot::User, Some("id" | "type"), 1) | (ContextRoot::Environment, Some("tag"), 1) => true,
-        // An ObjectId there is read as its hex string.
+        // Rules see an ObjectId there as its hex string.
         (ContextRoot::User, Some("custom_data"), 2) => segments.last().is_some_and(|last| last.name() == "_id"),
         (ContextRoot::Request, Some(field), 1) => field != "requestHeaders",
         _ => false,
     }
 }
 
-/// The type of a right operand that is not a string, for messages. For `custom_data._id`, only an ObjectId is certain
-/// to fail.
+/// The type of a right operand, for messages, if it is not a string and therefore never matches. For `custom_data._id`,
+/// this is certain only of ObjectIds.
 fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
     if !is_string(left) {
         return None;
@@ -167,7 +167,7 @@ fn other_type(left: &Reference, right: &Right) -> Option<&'static str> {
 
 fn id(path: &FieldPath, test: &Test, schema: Option<&Schema>, report: &mut Report) {
     let equality = matches!(test.check, TestKind::Equals(_) | TestKind::In(List::Elements(_)));
-    // If a schema declares the type, another lint reports it.
+    // If a schema declares the type, another lint reports the comparison.
     let is_declared = schema.is_some_and(|schema| schema.type_names_at(path.segments()).is_some());
     if equality && !is_declared && path.segments().last().is_some_and(|last| last.name() == "_id") {
         let message = format!("`%%user.id` is a string, and `{path}` often an ObjectId, which never equals one");

@@ -1,5 +1,5 @@
-//! Who can write the documents behind `%%user.custom_data`. This is found by trying writes as a user, with values that
-//! are advantageous under the rules.
+//! Findings about who can write the documents of `%%user.custom_data`. They are found by trying writes as a user, with
+//! values from which that user gains under the rules.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,40 +17,40 @@ use super::witness::{Act, Custom, Draft, Privilege, Search, another, example, ge
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};
 
-/// The collection of custom-data documents.
+/// The collection of the custom-data documents.
 pub(super) struct Store<'b> {
     pub(super) id_field: FieldPath,
-    /// How rules interpret the documents, by the paths that they read.
+    /// The beliefs of the rules about the documents, by the paths that they read.
     paths: Vec<(FieldPath, Vec<&'b Belief<'b>>)>,
 }
 
-/// How a user obtains different custom data.
+/// The way in which users change custom data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// By changing his own document.
+    /// They update their own document.
     Change,
-    /// By inserting his document.
+    /// They insert their own document.
     Insert,
-    /// By writing his id into someone else's document.
+    /// They write their id into a document of someone else.
     Claim,
-    /// By removing his id from it.
+    /// They remove their id from their document.
     Leave,
-    /// By deleting it.
+    /// They delete their document.
     Delete,
-    /// Not for himself: someone else's document is changed.
+    /// They update a document of someone else, who gains.
     ChangeOthers,
-    /// Not for himself: someone else's document is inserted.
+    /// They insert a document of someone else, who gains.
     InsertOthers,
 }
 
 const OWN: [Way; 5] = [Way::Change, Way::Insert, Way::Claim, Way::Leave, Way::Delete];
 const OTHERS: [Way; 2] = [Way::ChangeOthers, Way::InsertOthers];
 
-/// An example and what it shows.
+/// An example, and what it shows.
 struct Shown<'s> {
     draft: Draft,
     path: &'s FieldPath,
-    /// The field whose rule permits it.
+    /// The field whose rule permits the write.
     written: FieldPath,
     belief: &'s Belief<'s>,
 }
@@ -60,7 +60,7 @@ impl<'b> Store<'b> {
         let mut paths: Vec<(FieldPath, Vec<&Belief<'_>>)> = Vec::new();
         let mut places: HashMap<&FieldPath, usize> = HashMap::new();
         for belief in beliefs {
-            // The id ties a document to its user, and `_id` never changes, so a user cannot choose either.
+            // Users can choose neither the id, which ties the document to them, nor `_id`, which never changes.
             if belief.path == id_field || belief.path.first() == Some("_id") {
                 continue;
             }
@@ -116,7 +116,7 @@ impl<'b> Store<'b> {
             }
             (None, None) => self.open(search, role, report),
             (own, others) => {
-                // A role that permits changing only others' documents excludes the user's own on purpose.
+                // If a role permits changing the documents of others but not one's own, that is intended.
                 if let Some(shown) = others.filter(|shown| self.reaches_own(search, role, shown)).or(own) {
                     granted(role, &shown, report);
                 }
@@ -124,7 +124,7 @@ impl<'b> Store<'b> {
         }
     }
 
-    /// Whether a user who can change another's document in this way can also change his own.
+    /// Whether a user who can change another user's document in this way can also change their own.
     fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
         let value = |document| get(document, shown.written.segments()).cloned();
         let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
@@ -157,7 +157,7 @@ impl<'b> Store<'b> {
         );
     }
 
-    /// An example in which a user of the role gains from one of the changes.
+    /// An example in which a user of the role makes one of the changes and gains from it.
     fn attempt<'s>(
         &'s self,
         search: &Search,
@@ -226,7 +226,7 @@ impl<'b> Store<'b> {
         written.then_some(draft)
     }
 
-    /// The belief by which a user gains in an example.
+    /// The belief by which the user of an example gains.
     fn gained<'s>(&'s self, draft: &Draft, way: Way, path: &FieldPath, id: &Bson) -> Option<&'s Belief<'s>> {
         let others = matches!(way, Way::ChangeOthers | Way::InsertOthers);
         let whose = if others { another(id) } else { id.clone() };
@@ -237,7 +237,7 @@ impl<'b> Store<'b> {
         beliefs.iter().copied().find(|belief| belief.rewards(&belief.judge(before), &belief.judge(after)))
     }
 
-    /// Reports that users can write a field of their own document that no rule reads.
+    /// Reports that users can write fields of their own document that no rule reads.
     fn open(&self, search: &Search, role: &Role, report: &mut Report) {
         let whole = self.paths.iter().filter(|(path, _)| path.is_root());
         if whole.flat_map(|(_, beliefs)| beliefs).any(|belief| !belief.is_settled()) {
@@ -317,7 +317,7 @@ fn read_as(path: &FieldPath) -> String {
     if path.is_root() { "the custom data as a whole".to_owned() } else { format!("`%%user.custom_data.{path}`") }
 }
 
-/// The rule that permits a role to write a field or to delete.
+/// The rule by which a role permits writing a field, or deleting.
 fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
     if never(if act == Act::Insert { role.insert.as_ref() } else { None }) {
         return None;
@@ -331,7 +331,7 @@ fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
     }
 }
 
-/// The forms that the id of a user can take in the documents.
+/// The forms in which a user's id may occur in the documents.
 fn ids(search: &Search, field: &FieldPath) -> Vec<Bson> {
     let id = search.id();
     let forms = [Some(Bson::from(id)), ObjectId::parse_str(id).ok().map(Bson::ObjectId)];

@@ -1,4 +1,4 @@
-//! How rules interpret custom data: which values are advantageous to users, and which are not.
+//! Determines what rules believe about custom data, and which values are to a user's advantage.
 
 use bson::{Bson, Document};
 
@@ -11,32 +11,32 @@ use crate::policy::{Policy, Role, Rule};
 use crate::predicate::{ContextRoot, Left, Predicate, Reference, Right, Test, TestKind};
 use crate::schema::Schema;
 
-/// How a user gains from the truth of a condition.
+/// How users benefit from the outcome of a condition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gain {
-    /// It grants access if it holds.
+    /// They gain access if it holds.
     enter: bool,
-    /// It restricts access if it holds.
+    /// They lose access if it holds.
     leave: bool,
 }
 
 const GRANTS: Gain = Gain { enter: true, leave: false };
 const RESTRICTS: Gain = Gain { enter: false, leave: true };
 
-/// A test in some rule that reads custom data.
+/// A test of custom data in some rule.
 pub(super) struct Belief<'p> {
-    /// The path in the custom data; empty if all of it is read.
+    /// The path in the custom data; empty if the test reads all of it.
     pub(super) path: FieldPath,
     /// The test.
     pub(super) test: &'p Test,
     predicate: &'p Predicate,
     polarity: Polarity,
     gain: Gain,
-    /// Whether the outcome depends only on the custom data. If not, any change may be advantageous.
+    /// Whether the outcome depends on nothing but the custom data. Otherwise, any change may be to the user's advantage.
     is_settled: bool,
 }
 
-/// Collects beliefs from rules.
+/// Collects the beliefs of rules.
 #[derive(Default)]
 pub(super) struct Beliefs<'p> {
     pub(super) found: Vec<Belief<'p>>,
@@ -44,9 +44,9 @@ pub(super) struct Beliefs<'p> {
 }
 
 impl<'p> Beliefs<'p> {
-    /// Adds the beliefs of one collection's rules.
+    /// Adds the beliefs of the rules of a collection.
     pub(super) fn of_policy(&mut self, policy: &'p Policy) {
-        // The most that later roles grant: a user who avoids a role may get one of these.
+        // The most that later roles grant, which a user may obtain by avoiding a role.
         let mut later = (Extent::Nothing, Extent::Nothing);
         let mut roles: Vec<(&Role, bool)> = Vec::new();
         for role in policy.roles.iter().rev() {
@@ -68,7 +68,7 @@ impl<'p> Beliefs<'p> {
         policy.schema.iter().flat_map(Schema::validates).for_each(|predicate| self.of_predicate(predicate, GRANTS));
     }
 
-    /// Adds the beliefs of a rule that permits something, such as a `can_evaluate`.
+    /// Adds the beliefs of a rule that grants something by itself, such as a `can_evaluate`.
     pub(super) fn of_rule(&mut self, rule: &'p Rule) {
         self.of_predicate(&rule.predicate, GRANTS);
     }
@@ -112,11 +112,11 @@ impl<'p> Beliefs<'p> {
     }
 }
 
-/// The path of a reference in the custom data; empty for all of it.
+/// The path of a reference within the custom data; empty if it refers to all of it. `None` for other references.
 pub(super) fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
     match custom_data_field(reference) {
         Some(_) => Some(reference.path.rest()),
-        // The whole user is passed to a function.
+        // A reference to the whole user, as a function argument.
         None if reference.root == ContextRoot::User && reference.path.is_root() => Some(FieldPath::root()),
         None => None,
     }
@@ -131,7 +131,7 @@ fn operands_are_literals(test: &Test) -> bool {
 }
 
 impl Belief<'_> {
-    /// Evaluates custom data.
+    /// Evaluates the test on custom data.
     pub(super) fn judge(&self, custom_data: Option<&Document>) -> Judgement {
         if self.is_settled {
             let mut draft = Draft::new(Act::Read, "u", &Document::new());
@@ -145,7 +145,7 @@ impl Belief<'_> {
         }
     }
 
-    /// Whether a user gains when the evaluation of his custom data changes in this way.
+    /// Whether users gain if the outcome changes from `before` to `after`.
     pub(super) fn rewards(&self, before: &Judgement, after: &Judgement) -> bool {
         let (enter, leave) = (self.gain.enter, self.gain.leave);
         match (before, after) {
@@ -161,19 +161,19 @@ impl Belief<'_> {
         }
     }
 
-    /// Whether the outcome depends only on the custom data.
+    /// Whether the outcome depends on nothing but the custom data.
     pub(super) const fn is_settled(&self) -> bool {
         self.is_settled
     }
 }
 
-/// The outcome of a condition on custom data.
+/// The outcome of a test on custom data.
 pub(super) enum Judgement {
     Truth(Truth),
     Value(Option<Bson>),
 }
 
-/// Whether a user's value can satisfy a condition.
+/// Whether a value of the custom data can match anything.
 fn is_usable(value: &Bson) -> bool {
     match value {
         Bson::Null => false,

@@ -1,4 +1,5 @@
-//! Conflicts between rules and the schema of their collection: unknown names, and types that never match.
+//! Findings about conflicts between rules and the schema of their collection: names that are not declared, and types
+//! that never match.
 
 use std::collections::HashSet;
 
@@ -49,7 +50,7 @@ pub(super) fn lint(rules: &RulesFile, report: &mut Report) {
 
 struct Declared<'a> {
     schema: &'a Schema,
-    /// The names that have been reported.
+    /// The names that have been reported so far.
     told: HashSet<String>,
     report: &'a mut Report,
 }
@@ -107,13 +108,13 @@ impl Declared<'_> {
         places.iter().for_each(|path| self.name(path, test.span));
     }
 
-    /// The declared types of a path, if no value of them equals or contains this one.
+    /// The types declared for a path, if no value of these types equals or contains `value`.
     fn never_holds(&self, path: &FieldPath, value: &Bson) -> Option<&str> {
         let types = self.schema.type_names_at(path.segments())?;
         (!self.schema.may_hold(path.segments(), ValueRef::from(value))).then_some(types)
     }
 
-    /// Reports a comparison of a field with a value of a type that the field never has.
+    /// Reports comparisons of a field with a value of a type that the field never has.
     fn compared(&mut self, test: &Test, root: DocumentRoot, path: &FieldPath) {
         let operands: Vec<&Right> = match &test.check {
             TestKind::Equals(right) | TestKind::Order(_, right) => vec![right],
@@ -188,10 +189,10 @@ fn a_uuid() -> Bson {
     Binary { subtype: BinarySubtype::Uuid, bytes: vec![1; 16] }.into()
 }
 
-/// A sample value of the type that an operand is known to have.
+/// A sample value, if the type of the operand is known.
 fn value(right: &Right) -> Option<Bson> {
     match right {
-        // Null also equals Missing.
+        // A literal null also equals Missing.
         Right::Literal(Bson::Null) => None,
         Right::Literal(value) => Some(value.clone()),
         Right::Context(reference) if is_string(reference) => Some(Bson::String(String::new())),

@@ -1,4 +1,5 @@
-//! Conditions on several fields of an array's documents that different documents can satisfy.
+//! Findings about conditions on several fields of the documents in an array, which need not be satisfied by the same
+//! document.
 
 use super::catalogue::ELEMENTS_APART;
 use super::report::Report;
@@ -7,7 +8,7 @@ use crate::path::{FieldPath, Segment};
 use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Test, TestKind};
 use crate::schema::Schema;
 
-/// Plural names that usually denote a single document.
+/// Names in the plural that usually denote a single document.
 const DOCUMENTS: [&str; 18] = [
     "address",
     "attributes",
@@ -29,7 +30,7 @@ const DOCUMENTS: [&str; 18] = [
     "statistics",
 ];
 
-/// The root of a test's left operand.
+/// The object from which a test's left operand starts.
 #[derive(Clone, PartialEq)]
 enum Start {
     Document(DocumentRoot),
@@ -43,7 +44,8 @@ pub(super) fn lint(predicate: &Predicate, schema: Option<&Schema>, report: &mut 
     compare(&together, schema, report);
 }
 
-/// Collects the tests that must all hold for one document, and descends into independent parts.
+/// Collects the tests that have to hold together for the same document. Parts that are independent of one another are
+/// examined separately.
 fn conjunction<'p>(
     predicate: &'p Predicate,
     polarity: Polarity,
@@ -100,12 +102,12 @@ fn place(left: &Left) -> Option<(Start, &FieldPath)> {
     }
 }
 
-/// Splits a path after the first segment that probably is an array.
+/// Splits a path after the first segment that is probably an array.
 fn arrays<'p>(start: &Start, path: &'p FieldPath, schema: Option<&Schema>) -> Option<(&'p [Segment], &'p [Segment])> {
     let segments = path.segments();
     (1..segments.len()).find_map(|length| {
         let (array, rest) = segments.split_at_checked(length)?;
-        // A number selects a single element.
+        // A numeric segment selects a single element.
         if rest.first().is_some_and(|next| next.index().is_some()) {
             return None;
         }

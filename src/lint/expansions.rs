@@ -1,4 +1,4 @@
-//! Properties that do not exist, and expansions that are plain text.
+//! Findings about properties that do not exist, and about expansions that are mere text.
 
 use super::catalogue::{EXPANSION_IN_TEXT, NAME_WITH_BLANK, PROPERTY_UNKNOWN};
 use super::expression_walk::{Leaf, Part, each_expansion, each_leaf, operands};
@@ -11,11 +11,11 @@ use crate::text::{Span, closest};
 const USER: [&str; 5] = ["id", "type", "data", "custom_data", "identities"];
 const ENVIRONMENT: [&str; 2] = ["tag", "values"];
 
-/// The user metadata of authentication providers, which is in `%%user.data`.
+/// The metadata of users, which providers supply and which belongs to `%%user.data`.
 const METADATA: [&str; 9] =
     ["name", "email", "first_name", "last_name", "picture", "birthday", "gender", "min_age", "max_age"];
 
-/// Common wrong names for the fields of a request.
+/// Names that are often mistaken for fields of a request.
 const REQUEST: [(&str, &str); 12] = [
     ("headers", "requestHeaders"),
     ("header", "requestHeaders"),
@@ -54,7 +54,7 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a name with leading or trailing white space, which is part of the name; returns whether it did.
+/// Reports names that start or end with white space, which is part of the name. Returns whether there was such a name.
 pub(super) fn blank(path: &FieldPath, text: &str, span: Span, report: &mut Report) -> bool {
     let found = path.segments().iter().map(Segment::name).any(|name| name.trim() != name);
     if found {
@@ -106,7 +106,7 @@ fn property(expansion: &Expansion, span: Span, report: &mut Report) {
     report.add(PROPERTY_UNKNOWN, span, message, help);
 }
 
-/// Reports an expansion that is only a part of a text or has a wrong prefix.
+/// Reports an expansion inside a longer string, where it is mere text, or one with a wrong prefix.
 fn text(text: &str, span: Span, report: &mut Report) {
     let Some(found) = expansion_within(text) else { return };
     let message = format!("`{text}` is text: `{found}` is not resolved in it");
@@ -118,7 +118,7 @@ fn text(text: &str, span: Span, report: &mut Report) {
     report.add(EXPANSION_IN_TEXT, span, message, help);
 }
 
-/// Reports an expansion without its prefix, which is plain text: `user.id`, or `context.user.id` as in functions.
+/// Reports an expansion without its prefix, which is mere text: `user.id`, or `context.user.id` as used in functions.
 fn unsigned(text: &str, span: Span, report: &mut Report) {
     let bare = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let inner = bare("${", "}").or_else(|| bare("{{", "}}")).unwrap_or(text).trim();
@@ -140,7 +140,7 @@ fn unsigned(text: &str, span: Span, report: &mut Report) {
     }
 }
 
-/// The part of a text that looks like an expansion.
+/// The part of a string that looks like an expansion.
 fn expansion_within(text: &str) -> Option<&str> {
     let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
     let word = |from: usize, signs: usize| -> Option<&str> {
@@ -151,7 +151,7 @@ fn expansion_within(text: &str) -> Option<&str> {
         let known = Root::ALL.iter().any(|(_, root)| root.strip_prefix("%%") == Some(name));
         known.then(|| tail.get(..signs + body.len())).flatten()
     };
-    // `%(%%environment.values.x)` is replaced when an application is loaded.
+    // `%(%%environment.values.x)` is replaced when the application is loaded.
     let templated = |at: usize| text.get(..at).is_some_and(|before| before.ends_with("%("));
     let inside = text.match_indices("%%").filter(|(at, _)| !templated(*at)).find_map(|(at, _)| word(at, 2));
     inside.or_else(|| match text.strip_prefix("$$") {

@@ -1,5 +1,5 @@
-//! Fields that a write permission makes readable despite `read`, and permissions that no document can satisfy; both are
-//! found by trying.
+//! Findings about fields that a `write` permission makes readable despite their `read`, and about permissions that no
+//! document can satisfy. They are found by trying.
 
 use super::catalogue::{INSERT_WITHOUT_FIELD, WRITE_SHOWS_ALL};
 use super::extent::{Extent, Writing, always, never, possible, writing, writing_of};
@@ -21,12 +21,12 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
     }
 }
 
-/// A rule that holds in some cases only.
+/// Whether a rule holds in some cases, but not in all.
 fn is_conditional(rule: Option<&Rule>) -> bool {
     rule.is_some() && !always(rule) && !never(rule)
 }
 
-/// Reports fields that `read` hides but a conditional `write` reveals.
+/// Reports fields that `read` hides, but that a conditional `write` reveals.
 fn shown(search: &Search, role: &Role, report: &mut Report) {
     if is_conditional(role.write.as_ref()) && never(role.read.as_ref()) {
         let Some(read) = &role.read else { return };
@@ -72,7 +72,7 @@ fn shown(search: &Search, role: &Role, report: &mut Report) {
     report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
 }
 
-/// Fields with a `read` that may hide them, with their paths.
+/// Fields whose `read` may hide them, with their paths.
 fn hidden_fields(role: &Role) -> Vec<(FieldPath, &FieldRule)> {
     fn collect<'r>(field: &'r FieldRule, within: &str, found: &mut Vec<(FieldPath, &'r FieldRule)>) {
         let name = if within.is_empty() { field.name.to_string() } else { format!("{within}.{}", field.name) };
@@ -86,7 +86,7 @@ fn hidden_fields(role: &Role) -> Vec<(FieldPath, &FieldRule)> {
     found
 }
 
-/// An example of a reader who sees a field although its `read` hides it from him.
+/// An example of a reader who sees a field even though its `read` denies it.
 fn reader(
     search: &Search,
     role: &Role,
@@ -125,7 +125,7 @@ fn reader(
     })
 }
 
-/// Reports `insert` or `delete` in a role whose documents have a field that it may not write.
+/// Reports `insert` or `delete` in a role that may not write some field that its documents have.
 fn impossible(search: &Search, role: &Role, report: &mut Report) {
     let id = FieldPath::parse("_id").unwrap_or_default();
     if writing(role) != Extent::SomeFields || matches!(writing_of(role, id.segments()), Writing::Never) {

@@ -1,4 +1,4 @@
-//! A walk through an expression as written.
+//! Iteration over the parts of an expression.
 
 use bson::Bson;
 
@@ -10,9 +10,9 @@ use crate::text::{Span, Spanned};
 pub(super) enum Part<'e> {
     /// The left side of a clause.
     Name(&'e Spanned<Name>),
-    /// `"name": value`
+    /// An equality, `"name": value`.
     Equals(&'e Spanned<Name>, &'e Spanned<Operand>),
-    /// An operator, and the name that it applies to.
+    /// An operator, with the left side to which it applies.
     Check(&'e Spanned<Name>, &'e Spanned<Check>),
 }
 
@@ -61,7 +61,7 @@ pub(super) fn operands(part: Part<'_>) -> &[Spanned<Argument>] {
     }
 }
 
-/// A leaf of an operand.
+/// The innermost parts of an operand that lints examine.
 pub(super) enum Leaf<'e> {
     Expansion(&'e Expansion),
     Text(&'e str),
@@ -86,7 +86,7 @@ fn each_text<'e>(value: &'e Bson, visit: &mut dyn FnMut(&'e str)) {
     }
 }
 
-/// Calls `visit` with every expansion of a part, on either side, and its position.
+/// Calls `visit` with every expansion in a part, on either side.
 pub(super) fn each_expansion<'e>(part: Part<'e>, visit: &mut dyn FnMut(&'e Expansion, Span)) {
     if let Part::Name(name) = part
         && let Name::Expansion(expansion) = &name.value

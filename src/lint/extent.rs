@@ -1,10 +1,10 @@
-//! The most that a role can grant to anyone.
+//! Upper bounds on what a role can grant.
 
 use super::shape::settled;
 use crate::path::Segment;
 use crate::policy::{FieldRule, Role, Rule};
 
-/// How much of a document.
+/// How much of a document a role may grant access to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Extent {
     Nothing,
@@ -12,13 +12,13 @@ pub(super) enum Extent {
     Everything,
 }
 
-/// What decides whether a field may be written.
+/// What decides whether a path may be written.
 pub(super) enum Writing<'r> {
     Never,
     By(&'r Rule),
 }
 
-/// Whether a rule is present and can hold.
+/// Whether a rule exists and may hold.
 pub(super) fn possible(rule: Option<&Rule>) -> bool {
     rule.is_some_and(|rule| settled(&rule.predicate) != Some(false))
 }
@@ -31,7 +31,7 @@ pub(super) fn never(rule: Option<&Rule>) -> bool {
     rule.is_some_and(|rule| settled(&rule.predicate) == Some(false))
 }
 
-/// The top-level field rules of a role, ending with `additional_fields`.
+/// The rules of a role for top-level fields, of which `additional_fields` comes last.
 pub(super) fn top_level(role: &Role) -> impl Iterator<Item = &FieldRule> {
     role.fields.iter().chain(&role.additional_fields)
 }
@@ -46,7 +46,7 @@ pub(super) fn reading(role: &Role) -> Extent {
     reading_unfiltered(role)
 }
 
-/// As [`reading`], without `document_filters`.
+/// Like [`reading`], disregarding `document_filters`.
 pub(super) fn reading_unfiltered(role: &Role) -> Extent {
     if possible(role.read.as_ref()) || possible(role.write.as_ref()) {
         return Extent::Everything;
@@ -70,7 +70,7 @@ pub(super) fn writing(role: &Role) -> Extent {
     writing_unfiltered(role)
 }
 
-/// As [`writing`], without `document_filters`.
+/// Like [`writing`], disregarding `document_filters`.
 pub(super) fn writing_unfiltered(role: &Role) -> Extent {
     match &role.write {
         Some(write) if settled(&write.predicate) == Some(false) => Extent::Nothing,
@@ -81,7 +81,7 @@ pub(super) fn writing_unfiltered(role: &Role) -> Extent {
     }
 }
 
-/// Whether a field or a part of it can be written.
+/// Whether a field may be writable, at least in part.
 pub(super) fn takes(field: &FieldRule) -> bool {
     match &field.write {
         Some(write) => settled(&write.predicate) != Some(false),
@@ -89,7 +89,7 @@ pub(super) fn takes(field: &FieldRule) -> bool {
     }
 }
 
-/// What decides whether a path of a document may be written, aside from `document_filters`.
+/// What decides whether a path may be written, disregarding `document_filters`.
 pub(super) fn writing_of<'r>(role: &'r Role, path: &[Segment]) -> Writing<'r> {
     if writing_unfiltered(role) == Extent::Nothing {
         return Writing::Never;

@@ -1,4 +1,4 @@
-//! Filters that restrict nobody, and projections that make requests fail.
+//! Findings about filters that restrict nobody, and about projections that let requests fail.
 
 use super::catalogue::{FILTER_WITHOUT_EFFECT, PROJECTION_MIXED, PROJECTIONS_MAY_MIX};
 use super::extent::{always, never};

@@ -1,4 +1,4 @@
-//! How the parts of one role affect each other.
+//! Findings about how the rules within a role affect each other.
 
 use super::LintInfo;
 use super::catalogue::{
@@ -34,7 +34,7 @@ pub(super) fn lint(role: &Role, report: &mut Report) {
     }
 }
 
-/// Reports `write: true` next to a `read` that hides something.
+/// Reports `write: true` beside a `read` that hides something.
 fn shows(role: &Role, report: &mut Report) {
     let mut pair = |what: &str, read: Option<&Rule>, write: Option<&Rule>| {
         if let (Some(read), Some(_)) = (read, write.filter(|write| always(Some(write))))
@@ -49,7 +49,7 @@ fn shows(role: &Role, report: &mut Report) {
     };
     pair("a document", role.read.as_ref(), role.write.as_ref());
     if always(role.write.as_ref()) {
-        // The fields are visible because of the role's own `write`.
+        // The role's own `write` makes all fields visible, whatever their rules.
         return;
     }
     let mut fields: Vec<&FieldRule> = top_level(role).collect();
@@ -63,7 +63,7 @@ fn title(field: &FieldRule) -> String {
     if field.name.is_empty() { "the other fields".to_owned() } else { format!("`{}`", field.name) }
 }
 
-/// A kind of permission in field rules.
+/// Selects the `read` or the `write` of a field rule.
 type Kind = fn(&FieldRule) -> Option<&Rule>;
 
 fn read(field: &FieldRule) -> Option<&Rule> {
@@ -74,7 +74,7 @@ fn write(field: &FieldRule) -> Option<&Rule> {
     field.write.as_ref()
 }
 
-/// The field rules of a kind, including nested ones, with their fields.
+/// All field rules of a kind, including nested ones, with the fields that they belong to.
 fn rules(role: &Role, kind: Kind) -> Vec<(&FieldRule, &Rule)> {
     fn collect<'r>(field: &'r FieldRule, kind: Kind, found: &mut Vec<(&'r FieldRule, &'r Rule)>) {
         found.extend(kind(field).map(|rule| (field, rule)));
@@ -113,7 +113,7 @@ fn writes(role: &Role) -> Option<Dead> {
     })
 }
 
-/// Field rules that have no effect because of the rules for whole documents.
+/// Field rules that are never evaluated because of rules for whole documents.
 struct Dead {
     lint: LintInfo,
     span: Span,
@@ -121,8 +121,8 @@ struct Dead {
     help: &'static str,
 }
 
-/// The rules that differ from what the whole-document rule `grants`. If all of them merely repeat an unconditional
-/// grant, all are returned.
+/// The field rules that differ from `grants`, the rule for whole documents. If all of them merely repeat that it always
+/// grants, all of them are returned.
 fn dead(
     lint: LintInfo,
     found: &[(&FieldRule, &Rule)],
@@ -146,7 +146,7 @@ fn dead(
     (grants == Some(true)).then_some(repeated)
 }
 
-/// Reports nested rules under a `read` or `write` that already decides for everything inside.
+/// Reports rules for nested fields that are never evaluated, because a `read` or `write` of the outer field decides.
 fn nested(field: &FieldRule, report: &mut Report) {
     for inner in field.fields.iter().flatten() {
         for (key, kind, lint, settles) in [
@@ -197,7 +197,7 @@ fn halves(role: &Role, report: &mut Report) {
     report.add(DOCUMENT_FILTERS_HALF, halves.span, message, help);
 }
 
-/// Reports `insert` and `delete` of a role that cannot write what they require.
+/// Reports `insert` and `delete` in a role that lacks the permission to write that they require.
 fn inserts(role: &Role, report: &mut Report) {
     let granted: Vec<(&str, &Rule)> = [("insert", &role.insert), ("delete", &role.delete)]
         .into_iter()
@@ -223,12 +223,12 @@ fn inserts(role: &Role, report: &mut Report) {
     }
 }
 
-/// Reports a role without any effect; returns whether it did.
+/// Reports a role that grants nothing. Returns whether it does.
 fn nothing(role: &Role, report: &mut Report) -> bool {
     if reading(role) != Extent::Nothing || writing(role) != Extent::Nothing || never(Some(&role.apply_when)) {
         return false;
     }
-    // Writing `false` explicitly is intentional: such a role keeps later ones from being chosen.
+    // An explicit `false` is intentional: the role keeps later ones from being selected.
     let meant = |read: Option<&Rule>, write: Option<&Rule>| never(read) || never(write);
     let halves = role.document_filters.as_ref();
     let denies = meant(role.read.as_ref(), role.write.as_ref())

@@ -1,4 +1,4 @@
-//! Literals that are compared whole although a condition was probably intended.
+//! Findings about literals that are compared as a whole, although a condition was probably intended.
 
 use bson::Bson;
 
@@ -34,7 +34,7 @@ pub(super) fn lint(part: Part<'_>, report: &mut Report) {
     }
 }
 
-/// Reports a word such as `or` before conditions, which without its prefix is a field name; returns whether it did.
+/// Reports words such as `or`, which are field names without their prefix. Returns whether there was one.
 fn logic(name: &str, value: &Spanned<Operand>, report: &mut Report) -> bool {
     let Some(meant) = bare_logic(name) else { return false };
     let is_condition = match &value.value {
@@ -50,7 +50,7 @@ fn logic(name: &str, value: &Spanned<Operand>, report: &mut Report) -> bool {
     is_condition
 }
 
-/// The keys of an object that is a value.
+/// The keys of an operand that is an object.
 fn keys(operand: &Operand) -> Option<Vec<&str>> {
     match operand {
         Operand::Literal(Bson::Document(document)) => Some(document.keys().map(String::as_str).collect()),
@@ -84,7 +84,7 @@ fn object(name: &str, value: &Spanned<Operand>, keys: &[&str], report: &mut Repo
     report.add(OBJECT_COMPARED_WHOLE, value.span, message, format!("for a field of it write `{name}.{first}`"));
 }
 
-/// The only member of an object that is a value, as written.
+/// The only field of an operand that is an object, as JSON.
 fn only(value: &Operand) -> Option<(String, Node)> {
     let (key, inner) = match value.to_json() {
         serde_json::Value::Object(members) => members.into_iter().next()?,
@@ -93,7 +93,8 @@ fn only(value: &Operand) -> Option<(String, Node)> {
     Some((key, json::parse(&inner.to_string()).ok()?))
 }
 
-/// Whether a key is an operator without its prefix. Some of these words are plausible field names.
+/// Whether a key is the name of an operator without its prefix. Words that are plausible field names, such as `type`,
+/// do not count.
 fn is_bare_operator(key: &str) -> bool {
     !matches!(key, "type" | "size" | "options" | "function" | "all") && Operator::parse(&format!("${key}")).is_some()
 }
@@ -142,7 +143,7 @@ fn list(operator: &str, elements: &[Spanned<Operand>], report: &mut Report) {
     }
 }
 
-/// Whether the value of an expansion is probably an array.
+/// Whether an expansion probably resolves to an array.
 fn is_list(expansion: &Expansion) -> bool {
     let segments = expansion.path.segments();
     let first = expansion.path.first();

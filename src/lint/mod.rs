@@ -1,4 +1,4 @@
-//! Findings about rules that load but probably do not mean what their author intended.
+//! Findings about rules that are valid, but probably do not mean what their author intended.
 
 mod anonymous;
 mod application;
@@ -42,7 +42,7 @@ pub use rules::{lint_rule, lint_rules, lint_rules_in_part, lint_schema};
 
 use crate::policy::Role;
 
-/// Reports that the search was aborted after too many roles and conditions.
+/// Reports that the search for examples ended early, because there are too many roles and conditions.
 fn cut_short(role: &Role, report: &mut report::Report) {
     let message =
         format!("from role `{}` on, take-overs and promotions were not searched for: too many roles", role.name);

@@ -1,4 +1,4 @@
-//! Negated comparisons that also hold for Missing.
+//! Findings about negated comparisons, which hold for missing fields as well.
 
 use bson::Bson;
 
@@ -11,7 +11,7 @@ pub(super) fn lint(predicate: &Predicate, report: &mut Report) {
     walk(predicate, Polarity::Asserted, &[], report);
 }
 
-/// `settled` lists operands for which a neighbouring condition already handles Missing.
+/// `settled` contains the operands for which a neighbouring condition covers Missing.
 fn walk<'p>(predicate: &'p Predicate, polarity: Polarity, settled: &[&'p Left], report: &mut Report) {
     let (parts, polarity, says): (_, _, fn(&Test, Polarity) -> bool) = match view(predicate, polarity) {
         View::Constant => return,
@@ -42,12 +42,12 @@ fn beside<'p>(
     }
 }
 
-/// Whether a test fails for a missing operand.
+/// Whether a test does not hold for a missing operand.
 fn excludes_missing(test: &Test, polarity: Polarity) -> bool {
     (polarity == Polarity::Asserted) != holds_for_null(test)
 }
 
-/// Whether a test exists to accept a missing operand.
+/// Whether the purpose of a test is to accept a missing operand.
 fn names_missing(test: &Test, polarity: Polarity) -> bool {
     match polarity {
         Polarity::Denied => matches!(test.check, TestKind::Exists),
@@ -66,7 +66,7 @@ fn holds_for_null(test: &Test) -> bool {
 
 fn negated(test: &Test, settled: &[&Left], report: &mut Report) {
     let missable = match &test.left {
-        // A document always has an `_id`.
+        // `_id` always exists.
         Left::Document(root, path) => *root != DocumentRoot::Root || path.first() != Some("_id"),
         Left::Context(reference) => {
             reference.root == ContextRoot::User && matches!(reference.path.first(), Some("custom_data" | "data"))
@@ -74,7 +74,7 @@ fn negated(test: &Test, settled: &[&Left], report: &mut Report) {
         Left::Boolean(_) | Left::Element(_) => false,
     };
     let deliberate = match &test.check {
-        // `{"deleted": {"$ne": true}}` is the usual test for a flag that may be missing.
+        // This is the idiom for a flag that may be missing: `{"deleted": {"$ne": true}}`.
         TestKind::Equals(Right::Literal(Bson::Boolean(true)) | Right::Document(..)) => true,
         TestKind::Exists | TestKind::Type(_) => true,
         _ => holds_for_null(test),
@@ -101,7 +101,7 @@ fn name(left: &Left) -> String {
     }
 }
 
-/// Whether `deeper` is `left` or a path inside it, so that it can only exist if `left` does.
+/// Whether `deeper` is `left` or a path inside it. It can then only exist if `left` does.
 fn reaches(deeper: &Left, left: &Left) -> bool {
     match (deeper, left) {
         (Left::Document(a, deeper), Left::Document(b, path)) => {

@@ -1,4 +1,4 @@
-//! The conditions that determine the owner of a document.
+//! Finds the conditions that determine who owns a document.
 
 use super::shape::{Polarity, View, references, rights, view};
 use super::witness::{At, Moment};
@@ -6,17 +6,17 @@ use crate::path::FieldPath;
 use crate::policy::{FieldRule, Role, Rule};
 use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Right, Test, TestKind};
 
-/// A condition that compares a field with the user.
+/// A test that compares a field with the user.
 pub(super) struct Ownership<'r> {
-    /// The path of the field in the document.
+    /// The path of the field.
     pub(super) path: FieldPath,
-    /// The test on its own.
+    /// The predicate that consists of the test.
     pub(super) predicate: &'r Predicate,
-    /// The field of the rule, if it is a field rule.
+    /// The field whose rule contains the test, if it is a field rule.
     field: Option<FieldPath>,
-    /// The test, rewritten for the document that is being written.
+    /// The source of the test, rewritten so that it refers to the new document.
     pub(super) condition: String,
-    /// Whether it decides whether the role applies.
+    /// Whether the test is in `apply_when`.
     pub(super) chooses: bool,
 }
 
@@ -30,7 +30,7 @@ impl Ownership<'_> {
     }
 }
 
-/// All such conditions of a role, those in its `apply_when` first, without repetitions.
+/// All such tests in a role, without repetitions. Those in its `apply_when` come first.
 pub(super) fn ownerships(role: &Role) -> Vec<Ownership<'_>> {
     let mut found: Vec<Ownership<'_>> = Vec::new();
     let halves = role.document_filters.as_ref();
@@ -78,7 +78,8 @@ fn collect<'r>(rule: &'r Rule, field: Option<&FieldPath>, chooses: bool, found: 
     });
 }
 
-/// The text of a test, rewritten for the new document and with a field's own value replaced by its path.
+/// The source of a test, rewritten so that it refers to the new document. For a field rule, the field's own value
+/// becomes its path.
 fn of_new_document(text: &str, field: Option<&FieldPath>) -> String {
     let text = text.replace("%%prevRoot.", "%%root.");
     match field {
@@ -90,7 +91,7 @@ fn of_new_document(text: &str, field: Option<&FieldPath>) -> String {
     }
 }
 
-/// Visits the tests that must hold, and those of which one must hold.
+/// Visits the tests that have to hold, and those of which one has to hold.
 fn asserted<'p>(predicate: &'p Predicate, polarity: Polarity, visit: &mut dyn FnMut(&'p Predicate, &'p Test)) {
     match predicate {
         Predicate::Not(inner) => asserted(inner, polarity.flipped(), visit),

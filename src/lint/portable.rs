@@ -1,4 +1,4 @@
-//! Extensions of Portcullis that have no meaning in App Services.
+//! Findings about extensions that App Services does not support.
 
 use super::catalogue::NOT_PORTABLE;
 use super::report::Report;
@@ -6,7 +6,7 @@ use crate::json::{Kind, Node};
 use crate::predicate::{ContextRoot, Predicate};
 use crate::text::Finding;
 
-/// Reports the parts of expressions that App Services does not support.
+/// Reports parts of expressions that App Services does not support.
 #[must_use]
 pub fn lint_portable<'p>(predicates: impl IntoIterator<Item = &'p Predicate>) -> Vec<Finding> {
     let mut report = Report::default();
@@ -22,7 +22,7 @@ pub fn lint_portable<'p>(predicates: impl IntoIterator<Item = &'p Predicate>) ->
     report.finish()
 }
 
-/// Reports `%()` templates in a configuration file that App Services does not support: it only replaces values that
+/// Reports the `%()` templates in a configuration file that App Services does not support: it replaces only values that
 /// consist of a single `%(%%environment.values.name)`.
 #[must_use]
 pub fn lint_portable_templates(file: &Node) -> Vec<Finding> {

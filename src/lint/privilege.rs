@@ -1,4 +1,4 @@
-//! Properties of users that distinguish privileged users from others.
+//! Recognises conditions that distinguish privileged users from others.
 
 use bson::Bson;
 
@@ -6,12 +6,12 @@ use super::shape::{is_user, rights};
 use crate::path::Segment;
 use crate::predicate::{ContextRoot, Left, Right, Test, TestKind};
 
-/// Whether a test holds only for users with a property that they cannot give themselves.
+/// Whether a test holds only for users who have something that they cannot give themselves.
 pub(super) fn is_privilege(test: &Test) -> bool {
     let configured = |right: &&Right| match right {
         Right::Literal(value) => !matches!(value, Bson::Null | Bson::Boolean(false)),
         Right::Context(reference) => matches!(reference.root, ContextRoot::Values | ContextRoot::Environment),
-        // What a function depends on is unknown.
+        // It is unknown what the result of a function depends on.
         Right::Function(_) => true,
         _ => false,
     };

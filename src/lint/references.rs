@@ -1,4 +1,4 @@
-//! References to functions and values that the application does not have.
+//! Findings about functions and values that the application does not define.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +9,18 @@ use crate::path::Segment;
 use crate::predicate::{ContextRoot, Left, Predicate, Reference, Right, Test};
 use crate::text::{Finding, closest};
 
-/// The names that the files of an application define. `None` if they are not all known, because a file that may define
-/// some does not load.
+/// The names that an application defines. `None` if a file that may define others does not load.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// The functions that `%function` can call.
     pub functions: Option<BTreeSet<String>>,
     /// `%%values`, including secrets.
     pub values: Option<BTreeSet<String>>,
-    /// `%%environment.values` of each environment, by tag.
+    /// The names of the `%%environment.values` of each environment, by tag.
     pub environments: Option<BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// Reports references in the expressions of one text to what the application does not have, in source order.
+/// Reports references to functions and values that the application does not define, in source order.
 ///
 /// ```
 /// use portcullis::lint::{Names, lint_references};
@@ -92,7 +91,7 @@ fn environment_value(name: &str, test: &Test, names: &Names, report: &mut Report
         );
         report.add(ENVIRONMENT_VALUE_UNKNOWN, test.span, format!("no environment has a value `{name}`"), help);
     } else if !lacking.is_empty() {
-        // Exports contain a file for each tag, and those of unused environments are empty.
+        // Exports contain a file for every tag; those without values are not in use.
         let shown: Vec<String> = lacking.iter().map(|tag| format!("`{tag}`")).collect();
         let message = format!("the value `{name}` is missing in the environment {}", shown.join(", "));
         let help = "define it there too; until then it is Missing there";

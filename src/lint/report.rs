@@ -4,7 +4,7 @@ use super::LintInfo;
 use super::catalogue::{FIELD_READS_DEAD, WRITE_SHOWS_ALL};
 use crate::text::{Finding, Span};
 
-/// Collects findings; duplicates at the same position are dropped.
+/// Collects findings and drops duplicates at the same position.
 #[derive(Default)]
 pub(super) struct Report {
     findings: Vec<Finding>,
@@ -27,7 +27,7 @@ impl Report {
 
     /// The findings in source order.
     pub(super) fn finish(mut self) -> Vec<Finding> {
-        // Whatever reveals a field whose rule is never evaluated, the cause is the same and reported once.
+        // A field rule that is never evaluated is reported once, even if it also causes the field to be shown.
         let dead = |span| self.seen.contains(&(FIELD_READS_DEAD.code, span));
         self.findings.retain(|finding| finding.code != WRITE_SHOWS_ALL.code || !dead(finding.span));
         self.findings.sort_by_key(|finding| (finding.span, finding.code));

@@ -1,4 +1,4 @@
-//! Roles in relation to each other: which of them can ever be chosen.
+//! Findings about roles in relation to one another, such as roles that are never selected.
 
 use std::collections::HashMap;
 
@@ -53,12 +53,12 @@ pub(super) fn lint(roles: &[Role], report: &mut Report) {
     }
 }
 
-/// Finds the roles whose condition may be contained in another's, without comparing all pairs: roles are indexed by
-/// their rarest condition.
+/// Finds roles whose condition may imply that of another role. They are indexed by their rarest part, so that not all
+/// pairs have to be compared.
 struct Candidates<'c> {
     conditions: &'c [Vec<String>],
     by_part: HashMap<&'c str, Vec<usize>>,
-    /// The roles that always apply.
+    /// The indexes of the roles that always apply.
     always: Vec<usize>,
 }
 
@@ -81,7 +81,7 @@ impl<'c> Candidates<'c> {
         candidates
     }
 
-    /// The indexes of the roles that may apply wherever one with this condition does, each with its condition.
+    /// The indexes of the roles that may apply wherever a role with this condition does, each with its own condition.
     fn of<'a>(&'a self, condition: &'a [String]) -> impl Iterator<Item = (usize, &'a [String])> {
         let of_parts = condition.iter().filter_map(|part| self.by_part.get(part.as_str())).flatten();
         let places = self.always.iter().chain(of_parts);
@@ -89,7 +89,7 @@ impl<'c> Candidates<'c> {
     }
 }
 
-/// Whether all parts of a condition are among those of another; both are sorted.
+/// Whether all parts of `wider` occur in `condition`. Both are sorted.
 fn is_within(wider: &[String], condition: &[String]) -> bool {
     wider.len() <= condition.len() && wider.iter().all(|text| condition.binary_search(text).is_ok())
 }
@@ -103,7 +103,7 @@ fn skippable(role: &Role, after: &Role, (test, lacking): (&Test, &Reference), re
     report.add(ROLE_SKIPPABLE, test.span, message, help);
 }
 
-/// A negated test with a right operand that a user may lack.
+/// A negated test whose right operand may be absent for some users.
 fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Reference)> {
     match view(predicate, polarity) {
         View::Constant | View::Test(_, Polarity::Asserted) => None,
@@ -113,7 +113,7 @@ fn unresolvable(predicate: &Predicate, polarity: Polarity) -> Option<(&Test, &Re
         View::Test(test, Polarity::Denied) => {
             let lacking = rights(test).into_iter().flat_map(references).find(|reference| match reference.root {
                 ContextRoot::User => matches!(reference.path.first(), Some("custom_data" | "data")),
-                // Any other missing property is an Error.
+                // Any other property that is missing leads to an Error.
                 ContextRoot::Request => reference.path.first() == Some("requestHeaders"),
                 _ => false,
             });

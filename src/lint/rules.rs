@@ -14,7 +14,7 @@ use crate::predicate::Predicate;
 use crate::schema::Schema;
 use crate::text::Finding;
 
-/// Reports what is probably not intended in one rules file, whose text is `node`, in source order.
+/// Reports what is probably not intended in a rules file, in source order. `node` is the file's JSON.
 ///
 /// ```
 /// let node = portcullis::json::parse(
@@ -61,7 +61,7 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     }
     filters::lint(&rules.filters, &mut report);
     for filter in &rules.filters {
-        // A filter that applies to users without a property restricts them, which is safe.
+        // Filters that apply to users who lack a property restrict them, which is safe.
         expression(&filter.apply_when, Time::Choosing, None, &mut report);
         if let Some(query) = &filter.query {
             expression(query, Time::Reading, rules.schema.as_ref(), &mut report);
@@ -75,8 +75,8 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     report.finish()
 }
 
-/// As [`lint_rules`], for a file with invalid parts: a part without a fault is examined as if the others did not exist;
-/// of a part with a fault, the valid expressions are.
+/// Like [`lint_rules`], for a file with errors. Parts without errors are examined as if the others did not exist; of
+/// parts with errors, the valid expressions are.
 #[must_use]
 pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     let mut report = Report::default();
@@ -86,7 +86,7 @@ pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     let rules = roles.flat_map(Role::rules).map(|(_, rule)| rule);
     let rules = rules.chain(filters.flat_map(|filter| std::iter::once(&filter.apply_when).chain(&filter.query)));
     for rule in rules.filter(|rule| !part.has_fault(rule.expr.span)) {
-        // When the rule is evaluated is part of what is wrong.
+        // When this rule is evaluated is unclear because of the errors.
         expression(rule, Time::Writing, None, &mut report);
         negations::lint(&rule.predicate, &mut report);
         elements::lint(&rule.predicate, None, &mut report);
@@ -94,7 +94,7 @@ pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     if let Some(roles) = &mut sound.roles {
         roles.retain(|role| !part.has_fault(role.span));
     }
-    // An empty list that results from errors is not reported as such.
+    // A list that is empty because of errors is not reported as empty.
     sound.roles = sound.roles.filter(|roles| !roles.is_empty() || part.errors.is_empty());
     sound.filters.retain(|filter| !part.has_fault(filter.span));
     let mut findings = report.finish();
@@ -113,7 +113,7 @@ fn field_names(role: &Role, report: &mut Report) {
     }
 }
 
-/// Reports what is probably not intended in a `schema.json` on its own.
+/// Reports what is probably not intended in a `schema.json`, without its rules.
 #[must_use]
 pub fn lint_schema(schema: &Schema) -> Vec<Finding> {
     let mut report = Report::default();
@@ -130,7 +130,7 @@ fn of_schema(schema: &Schema, report: &mut Report) {
     }
 }
 
-/// Reports what is probably not intended in a single expression, such as the `can_evaluate` of a function.
+/// Reports what is probably not intended in a single rule, such as the `can_evaluate` of a function.
 #[must_use]
 pub fn lint_rule(rule: &Rule) -> Vec<Finding> {
     let mut report = Report::default();

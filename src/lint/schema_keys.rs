@@ -1,4 +1,4 @@
-//! Keys of a schema that look like constraints but are not.
+//! Findings about keys of a schema that look like constraints, but have no effect.
 
 use super::catalogue::SCHEMA_ASKS_NOTHING;
 use super::report::Report;

@@ -1,4 +1,4 @@
-//! Properties of predicates that do not depend on documents or users.
+//! Properties of predicates that follow from their form alone.
 
 use bson::Bson;
 
@@ -6,7 +6,7 @@ use crate::expr::Root;
 use crate::path::FieldPath;
 use crate::predicate::{ContextRoot, DocumentRoot, Left, Predicate, Reference, Right, Test, TestKind};
 
-/// The truth of a predicate, if it is the same for all documents and users.
+/// The outcome of a predicate, if it is the same for all documents and users.
 pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
     match predicate {
         Predicate::Constant(value) => Some(*value),
@@ -32,7 +32,7 @@ pub(super) fn settled(predicate: &Predicate) -> Option<bool> {
     }
 }
 
-/// Whether a test is under an even or an odd number of negations.
+/// Whether a test is under an even number of negations or under an odd one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Polarity {
     Asserted,
@@ -70,7 +70,7 @@ pub(super) fn view(predicate: &Predicate, polarity: Polarity) -> View<'_> {
     }
 }
 
-/// The conditions that must all hold, as texts that are equal for equal conditions.
+/// The parts of a conjunction as text. Equal conditions have equal text.
 pub(super) fn conjuncts(predicate: &Predicate) -> Vec<String> {
     let mut texts = Vec::new();
     collect(predicate, &mut texts);
@@ -112,12 +112,13 @@ pub(super) fn references(right: &Right) -> Vec<&Reference> {
     right.references()
 }
 
-/// Whether a reference is this property of the user, which every user has.
+/// Whether a reference is to the property of the user with this name. Every user has these properties.
 pub(super) fn is_user(reference: &Reference, name: &str) -> bool {
     reference.root == ContextRoot::User && matches!(reference.path.segments(), [only] if only.name() == name)
 }
 
-/// The first field of a reference into `%%user.custom_data`: `None` for other references, empty for all custom data.
+/// The first field of a reference into `%%user.custom_data`; empty if it is to all custom data. `None` for other
+/// references.
 pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
     match (reference.root, reference.path.segments()) {
         (ContextRoot::User, [first]) if first.name() == "custom_data" => Some(""),
@@ -126,7 +127,7 @@ pub(super) fn custom_data_field(reference: &Reference) -> Option<&str> {
     }
 }
 
-/// Whether a name looks like that of a list.
+/// Whether a name looks like the plural of a noun.
 pub(super) fn is_plural(name: &str) -> bool {
     let lower = name.to_lowercase();
     let singular = ["ss", "us", "is", "as", "news", "series", "http", "https"];
@@ -135,7 +136,7 @@ pub(super) fn is_plural(name: &str) -> bool {
         || (lower.len() > 3 && lower.ends_with('s') && !singular.iter().any(|end| lower.ends_with(end)))
 }
 
-/// A document root as written.
+/// The root as an expansion.
 pub(super) fn root_name(root: DocumentRoot) -> &'static str {
     match root {
         DocumentRoot::Root => Root::Root.name(),
@@ -145,7 +146,7 @@ pub(super) fn root_name(root: DocumentRoot) -> &'static str {
     }
 }
 
-/// A place in a document as written on the left.
+/// A place in a document, as written on the left side of a test.
 pub(super) fn place_name(root: DocumentRoot, path: &FieldPath) -> String {
     match root {
         _ if path.is_root() => root_name(root).to_owned(),

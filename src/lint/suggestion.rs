@@ -1,4 +1,4 @@
-//! Suggested changes that can be applied as they are, because they never grant more than before.
+//! Suggestions for changing rules. They can be applied as they are, since they never grant more than before.
 
 use super::extent::always;
 use super::ownership::Ownership;
@@ -6,24 +6,24 @@ use super::witness::Act;
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};
 
-/// Suggests how to prevent giving away a field that determines the owner.
+/// Suggests how to keep users from giving away a document by changing the field that determines its owner.
 pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
     let asked = &owner.condition;
     if let Some(write) = &role.write {
-        // Narrower than the existing rule, so that nothing new is granted.
+        // This is narrower than the existing rule, so it grants nothing new.
         return format!(
             "to prevent this, write `\"write\": {}` in the role, which sees the new document",
             both(write, asked)
         );
     }
-    // Next to field rules, a `write` for the whole document would grant all fields.
+    // Beside field rules, a `write` for the whole document would grant access to all fields.
     let halves = role.document_filters.as_ref();
     let read = halves.and_then(|halves| halves.read.as_ref());
     let write = halves.and_then(|halves| halves.write.as_ref());
     let (read, write) = match (read, write) {
         (Some(read), Some(write)) => (format!("\"read\": {}, ", read.expr.value), both(write, asked)),
         (None, Some(write)) => (String::new(), both(write, asked)),
-        // What may be written may be read, so the new half must not reveal what the other one hides.
+        // Whoever may write may also read, so the new half must not reveal what the other one hides.
         (Some(read), None) => (format!("\"read\": {}, ", read.expr.value), both(read, asked)),
         (None, None) => ("\"read\": true, ".to_owned(), asked.clone()),
     };
@@ -33,7 +33,7 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
     )
 }
 
-/// Suggests how to prevent inserting documents for other owners.
+/// Suggests how to keep users from inserting documents for other owners.
 pub(super) fn inserting(role: &Role, owner: &Ownership<'_>) -> String {
     let asked = role.insert.as_ref().map_or_else(|| owner.condition.clone(), |insert| both(insert, &owner.condition));
     format!("to prevent this, write `\"insert\": {asked}` in the role")
@@ -43,17 +43,17 @@ fn both(rule: &Rule, asked: &str) -> String {
     if always(Some(rule)) { asked.to_owned() } else { format!("{{\"%and\": [{}, {asked}]}}", rule.expr.value) }
 }
 
-/// The permission to remove.
+/// The permission to withdraw.
 pub(super) struct Closing<'p> {
     /// The operation.
     pub(super) act: Act,
-    /// The path that rules read; empty for all custom data.
+    /// The path of the custom data that rules read; empty for all of it.
     pub(super) read: &'p FieldPath,
-    /// The path that is written.
+    /// The path that can be written.
     pub(super) written: &'p FieldPath,
 }
 
-/// Suggests how to close a field and nothing else.
+/// Suggests how to make one field read-only, without affecting anything else.
 pub(super) fn closing(role: &Role, Closing { act, read, written }: &Closing<'_>) -> String {
     if read.is_root() {
         return "let the rules ask about single fields of the custom data, and let nobody write these".to_owned();
@@ -69,7 +69,7 @@ pub(super) fn closing(role: &Role, Closing { act, read, written }: &Closing<'_>)
         ),
         (None, true) => format!("write \"write\": false in the field rule of `{written}`"),
         (None, false) => {
-            // Those who may read the field because of `additional_fields` can still do so, and nobody else can.
+            // Those who may read the field by `additional_fields` still can, and nobody else can.
             let others = role.additional_fields.as_ref();
             let read = others.and_then(|others| others.read.as_ref().or(others.write.as_ref()));
             let read = read.map_or_else(|| "false".to_owned(), |read| read.expr.value.to_string());

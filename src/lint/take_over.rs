@@ -1,4 +1,4 @@
-//! Users who can change what their own permissions depend on; found by trying.
+//! Findings about users who can change what their own permissions depend on. They are found by trying.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
     }
 }
 
-/// The maximum number of owner fields that are tried with every role.
+/// The maximum number of owner fields to try with every role.
 const MAX_OWNERS: usize = 6;
 
 fn distinct<'a, 'r>(roles: &'r [Role], all: &'a [Vec<Ownership<'r>>]) -> Vec<(&'r Role, &'a Ownership<'r>)> {
@@ -58,7 +58,7 @@ fn decider<'r>(role: &'r Role, path: &FieldPath) -> Option<&'r Rule> {
     }
 }
 
-/// Drafts of a user who is the owner by this condition, with the field's value.
+/// Drafts in which the user is the owner according to a condition, each with the value of the owner field.
 fn as_owner(search: &Search, act: Act, owner: &Ownership<'_>, moment: Moment) -> Vec<(Draft, Bson)> {
     let drafts = vec![search.draft(act)];
     let drafts = search.solver().meet(drafts, owner.predicate, Polarity::Asserted, owner.at(moment));
@@ -73,7 +73,7 @@ fn is_owner(draft: &Draft, owner: &Ownership<'_>) -> bool {
     draft.truth(owner.predicate, Moment::After, owner.field()) == Truth::True
 }
 
-/// Reports a role whose users can give away a document that others cannot take.
+/// Reports a role whose users can give away a document, which others cannot take.
 fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
     for owner in own {
         let Some(rule) = decider(role, &owner.path) else { continue };
@@ -84,7 +84,7 @@ fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Rep
                 pinned.then_some(draft)
             });
         let drafts = search.permit(drafts.collect(), role, &[&owner.path]);
-        // A user who need not be the owner gives away nothing of his own.
+        // Whether the user would have access without being the owner, and so gives away nothing of their own.
         let is_open = |draft: &Draft| {
             let mut others = draft.clone();
             let third = get(&draft.new, owner.path.segments()).map(another);
@@ -106,7 +106,7 @@ fn movable(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Rep
     }
 }
 
-/// Reports a role whose users can insert documents for other owners, which they then cannot access.
+/// Reports a role whose users can insert documents for other owners, to which they themselves then have no access.
 fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut Report) {
     if never(role.insert.as_ref()) {
         return;
@@ -140,7 +140,7 @@ fn for_others(search: &Search, role: &Role, own: &[Ownership<'_>], report: &mut 
     }
 }
 
-/// Reports an `insert` condition that a later update can circumvent.
+/// Reports a condition of `insert` that can be circumvented by a later update.
 fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
     let Some(insert) = role.insert.as_ref().filter(|rule| possible(Some(rule)) && !always(Some(rule))) else {
         return false;
@@ -175,7 +175,7 @@ fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
     false
 }
 
-/// A document that an inserted one can be changed into, although it could not have been inserted.
+/// A document to which an inserted one can be changed, although it could not have been inserted that way.
 fn undo(search: &Search, draft: &Draft, path: &FieldPath) -> Option<Document> {
     let value = get(&draft.new, path.segments());
     let changes = value.map(another).into_iter().map(Some).chain([None]);
@@ -195,7 +195,7 @@ fn undo(search: &Search, draft: &Draft, path: &FieldPath) -> Option<Document> {
     None
 }
 
-/// Reports a role whose users can make themselves owners of documents and thereby gain permissions.
+/// Reports a role whose users can make themselves the owners of documents and thereby gain permissions.
 fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], report: &mut Report) -> bool {
     for (better, owner) in owners {
         let Some(rule) = decider(role, &owner.path) else { continue };
@@ -232,14 +232,14 @@ fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], repor
     false
 }
 
-/// What a user can do with a document.
+/// What a user may do with a document.
 struct Powers {
     reads: BTreeSet<String>,
     writes: BTreeSet<String>,
     deletes: bool,
 }
 
-/// The maximum number of fields examined per document.
+/// The maximum number of fields to examine per document.
 const MAX_FIELDS: usize = 16;
 
 impl Powers {
@@ -274,7 +274,7 @@ impl Powers {
     }
 }
 
-/// The fields that some role names, and one that none names.
+/// The fields that any role names, and one that none does.
 fn field_names(search: &Search) -> Vec<String> {
     let named = search.policy.roles.iter().flat_map(|role| &role.fields).map(|field| field.name.to_string());
     let mut names: Vec<String> = named.take(MAX_FIELDS).collect();

@@ -1,18 +1,18 @@
-//! Comparisons of the old and the new document in rules for which there is no change.
+//! Findings about rules that compare the old and the new document where there is no change.
 
 use super::catalogue::{CHANGE_UNSEEN, PREVIOUS_IN_READ};
 use super::report::Report;
 use super::shape::{rights, root_name};
 use crate::predicate::{DocumentRoot, Left, Right, Test};
 
-/// When a rule is evaluated.
+/// The occasion on which a rule is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
-    /// When a role or filter is selected.
+    /// A role or filter is selected.
     Choosing,
-    /// When a document is read.
+    /// A document is read.
     Reading,
-    /// When a document is written.
+    /// A document is written.
     Writing,
 }
 

@@ -1,10 +1,10 @@
 use crate::path::{FieldPath, resolve};
 use crate::value::{DocumentRef, Malformed, Steps, Type, TypeSet, ValueRef};
 
-/// Counts users by the values that they have at the paths that rules read. Its size does not depend on the number of
-/// users.
+/// Counts users by the types of their values at the paths of custom data that rules read. The memory it takes does not
+/// depend on the number of users.
 ///
-/// Users without a document are not counted; they lack everything.
+/// Users without a custom-data document are not counted; they lack every value.
 #[derive(Clone, Debug)]
 pub struct Census {
     id_field: FieldPath,
@@ -12,28 +12,27 @@ pub struct Census {
     paths: Vec<Tally>,
 }
 
-/// Counts for one path.
+/// The counts for a path.
 #[derive(Clone, Debug)]
 struct Tally {
     path: FieldPath,
-    /// The types that rules compare the value with; `None` if any type may match.
+    /// The types with which rules compare the value; `None` if a value of any type may match.
     needed: Option<TypeSet>,
     lacking: u64,
     types: [u64; Type::ALL.len()],
     misfits: [u64; Type::ALL.len()],
 }
 
-/// The values of users at a path of `%%user.custom_data`.
+/// The counts for a path below `%%user.custom_data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathCount {
     /// The path below `%%user.custom_data`.
     pub path: FieldPath,
-    /// The number of users without a value there.
+    /// The number of users without a value at the path.
     pub lacking: u64,
     /// The number of users with a value of each type.
     pub types: Vec<(Type, u64)>,
-    /// Of these, the number whose value rules can compare with nothing. For an array, no element has a type that they
-    /// need, either.
+    /// The number of users, by type, whose value no rule can match. In an array, the elements do not match either.
     pub misfits: Vec<(Type, u64)>,
 }
 
@@ -44,7 +43,7 @@ impl Census {
         Self { id_field: id_field.clone(), users: 0, paths: paths.into_iter().map(tally).collect() }
     }
 
-    /// Counts the user of a custom-data document. A document that names no user is ignored.
+    /// Counts the user to whom a custom-data document belongs. A document without a user id is ignored.
     ///
     /// # Errors
     /// If raw bytes are not BSON.
@@ -71,13 +70,13 @@ impl Census {
         Ok(())
     }
 
-    /// The number of users.
+    /// The number of users counted.
     #[must_use]
     pub const fn users(&self) -> u64 {
         self.users
     }
 
-    /// The counts per path, in the order of the [reads](super::CustomDataReads::paths).
+    /// The counts by path, in the order of [`CustomDataReads::paths`](super::CustomDataReads::paths).
     #[must_use]
     pub fn counts(&self) -> Vec<PathCount> {
         let listed = |counts: [u64; Type::ALL.len()]| {
@@ -95,7 +94,7 @@ impl Census {
 }
 
 impl Tally {
-    /// Whether rules can compare any value at a path with something.
+    /// Whether any of the values at the path has a type that rules can match.
     fn fits(&self, met: &[ValueRef<'_>]) -> Result<bool, Malformed> {
         let Some(needed) = self.needed else { return Ok(true) };
         for value in met {
@@ -114,7 +113,7 @@ impl Tally {
     }
 
     fn kind(&self, value: ValueRef<'_>) -> Type {
-        // An ObjectId there is read as its hex string.
+        // Rules see an ObjectId there as its hex string.
         let is_id = matches!(self.path.segments(), [only] if only.name() == "_id");
         match value.kind() {
             Type::ObjectId if is_id => Type::String,

@@ -1,4 +1,5 @@
-//! Whether a condition can hold for users who lack something, whatever else is true of them and the documents.
+//! Determines whether a condition can hold for users whose custom data lacks a value or has one of a certain type,
+//! regardless of everything else about the users and the documents.
 
 use bson::{Bson, Document};
 
@@ -12,18 +13,18 @@ use crate::schema::Schema;
 use crate::user::User;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// What users have at a path.
+/// What is known about a user's value at a path.
 #[derive(Clone, Copy)]
 pub(super) enum Situation {
-    /// Anything.
+    /// Nothing.
     Anything,
-    /// No value.
+    /// It is missing.
     Missing,
-    /// A value of this type.
+    /// It has this type.
     Of(Type),
 }
 
-/// The set of possible outcomes.
+/// A set of outcomes that are possible.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Truths(u8);
 
@@ -59,12 +60,12 @@ impl Truths {
 #[derive(Clone, Copy)]
 pub(super) struct Condition<'p> {
     pub(super) predicate: &'p Predicate,
-    /// The schema of the collection.
+    /// The schema of that collection.
     pub(super) schema: Option<&'p Schema>,
 }
 
 impl Condition<'_> {
-    /// Whether it can hold for any user in this situation and any document.
+    /// Whether the condition holds for some user of whom this is known, and some document.
     pub(super) fn can_hold(&self, path: &FieldPath, situation: Situation) -> bool {
         self.truths(self.predicate, path, situation).has(Truth::True)
     }
@@ -86,7 +87,8 @@ impl Condition<'_> {
         }
     }
 
-    /// `None` if something else decides: other parts of the context, a function, or the value itself.
+    /// The possible outcomes of a test; `None` if the situation does not decide them, because the test depends on
+    /// another part of the context, on a function, or on more than the type of the value.
     fn of_test(&self, test: &Test, path: &[Segment], situation: Situation) -> Option<Truths> {
         if !is_decided_by(test, path) {
             return None;
@@ -125,7 +127,7 @@ impl Condition<'_> {
     }
 }
 
-/// Whether a test depends on no part of the context other than a path and what is below it.
+/// Whether the path, and what is below it, is the only part of the context on which the test depends.
 fn is_decided_by(test: &Test, path: &[Segment]) -> bool {
     let mut decided = true;
     let mut look = |test: &Test| {
@@ -157,9 +159,10 @@ fn of_document(residual: &Residual, document: &Document, context: &Context) -> T
     Evaluation::new(documents, context, &errors).truth(residual)
 }
 
-/// Sample documents for all values that the schema allows on the other side; `None` if anything is allowed.
+/// Sample documents that cover all values that the schema allows for the other operand; `None` if the schema allows
+/// anything.
 fn documents(test: &Test, schema: Option<&Schema>) -> Option<Vec<Document>> {
-    // In a list, other elements may match.
+    // With a list, other elements of it may match.
     if !matches!(test.check, TestKind::Equals(_) | TestKind::Order(..)) {
         return None;
     }

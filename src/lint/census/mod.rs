@@ -1,4 +1,4 @@
-//! How many users lack the custom data that rules read, and which roles therefore never apply to them.
+//! Counts how many users lack the custom data that rules read, and finds the roles that therefore never apply to them.
 
 mod count;
 mod effect;

@@ -1,4 +1,4 @@
-//! Which types a test requires of the values that it reads.
+//! Determines the types that a test requires of the custom data that it reads.
 
 use bson::Bson;
 
@@ -9,14 +9,15 @@ use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Reference, Right, 
 use crate::schema::Schema;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// The path of a reference below `%%user.custom_data`; `None` if it refers to something else or to all custom data.
+/// The path of a reference below `%%user.custom_data`; `None` if it refers to anything else, or to the custom data as a
+/// whole.
 pub(super) fn custom_data_path(reference: &Reference) -> Option<FieldPath> {
     let rest = reference.path.rest();
     (reference.root == ContextRoot::User && reference.path.first() == Some("custom_data") && !rest.is_root())
         .then_some(rest)
 }
 
-/// The types that a test requires at a path of the custom data; `None` if any type may match.
+/// The types of which the value at a path must be for a test to hold; `None` if it may be of any type.
 pub(super) fn need(test: &Test, path: &[Segment], schema: Option<&Schema>) -> Option<TypeSet> {
     let is_it = |reference: &Reference| custom_data_path(reference).is_some_and(|found| found.segments() == path);
     let is_read = |right: &Right| matches!(right, Right::Context(reference) if is_it(reference));
@@ -63,7 +64,7 @@ fn of_left(check: &TestKind, schema: Option<&Schema>) -> Option<TypeSet> {
 
 fn of_operand(right: &Right, schema: Option<&Schema>) -> Option<TypeSet> {
     match right {
-        // Null also equals Missing.
+        // A literal null also equals Missing.
         Right::Literal(Bson::Null) => None,
         Right::Literal(value) => Some(alike(ValueRef::from(value).kind())),
         Right::Document(DocumentRoot::Root | DocumentRoot::PrevRoot, path) => {
@@ -73,7 +74,7 @@ fn of_operand(right: &Right, schema: Option<&Schema>) -> Option<TypeSet> {
     }
 }
 
-/// The types of the left operand, with which the user's value is compared.
+/// The types of the left operand, with which a value of the custom data is compared.
 fn of_other_side(left: &Left, schema: Option<&Schema>) -> Option<TypeSet> {
     match left {
         Left::Boolean(_) => Some(alike(Type::Bool)),

@@ -42,13 +42,13 @@ pub struct CustomDataReads<'r> {
 #[derive(Debug)]
 struct Read<'r> {
     path: FieldPath,
-    /// The types declared by the schema of the custom data.
+    /// The types that the schema of the custom-data collection declares for the path.
     declared: Option<TypeSet>,
-    /// The types that the rules compare it with.
+    /// The types with which rules compare the value.
     needed: Option<TypeSet>,
-    /// The first rule of a role that reads it: the collection and the position in its text.
+    /// The position of the first rule that reads the path, with the index of its collection; `None` if only filters do.
     place: Option<(usize, Span)>,
-    /// The roles whose `apply_when` reads it.
+    /// The roles whose `apply_when` reads the path.
     roles: Vec<(usize, &'r Role)>,
 }
 
@@ -57,20 +57,20 @@ struct Read<'r> {
 pub struct PathFinding {
     /// The path below `%%user.custom_data`.
     pub path: FieldPath,
-    /// The number of users concerned.
+    /// The number of users that the finding concerns.
     pub users: u64,
-    /// The type of their value; `None` if they have none.
+    /// The type of these users' values; `None` if they have none.
     pub found: Option<Type>,
-    /// The roles that never apply to them, each with the index of its collection.
+    /// The roles that never apply to these users, each with the index of its collection.
     pub roles: Vec<(usize, std::sync::Arc<str>)>,
-    /// The collection whose rules the finding refers to; `None` if only filters read the path.
+    /// The index of the collection in whose rules the finding is positioned; `None` if only filters read the path.
     pub place: Option<usize>,
     /// The finding as text.
     pub finding: Finding,
 }
 
 impl<'r> CustomDataReads<'r> {
-    /// Collects the paths that the rules of collections read; `schema` is that of the custom-data collection.
+    /// Collects the paths that the rules of collections read. `schema` is the schema of the custom-data collection.
     #[must_use]
     pub fn new(collections: &'r [CollectionRules<'r>], schema: Option<&Schema>) -> Self {
         let mut reads: BTreeMap<String, Read<'r>> = BTreeMap::new();
@@ -114,14 +114,14 @@ impl<'r> CustomDataReads<'r> {
         self.reads.iter().map(|read| &read.path)
     }
 
-    /// Creates a census of these paths; `id_field` holds the user's id.
+    /// Creates a census of these paths. `id_field` is the field of custom-data documents that contains the user's id.
     #[must_use]
     pub fn census(&self, id_field: &FieldPath) -> Census {
         Census::new(id_field, self.reads.iter().map(|read| (read.path.clone(), read.needed)))
     }
 
-    /// Evaluates the census: which users lack a path, or have another type there than rules or the schema require, and
-    /// which roles therefore never apply to them, whatever else is true of these users and the documents.
+    /// Evaluates a census: reports paths that users lack, or where they have a type that rules cannot match or that the
+    /// schema does not declare. Each finding names the roles that never apply to these users.
     #[must_use]
     pub fn findings(&self, census: &Census) -> Vec<PathFinding> {
         let mut findings = Vec::new();
@@ -154,7 +154,7 @@ impl<'r> CustomDataReads<'r> {
         self.other_type(read, (kind, users, all), &format!("rules need {wanted}"), &wanted, roles)
     }
 
-    /// Reports a type that rules can compare but the schema does not declare.
+    /// Reports a type that rules match, but that the schema does not declare.
     fn undeclared(&self, read: &Read<'_>, kind: Type, users: u64, all: u64) -> Option<PathFinding> {
         let wanted = names(read.declared.filter(|declared| !declared.contains(kind))?);
         let why = format!("the schema declares {wanted}");
@@ -175,7 +175,7 @@ impl<'r> CustomDataReads<'r> {
         self.finding(read, users, Some(kind), roles, (CUSTOM_DATA_TYPE, message, help))
     }
 
-    /// The roles that can apply to users, but not to those in this situation.
+    /// The roles that can apply to users in general, but not to those of whom this is known.
     fn closed(&self, read: &Read<'r>, situation: Situation) -> Vec<(usize, &'r Role)> {
         let never = |(index, role): &&(usize, &Role)| {
             let schema = self.collections.get(*index).and_then(|rules| rules.policy.schema.as_ref());
@@ -219,12 +219,12 @@ impl<'r> CustomDataReads<'r> {
     }
 }
 
-/// The custom-data paths that a test reads. Tests inside `$elemMatch` are visited separately.
+/// The paths of custom data that a test reads. Tests inside `$elemMatch` are visited as tests of their own.
 fn paths(test: &Test) -> Vec<FieldPath> {
     test.references().into_iter().filter_map(custom_data_path).collect()
 }
 
-/// `213 of 4,010 users`
+/// Formats a share of users: `213 of 4,010 users`
 fn of(users: u64, all: u64) -> String {
     let noun = if all == 1 { "user" } else { "users" };
     if users == all && all > 1 {
@@ -234,7 +234,7 @@ fn of(users: u64, all: u64) -> String {
     }
 }
 
-/// `1 of 1 user lacks`
+/// The verb after a share of users, as in `1 of 1 user lacks`
 fn verb(users: u64, all: u64, plural: &str) -> &str {
     match (users, all, plural) {
         (1, 1, "lack") => "lacks",
@@ -243,7 +243,7 @@ fn verb(users: u64, all: u64, plural: &str) -> &str {
     }
 }
 
-/// `4,010`
+/// Formats a number with separators: `4,010`
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -256,7 +256,7 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// The names of the types. Number types are combined, and types that equal another one are omitted.
+/// The names of types. Numeric types are combined, and types whose values can equal those of another type are omitted.
 fn names(types: TypeSet) -> String {
     let is_number = |kind: &Type| TypeSet::NUMBER.contains(*kind);
     let all_numbers = TypeSet::NUMBER.iter().all(|kind| types.contains(kind));

@@ -6,7 +6,7 @@ use crate::path::Segment;
 use crate::schema::Schema;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// A sample value of a type that no rule tests for by chance; `None` for types that drivers no longer write.
+/// A sample value of a type, which is unlikely to occur in rules; `None` for types that drivers do not write any more.
 pub(super) fn sample(kind: Type) -> Option<Bson> {
     Some(match kind {
         Type::Double => Bson::Double(-1.062_5),
@@ -30,7 +30,7 @@ pub(super) fn sample(kind: Type) -> Option<Bson> {
     })
 }
 
-/// Sample values that represent a type. An array may be empty or contain values that are not wanted.
+/// Sample values of a type. An array may be empty or contain elements of types that are not wanted.
 pub(super) fn samples(kind: Type, wanted: TypeSet) -> Option<Vec<Bson>> {
     let mut found = vec![sample(kind)?];
     if kind == Type::Bool {
@@ -44,7 +44,7 @@ pub(super) fn samples(kind: Type, wanted: TypeSet) -> Option<Vec<Bson>> {
     Some(found)
 }
 
-/// The types that a schema allows at a path; `None` if it does not say.
+/// The types that a schema allows at a path; `None` if it does not restrict them.
 pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     match schema?.type_names_at(path)? {
         "array" => Some(TypeSet::NONE.with(Type::Array)),
@@ -52,8 +52,8 @@ pub(super) fn stored(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSe
     }
 }
 
-/// The types of values that can equal a value, or an array element, that the schema allows at a path; `None` if it does
-/// not say.
+/// The types of values that can equal a value at a path, or an element of it, according to the schema; `None` if the
+/// schema does not restrict them.
 pub(super) fn declared(schema: Option<&Schema>, path: &[Segment]) -> Option<TypeSet> {
     let schema = schema?;
     schema.type_names_at(path)?;
@@ -62,7 +62,7 @@ pub(super) fn declared(schema: Option<&Schema>, path: &[Segment]) -> Option<Type
     Some(found.fold(TypeSet::NONE, TypeSet::with))
 }
 
-/// The types with values that can equal one of this type.
+/// The types whose values can equal a value of this type.
 pub(super) fn alike(kind: Type) -> TypeSet {
     match kind {
         Type::Int | Type::Long | Type::Double | Type::Decimal => TypeSet::NUMBER,
@@ -71,7 +71,7 @@ pub(super) fn alike(kind: Type) -> TypeSet {
     }
 }
 
-/// The types with values that can equal one of these types.
+/// The types whose values can equal a value of one of these types.
 pub(super) fn all_alike(kinds: TypeSet) -> TypeSet {
     kinds.iter().map(alike).fold(TypeSet::NONE, TypeSet::union)
 }

@@ -1,4 +1,4 @@
-//! Formats examples for messages.
+//! Formatting of examples for messages.
 
 use bson::Document;
 
@@ -7,7 +7,7 @@ use crate::json;
 use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
-/// The maximum number of characters of a document in a message.
+/// The number of characters to which documents are truncated.
 const MAX: usize = 160;
 
 /// A document as JSON on one line.
@@ -19,7 +19,7 @@ pub(in crate::lint) fn document(document: &Document) -> String {
     }
 }
 
-/// A user as JSON, without empty parts.
+/// A user as JSON, without properties that are empty.
 fn user(user: &User) -> String {
     let mut whole = user.to_document();
     let empty = |key: &str| match whole.get(key) {
@@ -33,7 +33,7 @@ fn user(user: &User) -> String {
     document(&whole)
 }
 
-/// Describes who may do what, according to the guard's decision.
+/// Describes who may do what, as decided by the guard.
 pub(in crate::lint) fn example(draft: &Draft) -> String {
     let known = draft.whole_user();
     let plain = known.kind == UserType::Normal

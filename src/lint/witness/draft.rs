@@ -12,7 +12,7 @@ use crate::predicate::{ContextRoot, DocumentRoot, Predicate, Reference};
 use crate::user::{CustomData, User, UserType};
 use crate::value::{DocumentRef, ValueRef};
 
-/// The operation to try.
+/// An operation to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lint) enum Act {
     Insert,
@@ -21,34 +21,34 @@ pub(in crate::lint) enum Act {
     Read,
 }
 
-/// When a condition is evaluated.
+/// The occasion on which a condition is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lint) enum Moment {
-    /// When the role is selected and filters are applied.
+    /// The role is selected, or filters are applied.
     Chosen,
-    /// When the write is judged.
+    /// The write is judged.
     Written,
-    /// When the role for the new document is selected, after it is stored.
+    /// The role for the new document is selected, once it has been stored.
     After,
 }
 
-/// What the user needs, besides an account, for an example to work.
+/// What the user of an example must have, besides an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::lint) enum Privilege {
     /// Nothing.
     None,
-    /// A value in the custom data.
+    /// A certain value in the custom data.
     CustomData,
-    /// Something outside the custom data: a listed id, a user type, the result of a function.
+    /// Something that is not custom data: a certain id, a user type, or a function result.
     Granted,
 }
 
-/// The source of the user's custom data.
+/// Where the user's custom data is.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::lint) enum Custom {
-    /// The stored document itself.
+    /// In the stored document of the example.
     Own,
-    /// A separate document.
+    /// In a document of its own, if there is any.
     Apart(Option<Document>),
 }
 
@@ -65,20 +65,20 @@ pub(in crate::lint) struct Draft {
     environment: Environment,
     request: Document,
     pub(super) functions: BTreeMap<String, Bson>,
-    /// The paths that must not change any more, in the stored and in the new document.
+    /// The paths that are fixed, in the stored and in the new document.
     pinned: (Vec<FieldPath>, Vec<FieldPath>),
 }
 
-/// Which of the documents a value is written to.
+/// The documents to which a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Both, so that the value does not change.
+    /// Both documents, so that the value does not change.
     Both,
-    /// Only the document that the condition concerns.
+    /// Only the document to which the condition applies.
     One,
 }
 
-/// Functions with the results that an example needs.
+/// Functions that return the results that an example needs.
 struct Answers(BTreeMap<String, Bson>);
 
 impl Functions for Answers {
@@ -92,7 +92,7 @@ impl Functions for Answers {
 }
 
 impl Draft {
-    /// A user with this id and without custom data, and a document with an `_id` and these fields.
+    /// Creates a draft: a user with this id and without custom data, and a document with these fields and an `_id`.
     pub(in crate::lint) fn new(act: Act, id: &str, document: &Document) -> Self {
         let mut user = User::new(id);
         user.custom_data = CustomData::Absent;
@@ -114,19 +114,19 @@ impl Draft {
         }
     }
 
-    /// Writes a value to the stored document and pins it.
+    /// Sets a value in the stored document and fixes it. Returns whether that was possible.
     pub(in crate::lint) fn pin_stored(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
         self.pinned.0.push(path.clone());
         set(&mut self.stored, path.segments(), value)
     }
 
-    /// Writes a value to the new document and pins it.
+    /// Sets a value in the new document and fixes it. Returns whether that was possible.
     pub(in crate::lint) fn pin_new(&mut self, path: &FieldPath, value: Option<Bson>) -> bool {
         self.pinned.1.push(path.clone());
         set(&mut self.new, path.segments(), value)
     }
 
-    /// The user's custom data.
+    /// The custom data of the user.
     pub(in crate::lint) fn custom_data(&self) -> Option<&Document> {
         match &self.custom {
             Custom::Own if self.act == Act::Insert => None,
@@ -135,7 +135,7 @@ impl Draft {
         }
     }
 
-    /// The user including custom data.
+    /// The user, including custom data.
     pub(in crate::lint) fn whole_user(&self) -> User {
         let mut user = self.user.clone();
         user.custom_data = self.custom_data().map_or(CustomData::Absent, |data| CustomData::Loaded(data.clone()));
@@ -151,7 +151,7 @@ impl Draft {
             .with_functions(Arc::new(Answers(self.functions.clone())))
     }
 
-    /// A text that identifies the context.
+    /// A key that is equal for equal contexts.
     pub(super) fn context_key(&self) -> String {
         format!(
             "{} {} {:?} {} {:?}",
@@ -163,7 +163,7 @@ impl Draft {
         )
     }
 
-    /// The current and the previous document at a moment.
+    /// `%%root` and `%%prevRoot` at a moment.
     fn documents(&self, moment: Moment) -> (Option<&Document>, Option<&Document>) {
         match (self.act, moment) {
             (_, Moment::After) => (Some(&self.new), Some(&self.new)),
@@ -184,7 +184,7 @@ impl Draft {
         }
     }
 
-    /// The truth of a condition; for a field rule, with the field's value.
+    /// The outcome of a condition. For a field rule, `field` is the path of the field.
     pub(in crate::lint) fn truth(&self, predicate: &Predicate, moment: Moment, field: Option<&FieldPath>) -> Truth {
         let context = self.context();
         let errors = Errors::default();
@@ -200,7 +200,7 @@ impl Draft {
         Evaluation::new(documents, &context, &errors).truth(&residual)
     }
 
-    /// Writes a value to a place in the documents; returns whether that was possible.
+    /// Sets a value in the documents. Returns whether that was possible.
     pub(super) fn assign(
         &mut self,
         (root, path): (DocumentRoot, &FieldPath),
@@ -246,7 +246,7 @@ impl Draft {
             (ContextRoot::User, "custom_data") => match rest {
                 [] => self.custom_data().cloned().map(Bson::Document),
                 _ => get(self.custom_data()?, rest).map(|value| match (value, rest) {
-                    // As in the context.
+                    // The context shows it like this, too.
                     (Bson::ObjectId(id), [only]) if only.name() == "_id" => id.to_hex().into(),
                     (value, _) => value.clone(),
                 }),
@@ -263,7 +263,7 @@ impl Draft {
         }
     }
 
-    /// Sets the value of a context reference; returns whether that was possible.
+    /// Sets the value of a context reference. Returns whether that was possible.
     pub(super) fn supply(&mut self, reference: &Reference, value: Option<Bson>) -> bool {
         let Some((first, rest)) = reference.path.segments().split_first() else { return false };
         match (reference.root, first.name(), value) {

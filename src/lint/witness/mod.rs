@@ -1,5 +1,5 @@
-//! Examples: a user and documents that satisfy conditions, found by trying the values that the conditions themselves
-//! name. What an example shows is always a decision of the guard, never a conclusion from the form of a rule.
+//! Examples: users and documents that satisfy certain conditions, found by trying values that occur in these
+//! conditions. What an example shows is always a decision of the guard, never inferred from the form of a rule.
 
 mod display;
 mod draft;

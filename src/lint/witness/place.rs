@@ -1,10 +1,10 @@
-//! Reads and writes paths in a document under construction.
+//! Access to paths in the documents of an example.
 
 use bson::{Bson, Document};
 
 use crate::path::Segment;
 
-/// The value at a path; in an array, that of its first element.
+/// The value at a path. In an array, the first element is used.
 pub(in crate::lint) fn get<'d>(document: &'d Document, path: &[Segment]) -> Option<&'d Bson> {
     let (first, rest) = path.split_first()?;
     let mut value = document.get(first.name())?;
@@ -24,7 +24,7 @@ pub(in crate::lint) fn get<'d>(document: &'d Document, path: &[Segment]) -> Opti
     Some(value)
 }
 
-/// Writes or removes the value at a path and creates the documents on the way; returns whether that was possible.
+/// Sets or removes the value at a path, creating documents on the way. Returns whether that was possible.
 pub(in crate::lint) fn set(document: &mut Document, path: &[Segment], value: Option<Bson>) -> bool {
     let Some((first, rest)) = path.split_first() else { return false };
     if rest.is_empty() {

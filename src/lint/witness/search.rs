@@ -17,28 +17,28 @@ use crate::predicate::Predicate;
 use crate::schema::Schema;
 use crate::value::Type;
 
-/// Tries examples on the rules of one collection.
+/// Searches for examples under the rules of one collection.
 pub(in crate::lint) struct Search {
     pub(in crate::lint) policy: Arc<Policy>,
     id: &'static str,
-    /// The remaining number of attempts.
+    /// The number of steps that the search may still take.
     steps: Cell<usize>,
-    /// The most recent guards, by context.
+    /// The guards used last, by context.
     guards: RefCell<Vec<(String, Rc<Guard>)>>,
 }
 
 /// The guard's decision on an example.
 #[derive(Debug)]
 pub(in crate::lint) struct Verdict {
-    /// `None` if it is allowed.
+    /// The reason for a denial; `None` if the operation is allowed.
     pub(in crate::lint) reason: Option<Reason>,
-    /// The role that decided.
+    /// The role that made the decision.
     pub(in crate::lint) role: Option<Box<str>>,
 }
 
-/// The search budget for the rules of one collection: at most a few seconds.
+/// The number of steps that the search may take for one collection. They take at most a few seconds.
 const STEPS: usize = 60_000;
-/// The maximum number of earlier roles that an example is steered around.
+/// The maximum number of earlier roles that a draft is adapted to avoid.
 const MAX_DETOURS: usize = 3;
 const MAX_GUARDS: usize = 4;
 
@@ -60,7 +60,7 @@ impl Search {
         Self { policy: Arc::new(policy), id, steps: Cell::new(STEPS), guards: RefCell::default() }
     }
 
-    /// Also tries user ids in the form of ObjectIds.
+    /// Searches with user ids that have the form of ObjectIds.
     pub(in crate::lint) fn with_object_ids(mut self) -> Self {
         if self.id == "u1" {
             self.id = "64b000000000000000000001";
@@ -73,7 +73,7 @@ impl Search {
         self.id
     }
 
-    /// Whether the search was complete.
+    /// Whether the search has not run out of steps.
     pub(in crate::lint) const fn is_whole(&self) -> bool {
         self.steps.get() > 0
     }
@@ -88,7 +88,7 @@ impl Search {
         left > 0
     }
 
-    /// A draft with nothing but what the schema requires.
+    /// A draft with a document that has only what the schema requires.
     pub(in crate::lint) fn draft(&self, act: Act) -> Draft {
         let mut document = Document::new();
         let id = FieldPath::parse("_id").unwrap_or_default();
@@ -122,7 +122,7 @@ impl Search {
         self.solver().meet(drafts, predicate, Polarity::Asserted, At { moment, field })
     }
 
-    /// Drafts to which a role applies, unless an earlier one does.
+    /// Adapts drafts so that a role applies to them, unless an earlier one does.
     pub(in crate::lint) fn choose(&self, drafts: Vec<Draft>, role: &Role) -> Vec<Draft> {
         let mut drafts = self.meet(drafts, Some(&role.apply_when), Moment::Chosen, None);
         for filter in &self.policy.filters {
@@ -138,9 +138,9 @@ impl Search {
         drafts
     }
 
-    /// Drafts that a role probably permits, in which these fields change.
+    /// Adapts drafts so that these fields change, which the role probably permits.
     pub(in crate::lint) fn permit(&self, drafts: Vec<Draft>, role: &Role, changed: &[&FieldPath]) -> Vec<Draft> {
-        // Conditions on the new document come first, because the rest can be adapted to it.
+        // Conditions on the new document are met first, because the stored one can be adapted to it.
         let half = role.document_filters.as_ref().and_then(|halves| halves.write.as_ref());
         let mut drafts = self.meet(drafts, half, Moment::Written, None);
         if role.write.is_some() {
@@ -206,7 +206,7 @@ impl Search {
         Some(Verdict { reason: decision.reason().cloned(), role: decision.role().map(Into::into) })
     }
 
-    /// The guard for a draft's user; `None` if the search budget is spent.
+    /// The guard for the user of a draft; `None` if the search has run out of steps.
     pub(in crate::lint) fn guard(&self, draft: &Draft) -> Option<Rc<Guard>> {
         let key = draft.context_key();
         let roles = self.policy.roles.len();
@@ -226,8 +226,8 @@ impl Search {
         Some(guard)
     }
 
-    /// The first draft that a role permits and that `shows` what is searched for. Drafts to which an earlier role
-    /// applies are steered around it.
+    /// The first draft that a role permits and for which `shows` returns a result. Drafts to which an earlier role
+    /// applies are adapted to avoid it.
     pub(in crate::lint) fn find(
         &self,
         drafts: Vec<Draft>,
@@ -265,7 +265,8 @@ impl Verdict {
     }
 }
 
-/// The field rule that decides whether a path may be written, considering field rules only, and its condition.
+/// The field rule that decides whether a path may be written, with its path and condition. Rules for whole documents
+/// are disregarded.
 fn entry<'r>(role: &'r Role, path: &[Segment]) -> Option<(FieldPath, &'r Rule)> {
     let (first, rest) = path.split_first()?;
     let mut field: &FieldRule = match role.fields.iter().find(|field| &*field.name == first.name()) {

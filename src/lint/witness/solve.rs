@@ -1,4 +1,4 @@
-//! Constructs users and documents that satisfy a condition.
+//! Adapts users and documents so that they satisfy a condition.
 
 use std::cell::Cell;
 
@@ -16,12 +16,12 @@ use crate::predicate::{ContextRoot, DocumentRoot, Left, List, Predicate, Referen
 use crate::schema::Schema;
 use crate::value::ValueRef;
 
-/// The maximum number of drafts kept per condition.
+/// The maximum number of drafts to keep per condition.
 const MAX_DRAFTS: usize = 8;
-/// The maximum number of values kept per test.
+/// The maximum number of values to keep per test.
 const MAX_VALUES: usize = 3;
 
-/// When a condition is evaluated, and for which field.
+/// The occasion on which a condition is evaluated, and the field to whose rule it belongs.
 #[derive(Clone, Copy)]
 pub(in crate::lint) struct At<'f> {
     pub(in crate::lint) moment: Moment,
@@ -31,12 +31,12 @@ pub(in crate::lint) struct At<'f> {
 /// Adapts drafts so that they satisfy conditions.
 pub(in crate::lint) struct Solver<'s> {
     pub(in crate::lint) schema: Option<&'s Schema>,
-    /// The remaining number of tests to examine.
+    /// The number of steps that the search may still take; each test takes one.
     pub(in crate::lint) steps: &'s Cell<usize>,
 }
 
 impl Solver<'_> {
-    /// Drafts that probably satisfy a condition, derived from others. Those that need no privilege come first.
+    /// Adapts drafts so that they probably satisfy a condition. Drafts that need no privilege come first.
     pub(in crate::lint) fn meet(
         &self,
         drafts: Vec<Draft>,
@@ -116,7 +116,7 @@ impl Solver<'_> {
                 }
             }
             Left::Context(reference) => {
-                // A right operand in a document can be adapted.
+                // A right operand in a document can be adapted as well.
                 for (root, path) in documents(test) {
                     let path = places.whole(root, path);
                     for value in draft.look_up(reference).iter().flat_map(fitting) {
@@ -147,7 +147,7 @@ impl Solver<'_> {
     }
 }
 
-/// The places in documents that the right operands of a test refer to.
+/// The places in documents to which the right operands of a test refer.
 fn documents(test: &Test) -> Vec<(DocumentRoot, &FieldPath)> {
     let place = |right| match right {
         &Right::Document(root, ref path) => Some((root, path)),
@@ -160,7 +160,7 @@ fn documents(test: &Test) -> Vec<(DocumentRoot, &FieldPath)> {
     rights(test).into_iter().filter_map(place).collect()
 }
 
-/// Right operands that equal a left one, possibly after a conversion.
+/// Values for the right operand that equal the left one, after a conversion if there is one.
 fn fitting(left: &Bson) -> Vec<Option<Bson>> {
     let mut values = vec![left.clone()];
     let kinds = [Conversion::StringToOid, Conversion::OidToString, Conversion::StringToUuid, Conversion::UuidToString];
@@ -172,14 +172,14 @@ fn fitting(left: &Bson) -> Vec<Option<Bson>> {
     values.into_iter().map(Some).collect()
 }
 
-/// Where values are read and written.
+/// The documents in which values are read and written.
 struct Places<'a> {
     at: At<'a>,
     schema: Option<&'a Schema>,
 }
 
 impl Places<'_> {
-    /// The path in the document; for `%%this`, through the field.
+    /// The path within the document. For `%%this`, it starts with the path of the field.
     fn whole(&self, root: DocumentRoot, path: &FieldPath) -> FieldPath {
         match (root, self.at.field) {
             (DocumentRoot::This | DocumentRoot::Prev, Some(field)) => {
@@ -207,7 +207,7 @@ impl Places<'_> {
         draft.assign((root, path), value, self.at.moment, reach).then_some(draft)
     }
 
-    /// Supplies missing right operands.
+    /// Provides values for right operands that have none.
     fn prepare(&self, draft: &mut Draft, test: &Test) {
         let mut rights = rights(test);
         if let TestKind::ElemMatch(_, inner) = &test.check {
@@ -288,7 +288,7 @@ impl Places<'_> {
         }
     }
 
-    /// An element that probably satisfies an `$elemMatch`.
+    /// An array element that probably satisfies an `$elemMatch`.
     fn element(&self, draft: &Draft, inner: &Predicate) -> Bson {
         let mut fields = Document::new();
         for (path, right) in element_operands(inner) {
@@ -302,7 +302,7 @@ impl Places<'_> {
     }
 }
 
-/// A value for a place about which only the name is known.
+/// A value for something about which nothing but the name is known.
 fn fresh(name: &str, conversion: Option<Conversion>) -> Bson {
     match conversion {
         Some(Conversion::StringToOid) => "64b000000000000000000009".into(),

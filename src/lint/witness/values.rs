@@ -1,4 +1,4 @@
-//! The values that a test itself suggests: those that it names, and values just outside them.
+//! Values that a test itself suggests: those that occur in it, and values just outside of these.
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document};
@@ -14,7 +14,7 @@ use crate::value::Type;
 const ANY: &str = "other";
 const DAY: i64 = 86_400_000;
 
-/// Values next to another one: different, above or below it.
+/// Values close to another one: above, below or otherwise different from it.
 fn near(value: &Bson) -> Vec<Bson> {
     match value {
         Bson::Int32(n) => vec![n.saturating_add(1).into(), n.saturating_sub(1).into()],
@@ -31,7 +31,7 @@ fn near(value: &Bson) -> Vec<Bson> {
     }
 }
 
-/// A different value of the same form: an id for an id, a list for a list.
+/// A different value of the same form: for an id, another id; for a list, another list.
 pub(in crate::lint) fn another(value: &Bson) -> Bson {
     match value {
         Bson::String(text) => text_of_another(text).into(),
@@ -57,7 +57,7 @@ pub(in crate::lint) fn another(value: &Bson) -> Bson {
     }
 }
 
-/// An id remains convertible.
+/// If the text is an id in string form, so is the result.
 fn text_of_another(text: &str) -> String {
     let hexadecimal = text.len() >= 24 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     let mut other = text.to_owned();
@@ -70,7 +70,7 @@ fn text_of_another(text: &str) -> String {
     other
 }
 
-/// Whether the rules convert a string in such a way that it must have the form of an ObjectId or UUID.
+/// Whether rules convert strings such that they need the form of an ObjectId or UUID.
 pub(super) fn is_convertible(predicate: &Predicate, kind: Conversion) -> bool {
     let mut found = false;
     predicate.each_test(&mut |test| {
@@ -79,14 +79,14 @@ pub(super) fn is_convertible(predicate: &Predicate, kind: Conversion) -> bool {
     found
 }
 
-/// A value of each common type.
+/// A sample value of each common type.
 pub(in crate::lint) fn samples() -> Vec<Bson> {
     let kinds =
         [Type::String, Type::Int, Type::Bool, Type::ObjectId, Type::Date, Type::Double, Type::Long, Type::BinData];
     kinds.into_iter().filter_map(of_type).collect()
 }
 
-/// A value of a type.
+/// A sample value of a type.
 pub(super) fn of_type(kind: Type) -> Option<Bson> {
     Some(match kind {
         Type::Double => 1.5.into(),
@@ -105,8 +105,8 @@ pub(super) fn of_type(kind: Type) -> Option<Bson> {
     })
 }
 
-/// Values for the left side of a test, the most likely to satisfy it first; `None` is Missing. `operands` are the
-/// values of its right side.
+/// Values for the left side of a test, `None` being Missing. Those most likely to satisfy it come first. `operands` are
+/// the values of its right side.
 pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option<Bson>> {
     let mut found: Vec<Option<Bson>> = Vec::new();
     let mut add = |value: Option<Bson>| {
@@ -153,10 +153,10 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
     found
 }
 
-/// The maximum number of list elements to try.
+/// The maximum number of elements of a list to try.
 const MAX_ELEMENTS: usize = 6;
 
-/// A string that matches a pattern, if one is easily found.
+/// A string that matches a pattern, if one is easy to find.
 fn matching(pattern: &Pattern) -> Option<String> {
     let hir = regex_syntax::Parser::new().parse(pattern.pattern()).ok()?;
     let mut text = String::new();
@@ -186,7 +186,7 @@ fn spell(hir: &Hir, text: &mut String) {
     }
 }
 
-/// An array element that probably satisfies an `$elemMatch`, as far as it names literals.
+/// An array element that probably satisfies an `$elemMatch`, provided that it compares with literals.
 fn element(predicate: &Predicate) -> Bson {
     let mut fields = Document::new();
     let mut whole = None;
@@ -210,7 +210,7 @@ fn literal(right: &Right) -> Option<Bson> {
     }
 }
 
-/// The fields of an element that an `$elemMatch` tests, each with its right operand.
+/// The fields of elements that an `$elemMatch` tests, each with the right operand.
 pub(super) fn element_operands(predicate: &Predicate) -> Vec<(&FieldPath, &Right)> {
     let mut found = Vec::new();
     predicate.each_test(&mut |test| {
