@@ -7,10 +7,12 @@ use super::identities::union_of_identities;
 use super::selection::as_seen_by_rules;
 use crate::user::{CustomData, User, UserType};
 
-/// The user of one of our access tokens: `typ: "access"`, `sub`, `user_data`, `portcullis: {type, data, identities}`.
+/// Assembles the user of an access token issued by Portcullis: `typ: "access"`, `sub`, `user_data`,
+/// `portcullis: {type, data, identities}`.
 pub(super) fn user(claims: &VerifiedClaims) -> Result<User, AssembleError> {
     token_type(claims.document())?;
-    // A token without `user_data` says that there is none: one is not issued unless it was looked up.
+    // A token without `user_data` means that the user has no custom data: tokens are issued only after it has been
+    // looked up.
     let mut user = User::new(claims.subject()?).without_custom_data();
     let ours = claims.document().get("portcullis").ok_or(AssembleError::PortcullisMissing)?;
     let ours = claims::document("portcullis", ours)?;
@@ -46,7 +48,7 @@ fn user_type(word: &Bson) -> Result<UserType, AssembleError> {
     }
 }
 
-/// Identities are open objects; only the fields that rules are documented to read have fixed types.
+/// Identities may contain any fields; only those documented for rules must have a certain type.
 fn identities(identities: &Bson) -> Result<Vec<Bson>, AssembleError> {
     let identities = claims::array("portcullis.identities", identities)?;
     for identity in identities {
@@ -65,7 +67,7 @@ fn identities(identities: &Bson) -> Result<Vec<Bson>, AssembleError> {
     Ok(identities.to_vec())
 }
 
-/// An empty document is no custom data.
+/// An empty document means that there is no custom data.
 fn custom_data(document: &Document) -> CustomData {
     if document.is_empty() { CustomData::Absent } else { CustomData::Loaded(as_seen_by_rules(document.clone())) }
 }

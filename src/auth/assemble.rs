@@ -9,31 +9,30 @@ use super::provider_type::ProviderType;
 use super::selection::Warning;
 use crate::user::{CustomData, User};
 
-/// What a user is assembled from, beside the claims.
+/// What a user is assembled from, in addition to the claims.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Assembly<'a> {
-    /// The provider that vouches for the claims. Without one, the claims come from an access token issued by
-    /// Portcullis.
+    /// The provider that vouches for the claims. `None` for the claims of an access token issued by Portcullis.
     pub provider: Option<&'a Provider>,
-    /// At login and refresh: the custom-data configuration, and the documents, in natural order, in which the user's is
-    /// looked up. The result replaces the claim `user_data`, even if no document is found. Without it, a user assembled
-    /// from third-party claims has custom data that was not loaded.
+    /// At login and refresh: the custom-data configuration and the documents, in natural order, among which the user's
+    /// is looked up. The result replaces the claim `user_data`, even if there is no such document. If this is `None`,
+    /// the custom data of a user assembled from third-party claims counts as not loaded.
     pub custom_data: Option<(&'a CustomDataConfig, &'a [Document])>,
 }
 
-/// A user, and warnings to be logged.
+/// A user, with warnings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assembled {
-    /// The user; never the system user.
+    /// The user, who is never the system user.
     pub user: User,
-    /// Warnings to be logged.
+    /// The warnings, for the log.
     pub warnings: Vec<Warning>,
 }
 
 /// Assembles a user from verified claims.
 ///
-/// Of third-party claims only `sub` and those named by the provider's `metadata_fields` are read; the claims of
-/// Portcullis's own tokens (`typ`, `portcullis`, `user_data`) are ignored there.
+/// Of third-party claims, only `sub` and those in the provider's `metadata_fields` are used. The claims that Portcullis
+/// puts into its own tokens (`typ`, `portcullis`, `user_data`) have no meaning there.
 ///
 /// # Errors
 /// See [`AssembleError`].

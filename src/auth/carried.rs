@@ -1,15 +1,15 @@
-//! What our own tokens, which are extended JSON, can carry of a user.
+//! Limits on what tokens issued by Portcullis, whose claims are extended JSON, can contain about a user.
 
 use bson::Bson;
 
 use crate::json;
 use crate::value::{ValueRef, identical};
 
-/// How deep a part of a user may be nested: as MongoDB stores it.
+/// The maximum nesting depth of a part of a user, which is that of documents stored in MongoDB.
 pub(super) const MAX_LEVELS: usize = 100;
 
-/// Whether values hold more levels than this: to be asked before they are cloned or written, which takes a part of the
-/// stack for each.
+/// Whether any of the values is nested deeper than `levels`. This must be checked before they are cloned or encoded,
+/// since both recurse.
 pub(super) fn is_deep<'v>(values: impl IntoIterator<Item = &'v Bson>, levels: usize) -> bool {
     values.into_iter().any(|value| match (value, levels.checked_sub(1)) {
         (Bson::Document(_) | Bson::Array(_) | Bson::JavaScriptCodeWithScope(_), None) => true,
@@ -20,10 +20,10 @@ pub(super) fn is_deep<'v>(values: impl IntoIterator<Item = &'v Bson>, levels: us
     })
 }
 
-/// Whether a field of what an identity says is read from a token as it was written into it: not one that holds a field called
-/// `$oid`, which is another value in extended JSON, or none.
+/// Whether a value from an identity survives being written to a token and read back. It does not if it contains a field
+/// such as `$oid`, which extended JSON would interpret, or if it is nested too deeply.
 pub(super) fn is_carried(value: &Bson) -> bool {
-    // Around it are the identity and its `data`.
+    // It is nested in the identity and in its `data`.
     if is_deep([value], MAX_LEVELS.saturating_sub(2)) {
         return false;
     }

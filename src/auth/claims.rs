@@ -8,8 +8,9 @@ use crate::value::ValueRef;
 pub struct VerifiedClaims(Document);
 
 impl VerifiedClaims {
-    /// Trusts claims as verified; the caller vouches for them. `user_data` of an access token issued by Portcullis has
-    /// been read as extended JSON; other claims, and all those of a third party, as plain JSON.
+    /// Declares that claims have been verified, for which the caller is responsible. In an access token issued by
+    /// Portcullis, `user_data` must have been parsed as extended JSON; all other claims, and all claims of third
+    /// parties, as plain JSON.
     #[must_use]
     pub const fn trusted(claims: Document) -> Self {
         Self(claims)

@@ -11,12 +11,12 @@ use {
     crate::text::{Span, closest},
 };
 
-/// Why a configuration file below `auth/` does not load, and where.
+/// Why a configuration file in `auth/` is invalid, and where.
 pub type ConfigError = Located<ConfigErrorKind>;
 
 #[cfg(feature = "jwt")]
 impl ConfigError {
-    /// An unknown key, with the known one that was probably meant.
+    /// The error for an unknown key, which names the key that was probably intended.
     pub(super) fn unknown_key(
         what: &'static str,
         key: &str,
@@ -32,112 +32,112 @@ impl ConfigError {
     }
 }
 
-/// The ways in which the configuration of users can be wrong.
+/// The kinds of [`ConfigError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
-    /// `[]` in place of `{ … }`
+    /// A value that is not an object, such as `[]`.
     #[error("{what} must be an object, not {found}")]
     NotObject {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
-        /// The value found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// `"enabled": "yes"`
+    /// A value of the wrong type: `"enabled": "yes"`
     #[error("`{key}` must be {expected}, not {found}")]
     FieldType {
         /// The key.
         key: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// The value found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// A configuration of custom data without `enabled`, a provider without `type`, a metadata field without `name`;
-    /// or the empty string in their place.
+    /// A missing key or an empty string, such as custom data without `enabled`, a provider without `type`, or a
+    /// metadata field without `name`.
     #[error("{what} needs `{key}`")]
     FieldMissing {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
         /// The key.
         key: &'static str,
     },
-    /// `"audiance": "hr"`: a misspelt key that decides who gets in.
+    /// An unknown key that resembles one that restricts access: `"audiance": "hr"`
     #[error("{what} has no key `{key}`")]
     KeyUnknown {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
         /// The key.
         key: String,
     },
-    /// `"user_id_field": "a..b"`
+    /// A malformed path: `"user_id_field": "a..b"`
     #[error("`user_id_field` is not a field path: {0}")]
     UserIdPath(PathError),
-    /// `"user_id_field": "$where"`
+    /// A path that MongoDB would take for an operator: `"user_id_field": "$where"`
     #[error("`user_id_field` must not begin with `$`: `{0}` names no field")]
     UserIdOperator(String),
-    /// `"type": "custom-tokn"`
+    /// An unknown type of provider: `"type": "custom-tokn"`
     #[error("unknown provider type `{0}`")]
     ProviderTypeUnknown(String),
-    /// `"name": "a..b"`
+    /// A malformed path to a claim: `"name": "a..b"`
     #[error("the metadata field's `name` is not a path: {0}")]
     MetadataPath(MetadataPathError),
-    /// A field name for the value that is too long.
+    /// A field name for a claim that is too long.
     #[error("the field name `{name}` has {characters} characters; at most {MAX_FIELD_NAME} are allowed")]
     FieldNameLong {
         /// The name.
         name: String,
-        /// Its length.
+        /// The number of characters.
         characters: usize,
     },
-    /// A name that BSON cannot encode.
+    /// A field name that BSON does not allow, because it contains NUL.
     #[error("a field name must not contain the character U+0000")]
     FieldNameNul,
-    /// Two claims with the same field name.
+    /// A field name that several claims share.
     #[error("two metadata fields have the field name `{0}`")]
     FieldNameDuplicate(String),
-    /// `"audience": [""]`
+    /// An empty string in an array: `"audience": [""]`
     #[error("`{0}` must not contain an empty string")]
     ElementEmpty(&'static str),
-    /// A provider whose type does not accept third-party tokens, where one that does is needed.
+    /// A provider of a type that does not accept tokens of third parties, where such a provider is required.
     #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
-    /// `"signingAlgorithm": "ES256"`
+    /// An unsupported algorithm: `"signingAlgorithm": "ES256"`
     #[error("unknown signing algorithm `{0}`; tokens are signed with `HS256` or `RS256`")]
     AlgorithmUnknown(String),
-    /// `"useJWKURI": true` beside `"signingAlgorithm": "HS256"`
+    /// A key set with an algorithm that does not use one: `"useJWKURI": true`, `"signingAlgorithm": "HS256"`
     #[error("keys from an address (`useJWKURI`) verify `RS256` only, not `HS256`")]
     JwksNeedsRs256,
-    /// `"jwkURI": "http://…"`
+    /// A key set whose address is not HTTPS: `"jwkURI": "http://…"`
     #[error("`jwkURI` must be a URI that starts with `https://`, without user and password")]
     JwkUriNotHttps,
-    /// Four names in `signingKeys`.
+    /// More names in `signingKeys` than allowed.
     #[error("`signingKeys` has {0} keys; at most three are allowed")]
     KeysTooMany(usize),
-    /// Neither an `audience` nor a client id of the application to take its place.
+    /// No `audience`, and no client id of the application to use instead.
     #[error("the provider has no `audience`, and the application has no client ID to use instead")]
     AudienceMissing,
-    /// A name in `signingKeys` for which no secret was supplied.
+    /// A secret named in `signingKeys` that was not supplied.
     #[error("the secret `{0}` was not supplied")]
     SecretMissing(String),
-    /// A secret that cannot be used as an HS256 key.
+    /// A secret that is too short or too long for HS256.
     #[error("the secret `{name}` has {characters} characters; a key for `HS256` needs 32 to 512")]
     SecretLength {
         /// The name of the secret.
         name: String,
-        /// The length of its value.
+        /// The number of characters in the secret.
         characters: usize,
     },
-    /// A public key where a secret is needed: anyone who knows it could sign tokens.
+    /// A public key used as an HS256 secret: anyone who knows it could sign tokens.
     #[error("the secret `{0}` is a key or a certificate, not a secret for `HS256`")]
     SecretIsKey(String),
-    /// A secret that cannot be used as an RS256 key.
+    /// A secret that is not an RS256 public key.
     #[error("the secret `{name}` is not a key for `RS256`: {reason}")]
     SecretNotKey {
         /// The name of the secret.
         name: String,
-        /// What is wrong with its value.
+        /// What is wrong with it.
         reason: String,
     },
 }

@@ -4,7 +4,7 @@ use crate::json::Node;
 use crate::path::FieldPath;
 use crate::text::Spanned;
 
-/// Where the documents behind `%%user.custom_data` are kept: `auth/custom_user_data.json`.
+/// The configuration of custom data: `auth/custom_user_data.json`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomDataConfig {
     source: Option<CustomDataSource>,
@@ -12,26 +12,26 @@ pub struct CustomDataConfig {
     unknown_keys: Vec<Spanned<String>>,
 }
 
-/// A collection of custom-data documents.
+/// A collection that contains custom data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomDataSource {
-    /// The data source; `None` where the file names none.
+    /// The name of the data source; `None` if the file does not contain it.
     pub service: Option<String>,
     /// The database.
     pub database: String,
     /// The collection.
     pub collection: String,
-    /// The field that is the user's id.
+    /// The field that contains the id of the user.
     pub user_id_field: FieldPath,
 }
 
 const WHAT: &str = "the custom user data configuration";
 
 impl CustomDataConfig {
-    /// Reads the file. If custom data is disabled, only the types of its values are checked.
+    /// Compiles the configuration. If custom data is disabled, only the types of the values are checked.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the text.
+    /// All errors, in source order.
     ///
     /// ```
     /// use portcullis::auth::CustomDataConfig;
@@ -89,19 +89,19 @@ impl CustomDataConfig {
         self.source.is_some()
     }
 
-    /// Where it is kept; `None` where it is disabled.
+    /// The collection that contains custom data; `None` if custom data is disabled.
     #[must_use]
     pub const fn source(&self) -> Option<&CustomDataSource> {
         self.source.as_ref()
     }
 
-    /// The function to be called when a user is created, `on_user_creation_function_name`.
+    /// The name of the function to call when a user is created, `on_user_creation_function_name`.
     #[must_use]
     pub fn on_user_creation(&self) -> Option<&str> {
         self.on_user_creation.as_deref()
     }
 
-    /// Keys that the file does not have.
+    /// The keys that have no meaning.
     #[must_use]
     pub fn unknown_keys(&self) -> &[Spanned<String>] {
         &self.unknown_keys
@@ -109,7 +109,7 @@ impl CustomDataConfig {
 }
 
 fn user_id_field(reader: &mut Reader<'_>, field: Spanned<&str>) -> Option<FieldPath> {
-    // In a query it would be read as an operator.
+    // In a query, it would be taken for an operator.
     if field.starts_with('$') {
         reader.report(ConfigErrorKind::UserIdOperator((*field).to_owned()), field.span);
         return None;

@@ -4,51 +4,51 @@ use super::metadata::MetadataError;
 use super::provider_type::ProviderType;
 use super::selection::CustomDataError;
 
-/// Why no user can be assembled from claims.
+/// Why claims do not result in a user.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AssembleError {
-    /// No claim `sub`.
+    /// The claim `sub` is missing.
     #[error("the token has no `sub` claim (user ID)")]
     SubjectMissing,
-    /// `"sub": ""`
+    /// The claim `sub` is empty.
     #[error("the claim `sub` must not be empty")]
     SubjectEmpty,
-    /// A claim of the wrong type: `"sub": 7`.
+    /// A claim has the wrong type: `"sub": 7`
     #[error("the claim `{claim}` must be {expected}, not of type `{found}`")]
     ClaimType {
-        /// The claim, or the path into it.
+        /// The claim, or a path within it.
         claim: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// The type it has, as `$type` calls it.
+        /// The type that was found, as an alias of `$type`.
         found: &'static str,
     },
-    /// No claim `typ`: not one of our tokens.
+    /// The claim `typ` is missing, so this is not a token issued by Portcullis.
     #[error("the token has no `typ` claim: it is not an access token, and no provider was named for it")]
     TokenTypeMissing,
-    /// `"typ": "refresh"`
+    /// It is a refresh token: `"typ": "refresh"`
     #[error("expected an access token, found a refresh token")]
     TokenTypeRefresh,
-    /// `"typ": "id"`
+    /// It is neither an access token nor a refresh token: `"typ": "id"`
     #[error("expected an access token, found a token of type `{0}`")]
     TokenTypeUnknown(String),
-    /// An access token without the claim `portcullis`.
+    /// An access token lacks the claim `portcullis`.
     #[error("the access token has no `portcullis` claim, which describes the user")]
     PortcullisMissing,
-    /// `"portcullis": { "type": "system" }`
+    /// The user would be the system user: `"portcullis": { "type": "system" }`
     #[error("a claim cannot make a user of type \"system\"")]
     UserTypeSystem,
-    /// `"portcullis": { "type": "admin" }`
+    /// The type of user is unknown: `"portcullis": { "type": "admin" }`
     #[error("the claim `portcullis.type` must be \"normal\" or \"server\", not `{0}`")]
     UserTypeUnknown(String),
-    /// The provider is switched off.
+    /// The provider is disabled.
     #[error("the provider `{0}` is disabled")]
     ProviderDisabled(String),
-    /// A provider that does not accept third-party tokens.
+    /// The provider does not accept tokens of third parties.
     #[error("a provider of type `{}` does not accept third-party tokens", .0.name())]
     ProviderTakesNoToken(ProviderType),
-    /// The provider's `metadata_fields` reject the claims.
+    /// The claims do not comply with the provider's `metadata_fields`.
     #[error("{0}")]
     Metadata(MetadataError),
     /// The custom-data document cannot be used.

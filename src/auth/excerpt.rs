@@ -1,14 +1,14 @@
 use crate::text;
 
-/// The most characters of a claim that a message quotes.
+/// The number of characters to which claims are truncated in messages.
 const SHOWN: usize = 40;
 
-/// A claim, shortened to what a message quotes.
+/// A claim, truncated for messages.
 pub(super) fn excerpt(text: &str) -> String {
     text::excerpt(text, SHOWN)
 }
 
-/// A shortened claim with control characters escaped, for messages that nothing else makes printable.
+/// A truncated claim with control characters escaped, for messages that are not escaped elsewhere.
 #[cfg(feature = "jwt")]
 pub(super) fn one_line(text: &str) -> String {
     text::OneLine(excerpt(text)).to_string()

@@ -4,8 +4,8 @@ use bson::{Bson, Document};
 
 use crate::value::equal;
 
-/// `%%user.data`: the union of the `data` of all identities, in the order in which the names first appear. A name on
-/// which two identities disagree is left out, so that nobody gains a value by linking another account.
+/// `%%user.data`: the fields of the `data` of all identities, in the order of their first occurrence. Fields on which
+/// identities disagree are omitted, so that nobody obtains a value by linking another account.
 ///
 /// ```
 /// use bson::{bson, doc};
@@ -35,7 +35,7 @@ pub fn union_of_identities(identities: &[Bson]) -> Document {
     union
 }
 
-/// Values nested too deeply to be compared count as different.
+/// Whether two values are identical. Values that are nested too deeply to be compared are not.
 fn is_agreement(one: &Bson, other: &Bson) -> bool {
     equal(one.into(), other.into()).unwrap_or(false)
 }

@@ -1,5 +1,5 @@
-/// The most characters that the field name of a claim may have.
+/// The maximum number of characters in the field name of a claim.
 pub const MAX_FIELD_NAME: usize = 63;
 
-/// The most characters that a value may have: counted in the string itself, or in the JSON of any other type.
+/// The maximum number of characters in the value of a claim: of the string or, for other types, of its JSON.
 pub const MAX_METADATA_VALUE: usize = 4096;

@@ -11,7 +11,7 @@ use super::reader::Reader;
 use crate::json::{self, Node};
 use crate::text::{Span, Spanned};
 
-/// One entry of a provider's `metadata_fields`: a claim that becomes a field of `%%user.data`.
+/// An entry of a provider's `metadata_fields`: a claim that becomes a field of `%%user.data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataField {
     pub(super) path: MetadataPath,
@@ -19,53 +19,54 @@ pub struct MetadataField {
     pub(super) presence: Presence,
 }
 
-/// How to treat a login without the claim.
+/// Whether a token must have the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Optional,
     Required,
 }
 
-/// Why a provider's `metadata_fields` reject a token.
+/// Why claims do not comply with a provider's `metadata_fields`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// A required claim is not there, or null.
+    /// A required claim is missing or null.
     #[error("the token lacks the required claim `{0}`")]
     Missing(MetadataPath),
-    /// A claim's value is too long.
+    /// The value of a claim is too long.
     #[error("the claim `{path}` has {characters} characters; at most {MAX_METADATA_VALUE} are accepted")]
     TooLong {
         /// The claim.
         path: MetadataPath,
-        /// Its length.
+        /// The number of characters.
         characters: usize,
     },
-    /// A claim that no token of ours carries unchanged: one that holds a field such as `$oid`, or more than 98 levels.
+    /// A claim would not survive in a token issued by Portcullis: it contains a field such as `$oid`, or more than 98
+    /// levels.
     #[error("the claim `{0}` holds a field of extended JSON such as `$oid`, or too many levels")]
     NotCarried(MetadataPath),
 }
 
 impl MetadataField {
-    /// Where the claim is found.
+    /// The path to the claim.
     #[must_use]
     pub const fn path(&self) -> &MetadataPath {
         &self.path
     }
 
-    /// The field of `%%user.data` under which its value is kept.
+    /// The field of `%%user.data` that contains the value.
     #[must_use]
     pub fn field_name(&self) -> &str {
         &self.field_name
     }
 
-    /// Whether a token without the claim is refused.
+    /// Whether tokens without the claim are rejected.
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.presence == Presence::Required
     }
 
-    /// Reads one entry; its unknown keys are added to `unknown`.
+    /// Compiles an entry. Unknown keys are added to `unknown`.
     fn compile(node: &Node, unknown: &mut Vec<Spanned<String>>) -> Result<Spanned<Self>, Vec<ConfigError>> {
         let mut reader = Reader::new("a metadata field", node)?;
         let required = reader.boolean("required").is_some_and(|required| required.value);
@@ -83,13 +84,13 @@ impl MetadataField {
         let (field_name, span) = named.or_else(defaulted).unwrap_or_default();
         check_name(&mut reader, &field_name, span);
         unknown.extend(reader.finish()?);
-        // If there is no path, its error has been reported.
+        // If there is no path, an error has been reported.
         let Some(path) = path else { return Err(Vec::new()) };
         let presence = if required { Presence::Required } else { Presence::Optional };
         Ok(Spanned::new(Self { path, field_name, presence }, span))
     }
 
-    /// Reads `metadata_fields`; unknown keys of its entries are added to `unknown`.
+    /// Compiles `metadata_fields`. Unknown keys of the entries are added to `unknown`.
     pub(super) fn compile_all(
         nodes: &[Node],
         unknown: &mut Vec<Spanned<String>>,
@@ -114,8 +115,8 @@ impl MetadataField {
         if errors.is_empty() && fields.len() == nodes.len() { Ok(fields) } else { Err(errors) }
     }
 
-    /// The value of this field in a token's claims: as it is, whatever its type. One that our own tokens would not carry is refused
-    /// here: later it would read as a failure of ours.
+    /// The value of the claim, of whatever type. Values that would not survive in a token issued by Portcullis are
+    /// rejected here, because issuing that token would fail later without telling the provider's mistake.
     pub(super) fn take(&self, claims: &Document) -> Result<Option<Bson>, MetadataError> {
         let value = self.path.look_up(claims);
         if self.is_required() && matches!(value, None | Some(Bson::Null)) {

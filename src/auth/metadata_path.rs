@@ -11,33 +11,33 @@ use thiserror::Error;
 
 use crate::path::MAX_SEGMENTS;
 
-/// The path to a claim, `profile.name` or `https://hr\.example\.com/role`: names joined by dots, where `\.` is a dot
-/// within a name and `\\` a backslash.
+/// The path to a claim, such as `profile.name` or `https://hr\.example\.com/role`: names separated by dots, where `\.`
+/// is a dot and `\\` a backslash within a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataPath {
-    /// At least one; none of them empty.
+    /// One or more names, none of which is empty.
     names: Box<[String]>,
 }
 
-/// Why a text is not a path to a claim.
+/// Why a path to a claim is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetadataPathError {
-    /// `a..b`, `.a`, `a.`, the empty text
+    /// A name is empty: `a..b`, `.a`, `a.`, or the empty text
     #[error("a path must not have an empty segment")]
     SegmentEmpty,
-    /// `a\b`
+    /// A backslash precedes anything but a dot or a backslash: `a\b`
     #[error("a backslash may only precede a dot or another backslash")]
     Escape,
-    /// A name that BSON cannot encode.
+    /// A name contains NUL, which BSON does not allow.
     #[error("a path must not contain the character U+0000")]
     Nul,
-    /// More than [`MAX_SEGMENTS`] names.
+    /// There are more than [`MAX_SEGMENTS`] names.
     #[error("a path has at most {MAX_SEGMENTS} segments")]
     TooLong,
 }
 
-/// A run of ordinary characters, or one escaped character.
+/// Parses one or more ordinary characters, or an escaped one.
 fn piece(text: &str) -> IResult<&str, &str> {
     alt((is_not(r".\"), preceded(char('\\'), alt((tag("."), tag(r"\")))))).parse(text)
 }
@@ -51,7 +51,7 @@ fn names(text: &str) -> IResult<&str, Vec<String>> {
 }
 
 impl MetadataPath {
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
     /// See [`MetadataPathError`].
@@ -66,17 +66,17 @@ impl MetadataPath {
     /// ```
     pub fn parse(text: &str) -> Result<Self, MetadataPathError> {
         let (rest, names) = names(text).unwrap_or((text, Vec::new()));
-        // Only a backslash that escapes nothing can stop the parser.
+        // The parser stops only at a backslash that escapes nothing.
         if !rest.is_empty() {
             return Err(MetadataPathError::Escape);
         }
         Self::from_names(names)
     }
 
-    /// The path made of these names, outermost first, spelt as in the token.
+    /// Creates a path from names, from the outermost to the innermost, without escapes.
     ///
     /// # Errors
-    /// As [`MetadataPath::parse`], except [`MetadataPathError::Escape`]: no escaping is needed.
+    /// Same as [`MetadataPath::parse`], except for [`MetadataPathError::Escape`].
     pub fn from_names(names: Vec<String>) -> Result<Self, MetadataPathError> {
         if names.is_empty() || names.iter().any(String::is_empty) {
             return Err(MetadataPathError::SegmentEmpty);
@@ -90,19 +90,19 @@ impl MetadataPath {
         Ok(Self { names: names.into() })
     }
 
-    /// The names in order.
+    /// The names, from the outermost to the innermost.
     #[must_use]
     pub const fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The last name, which is the field name of the value unless another is configured.
+    /// The last name, which is the default field name of the value.
     #[must_use]
     pub fn last(&self) -> &str {
         self.names.last().map_or("", String::as_str)
     }
 
-    /// The value at this path. Paths do not lead into arrays.
+    /// The value at the path. Arrays are not entered.
     #[must_use]
     pub fn look_up<'c>(&self, claims: &'c Document) -> Option<&'c Bson> {
         let (first, rest) = self.names.split_first()?;

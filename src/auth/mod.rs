@@ -1,6 +1,6 @@
-//! Who the user is: assembles a [`User`](crate::user::User) from verified claims, a provider's configuration and
-//! custom-data documents. With the feature `jwt`, also the tokens that carry the claims. Nothing here reads a clock or
-//! a database.
+//! Authentication: assembles a [`User`](crate::user::User) from verified claims, a provider's configuration and
+//! custom-data documents. With the feature `jwt`, also verifies and issues the tokens that contain the claims. Neither
+//! clocks nor databases are accessed here.
 //!
 //! ```
 //! use bson::doc;

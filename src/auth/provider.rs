@@ -7,8 +7,8 @@ use super::reader::Reader;
 use crate::json::Node;
 use crate::text::{Spanned, closest};
 
-/// An authentication provider, one entry of `auth/providers.json`: the part that determines what a user object looks
-/// like. How tokens are verified (`config`, `secret_config`) is in `auth::token`.
+/// An authentication provider: an entry of `auth/providers.json`, as far as it concerns the user object. The part about
+/// verifying tokens (`config`, `secret_config`) is in `auth::token`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provider {
     name: String,
@@ -25,10 +25,10 @@ enum State {
 }
 
 impl Provider {
-    /// Reads one provider's configuration.
+    /// Compiles the configuration of a provider.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the text.
+    /// All errors, in source order.
     ///
     /// ```
     /// use portcullis::auth::Provider;
@@ -66,14 +66,14 @@ impl Provider {
             .ok();
         let mut unknown_keys = reader.finish()?;
         unknown_keys.extend(inner);
-        // If one of them is missing, its error has been reported.
+        // If either is missing, an error has been reported.
         let Some((kind, metadata_fields)) = kind.zip(metadata_fields) else { return Err(Vec::new()) };
         let name = name.map_or(kind.name(), |name| name.value).to_owned();
         let state = if disabled { State::Disabled } else { State::Enabled };
         Ok(Self { name, kind, state, metadata_fields, unknown_keys })
     }
 
-    /// The name, or the type's name if it has none.
+    /// The name; by default, that of the type.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -85,28 +85,28 @@ impl Provider {
         self.kind
     }
 
-    /// Whether login with it is disabled.
+    /// Whether users cannot log in with it.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.state == State::Disabled
     }
 
-    /// The claims that become fields of `%%user.data`; their field names are distinct.
+    /// The claims that become fields of `%%user.data`. Their field names are distinct.
     #[must_use]
     pub fn metadata_fields(&self) -> &[MetadataField] {
         &self.metadata_fields
     }
 
-    /// Unknown keys of the provider and of its metadata fields.
+    /// The keys without meaning, in the provider and in its metadata fields.
     #[must_use]
     pub fn unknown_keys(&self) -> &[Spanned<String>] {
         &self.unknown_keys
     }
 
-    /// The fields of `%%user.data` in a token, in the order of the metadata fields.
+    /// The fields of `%%user.data` that result from a token's claims, in the order of the metadata fields.
     ///
     /// # Errors
-    /// A required claim that is missing, or a value that is too long.
+    /// If a required claim is missing, or a value is too long or cannot be contained in tokens.
     pub fn metadata(&self, claims: &Document) -> Result<Document, MetadataError> {
         let mut data = Document::new();
         for field in &self.metadata_fields {

@@ -7,7 +7,7 @@ pub enum ProviderType {
     ApiKey,
     /// `custom-function`
     CustomFunction,
-    /// `custom-token`: a JWT of a third party.
+    /// `custom-token`: JWTs of third parties
     CustomToken,
     /// `local-userpass`
     EmailPassword,
@@ -20,7 +20,7 @@ pub enum ProviderType {
 }
 
 impl ProviderType {
-    /// Every type with its name.
+    /// Every type, with its name.
     pub(super) const ALL: [(Self, &'static str); 8] = [
         (Self::Anonymous, "anon-user"),
         (Self::ApiKey, "api-key"),
@@ -32,7 +32,7 @@ impl ProviderType {
         (Self::Google, "oauth2-google"),
     ];
 
-    /// The name, as in `%%user.identities.provider_type`.
+    /// The name of the type, as in `%%user.identities.provider_type`.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)

@@ -2,7 +2,7 @@ use super::config_error::{ConfigError, ConfigErrorKind};
 use crate::json::{Member, Node};
 use crate::text::{Span, Spanned, closest};
 
-/// One object of a configuration file while it is read: collects its errors, and the keys that were never read.
+/// Reads the members of a configuration object. Collects errors, and the keys that were not read.
 pub(super) struct Reader<'n> {
     what: &'static str,
     span: Span,
@@ -12,7 +12,7 @@ pub(super) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    /// Starts reading an object; `what` names it in messages.
+    /// Starts reading an object, which messages call `what`.
     pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<ConfigError>> {
         let Some(members) = node.as_object() else {
             let kind = ConfigErrorKind::NotObject { what, found: node.describe() };
@@ -21,27 +21,28 @@ impl<'n> Reader<'n> {
         Ok(Self { what, span: node.span, members, asked: Vec::new(), errors: Vec::new() })
     }
 
-    /// A string.
+    /// Reads a string.
     pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.take(key, "a string", Node::as_str)
     }
 
-    /// A string that is present and not empty: exports write the empty string for settings that are not set.
+    /// Reads a string that is not empty. An empty string counts as absent, because exports contain it for settings
+    /// without a value.
     pub(super) fn filled(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.string(key).filter(|text| !text.is_empty())
     }
 
-    /// A boolean.
+    /// Reads a boolean.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
         self.take(key, "true or false", Node::as_bool)
     }
 
-    /// An array.
+    /// Reads an array.
     pub(super) fn array(&mut self, key: &'static str) -> Option<Spanned<&'n [Node]>> {
         self.take(key, "an array", Node::as_array)
     }
 
-    /// A string or an array of strings. The empty string and the empty array count as not set.
+    /// Reads a string or an array of strings. An empty string or array counts as absent.
     #[cfg(feature = "jwt")]
     pub(super) fn strings(&mut self, key: &'static str) -> Vec<Spanned<&'n str>> {
         const EXPECTED: &str = "a string or an array of strings";
@@ -66,12 +67,12 @@ impl<'n> Reader<'n> {
         strings
     }
 
-    /// An object that the caller reads.
+    /// Reads an object, whose members are up to the caller.
     pub(super) fn object(&mut self, key: &'static str) -> Option<Spanned<&'n [Member]>> {
         self.take(key, "an object", Node::as_object)
     }
 
-    /// Keys that exports contain but that have no effect here.
+    /// Ignores keys that exports contain but that have no effect here.
     pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
         self.asked.extend(keys);
     }
@@ -91,8 +92,8 @@ impl<'n> Reader<'n> {
         Some(Spanned::new(read?, value.span))
     }
 
-    /// Reports that a key is missing or empty, unless its wrong type has already been reported. Call it after all other
-    /// keys have been read.
+    /// Reports that a key is missing or empty, unless its type was wrong, which has been reported. Call this after
+    /// reading all other keys.
     pub(super) fn missing(&mut self, key: &'static str, help: &str) {
         let member = self.members.iter().find(|member| member.key == key);
         if member.is_some_and(|member| member.value.as_str() != Some("")) {
@@ -116,8 +117,8 @@ impl<'n> Reader<'n> {
         self.errors.push(error);
     }
 
-    /// Reports each key that was never read: if a misspelt key decides who gets in, it must not pass for one that is
-    /// not set. Call it after all keys have been read.
+    /// Reports every key that was not read, for objects that restrict access: a misspelt key must not count as absent.
+    /// Call this after reading all keys.
     #[cfg(feature = "jwt")]
     pub(super) fn refuse_unknown(&mut self) {
         let said: Vec<Span> = self.errors.iter().map(ConfigError::span).collect();
@@ -133,7 +134,7 @@ impl<'n> Reader<'n> {
         self.members.iter().filter(|member| !self.asked.contains(&member.key.as_str()))
     }
 
-    /// The keys that were never read, or the errors in the order of the text.
+    /// The keys that were not read, or all errors in source order.
     pub(super) fn finish(mut self) -> Result<Vec<Spanned<String>>, Vec<ConfigError>> {
         if self.errors.is_empty() {
             return Ok(self.unknown().map(|member| Spanned::new(member.key.clone(), member.key_span)).collect());

@@ -9,32 +9,32 @@ use super::custom_data::{CustomDataConfig, CustomDataSource};
 use crate::path::FieldPath;
 use crate::text::Severity;
 
-/// A custom-data document larger than this, 16 KiB, causes a warning: it is part of every token.
+/// The size in bytes above which a custom-data document causes a warning, because it is part of every token: 16 KiB.
 pub const LARGE_CUSTOM_DATA: usize = 16 * 1024;
 
-/// A custom-data document larger than this, 1 MiB, is rejected.
+/// The maximum size in bytes of a custom-data document: 1 MiB.
 pub const MAX_CUSTOM_DATA: usize = 1024 * 1024;
 
-/// The result of a custom-data lookup.
+/// The result of looking up custom data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
-    /// The document as rules see it: an ObjectId in its top-level `_id` becomes a hex string.
+    /// The document as rules see it: an ObjectId in the top-level `_id` is a hex string.
     pub document: Option<Document>,
-    /// Warnings to be logged.
+    /// The warnings, for the log.
     pub warnings: Vec<Warning>,
 }
 
-/// A warning to be logged about a user whose login succeeded.
+/// A warning, for the log, about a user who nevertheless can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The document is larger than [`LARGE_CUSTOM_DATA`].
     CustomDataLarge {
-        /// Its size as BSON.
+        /// The size of its BSON in bytes.
         bytes: usize,
     },
     /// Several documents belong to the user.
     CustomDataSeveral {
-        /// How many.
+        /// The number of documents.
         documents: usize,
     },
     /// The files that were searched contain no documents.
@@ -51,16 +51,16 @@ pub enum CustomDataError {
     /// The document is larger than [`MAX_CUSTOM_DATA`].
     #[error("the user's custom-data document has {bytes} bytes; at most {MAX_CUSTOM_DATA} are allowed")]
     TooLarge {
-        /// Its size as BSON.
+        /// The size of its BSON in bytes.
         bytes: usize,
     },
-    /// The document cannot be written as BSON, so its size is not known.
+    /// The document cannot be encoded as BSON, so its size is unknown.
     #[error("the user's custom-data document is not valid BSON: {0}")]
     Malformed(String),
 }
 
 impl Warning {
-    /// The severity.
+    /// The severity of the warning.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
@@ -86,7 +86,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The user id that a document names.
+/// How a document refers to a user id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Match {
     Text,
@@ -94,7 +94,7 @@ enum Match {
 }
 
 impl CustomDataSource {
-    /// Whether a document names a user: whether its user ID field holds a value that can be a user id.
+    /// Whether the user id field of a document contains a possible user id.
     #[must_use]
     pub fn names_user(&self, document: &Document) -> bool {
         matches!(at(document, &self.user_id_field), Some(Bson::String(_) | Bson::ObjectId(_)))
@@ -102,19 +102,20 @@ impl CustomDataSource {
 }
 
 impl CustomDataConfig {
-    /// Whether a document belongs to a user: whether [`select`](Self::select) would consider it.
+    /// Whether a document belongs to a user, so that [`select`](Self::select) would consider it.
     #[must_use]
     pub fn is_of(&self, user_id: &str, document: &Document) -> bool {
         let field = self.source().map(|source| &source.user_id_field);
         field.is_some_and(|field| matches(document, field, user_id, object_id(user_id)).is_some())
     }
 
-    /// Selects a user's document from `documents`, given in natural order: the one whose field *equals* the id, as a
-    /// string or, failing that, as an ObjectId. Of several, the one with the lowest `_id` if every `_id` is an
-    /// ObjectId, otherwise the first. An array that contains the id does not match: anyone could write one.
+    /// Selects the custom-data document of a user. `documents` are in natural order. The document's user id field must
+    /// *equal* the id, as a string or, if there is no such document, as an ObjectId. If there are several, the one with
+    /// the lowest `_id` is used if each `_id` is an ObjectId, otherwise the first. Arrays that contain the id do not
+    /// count, since anyone could write one.
     ///
     /// # Errors
-    /// If that document is too large.
+    /// If the document is too large or is not valid BSON.
     ///
     /// ```
     /// use bson::doc;
@@ -157,7 +158,8 @@ impl CustomDataConfig {
     }
 }
 
-/// The ObjectId whose hex string an id is. The same digits in another case are a different id.
+/// The ObjectId that an id denotes in hexadecimal. Upper-case digits do not denote one, because they would make a
+/// different id.
 fn object_id(user_id: &str) -> Option<ObjectId> {
     ObjectId::parse_str(user_id).ok().filter(|id| id.to_hex() == user_id)
 }
@@ -175,7 +177,7 @@ fn at<'d>(document: &'d Document, field: &FieldPath) -> Option<&'d Bson> {
     rest.iter().try_fold(document.get(first.name())?, |value, segment| value.as_document()?.get(segment.name()))
 }
 
-/// The document that was inserted first, as far as that can be determined.
+/// The document that was inserted first, as far as this can be told.
 fn first<'d>(documents: &[&'d Document]) -> Option<&'d Document> {
     let ids: Option<Vec<_>> =
         documents.iter().map(|document| Some((document.get("_id")?.as_object_id()?, *document))).collect();
@@ -185,7 +187,7 @@ fn first<'d>(documents: &[&'d Document]) -> Option<&'d Document> {
     }
 }
 
-/// An ObjectId in the top-level `_id` reads as its hex string; any other value keeps its type.
+/// Replaces an ObjectId in the top-level `_id` with its hex string. Other types are unchanged.
 pub(super) fn as_seen_by_rules(mut document: Document) -> Document {
     if let Some(id) = document.get_mut("_id")
         && let Some(object_id) = id.as_object_id()

@@ -1,16 +1,16 @@
-/// The signature algorithm of a token.
+/// A signature algorithm for tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// `HS256`: with a shared secret.
+    /// `HS256`: HMAC with a shared secret
     Hs256,
-    /// `RS256`: with a private key, verified with the public one.
+    /// `RS256`: RSA, signed with a private key and verified with the public one
     Rs256,
 }
 
 impl Algorithm {
     pub(super) const ALL: [Self; 2] = [Self::Hs256, Self::Rs256];
 
-    /// The name, as in `alg` and `signingAlgorithm`.
+    /// The name, as in the header `alg` and in `signingAlgorithm`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

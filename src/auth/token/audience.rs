@@ -4,7 +4,7 @@ use super::error::TokenError;
 use crate::auth::excerpt::one_line;
 use crate::value::ValueRef;
 
-/// The audiences that a token must have.
+/// The audiences that tokens must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
     /// All of these.

@@ -7,9 +7,9 @@ use super::error::{MAX_HEADER, TokenError, TokenPart};
 use crate::auth::excerpt::one_line;
 use crate::json::{self, Node};
 
-/// A token split into its parts (RFC 7515, compact serialisation), of which only the header has been decoded.
+/// A token in compact serialization (RFC 7515), split into its parts. Only the header has been decoded.
 pub(super) struct Compact<'t> {
-    /// The signing input: header, dot, payload.
+    /// The signing input: header and payload, separated by a dot.
     pub(super) message: &'t str,
     pub(super) signature: Vec<u8>,
     payload: &'t str,
@@ -17,7 +17,7 @@ pub(super) struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    /// Splits a token, which must be signed with this algorithm.
+    /// Splits a token and checks its header, which must name this algorithm.
     pub(super) fn read(token: &'t str, limit: usize, algorithm: Algorithm) -> Result<Self, TokenError> {
         if token.len() > limit {
             let characters = token.chars().count();
@@ -42,7 +42,7 @@ impl<'t> Compact<'t> {
         Ok(Self { message, signature, payload, header })
     }
 
-    /// `kid`, the key id.
+    /// The header `kid`, the id of the key.
     pub(super) fn key_id(&self) -> Result<&str, TokenError> {
         match self.header.get("kid") {
             None => Err(TokenError::KeyIdMissing),
@@ -50,7 +50,7 @@ impl<'t> Compact<'t> {
         }
     }
 
-    /// The claims. Call it only after the signature has been verified. `read` converts the JSON.
+    /// Decodes the claims, with `read` converting their JSON. Call this only after verifying the signature.
     pub(super) fn claims(
         &self,
         read: impl FnOnce(&Node) -> Result<Document, json::EjsonError>,
@@ -61,7 +61,7 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// The header names the algorithm, never the key itself: `jwk`, `jku`, `x5u` and `x5c` are ignored.
+/// Checks the header. It may name the algorithm, but not provide a key: `jwk`, `jku`, `x5u` and `x5c` are ignored.
 fn check_header(header: &Node, expected: Algorithm) -> Result<(), TokenError> {
     if header.as_object().is_none() {
         return Err(TokenError::HeaderNotJson(format!("it is {}", header.describe())));
@@ -80,7 +80,7 @@ fn check_header(header: &Node, expected: Algorithm) -> Result<(), TokenError> {
     }
 }
 
-/// Strict: each value has exactly one encoding, so that no character of a token can be changed.
+/// Decodes base64url strictly, so that every value has exactly one encoding and no character of a token can be altered.
 fn decode(part: TokenPart, text: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Base64(part))
 }
@@ -89,7 +89,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Shortened, since the reason may quote a key a megabyte long.
+/// A reason, truncated because it may quote a key of any length.
 fn reason(error: &impl ToString) -> String {
     let text = error.to_string();
     match text.char_indices().nth(160) {

@@ -7,8 +7,8 @@ use crate::auth::{Provider, ProviderType};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
 
-/// A `custom-token` provider as configured in `auth/providers.json`: whose tokens are accepted, and which keys verify
-/// them. The values of secrets are not needed.
+/// The configuration of a `custom-token` provider in `auth/providers.json`: whose tokens are accepted, and which keys
+/// verify them. It contains the names of secrets, not their values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenProviderConfig {
     pub(super) provider: Provider,
@@ -20,24 +20,24 @@ pub struct TokenProviderConfig {
     unknown_keys: Vec<Spanned<String>>,
 }
 
-/// The keys that verify tokens.
+/// Where the keys that verify tokens come from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Keys {
-    /// The secrets with these names.
+    /// Secrets with these names.
     Secrets(Vec<Spanned<String>>),
-    /// The key set at this address.
+    /// A key set at this HTTPS address.
     Address(String),
 }
 
-/// How many of the audiences a token has to have: `requireAnyAudience`.
+/// How many of the audiences a token must have, as set by `requireAnyAudience`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     All,
     Any,
 }
 
-/// The known keys of a provider and of its metadata fields. A key that resembles one of them is an error: a misspelt
-/// `disabled` or `required` would let in those it was meant to keep out.
+/// The known keys of a provider and its metadata fields. An unknown key that resembles one of them is an error, because
+/// a misspelt `disabled` or `required` would admit users that it was meant to keep out.
 const KEYS: [&str; 10] = [
     "config",
     "disabled",
@@ -53,15 +53,16 @@ const KEYS: [&str; 10] = [
 
 const SECRETS: &str = "the provider's `secret_config`";
 
-/// The most keys that a provider may have.
+/// The maximum number of keys for a provider.
 const MAX_KEYS: usize = 3;
 
 impl TokenProviderConfig {
-    /// Reads one provider's configuration. A disabled provider needs no keys. In an enabled one, an unknown key of
-    /// `config` or `secret_config` is an error, and so is a key of the provider itself that resembles a known one.
+    /// Compiles the configuration of a provider. A disabled provider need not have keys. In an enabled one, unknown
+    /// keys of `config` and `secret_config` are errors, and so are keys of the provider itself that resemble a known
+    /// one.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of the text.
+    /// All errors, in source order.
     ///
     /// ```
     /// use portcullis::auth::token::TokenProviderConfig;
@@ -81,7 +82,7 @@ impl TokenProviderConfig {
         }
         let need = if provider.as_ref().is_none_or(Provider::is_disabled) { Need::Nothing } else { Need::Keys };
         let empty = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
-        // Wrong types have already been reported as errors of the provider.
+        // A wrong type has been reported as an error of the provider.
         let part = |key| node.get(key).filter(|part| part.as_object().is_some()).unwrap_or(&empty);
         if need == Need::Keys {
             let unknown = provider.as_ref().map(Provider::unknown_keys).unwrap_or_default();
@@ -113,13 +114,13 @@ impl TokenProviderConfig {
         })
     }
 
-    /// What the provider says about users.
+    /// The part of the configuration that concerns the user object.
     #[must_use]
     pub const fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    /// The address of the key set, if one is used.
+    /// The address of the key set; `None` if the keys are secrets.
     #[must_use]
     pub fn jwk_uri(&self) -> Option<&str> {
         match &self.keys {
@@ -128,7 +129,7 @@ impl TokenProviderConfig {
         }
     }
 
-    /// The names of the secrets used as keys.
+    /// The names of the secrets that contain keys.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         let names = match &self.keys {
             Keys::Secrets(names) => names.as_slice(),
@@ -137,7 +138,7 @@ impl TokenProviderConfig {
         names.iter().map(|name| name.value.as_str())
     }
 
-    /// Unknown keys, including those of `config` and `secret_config`.
+    /// The keys without meaning, including those of `config` and `secret_config`.
     #[must_use]
     pub fn unknown_keys(&self) -> &[Spanned<String>] {
         &self.unknown_keys
@@ -158,14 +159,14 @@ impl TokenProviderConfig {
     }
 }
 
-/// The required settings.
+/// Whether settings are required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     Keys,
     Nothing,
 }
 
-/// What `config` says.
+/// The settings in `config`.
 struct Settings {
     audiences: Vec<String>,
     wanted: Wanted,
@@ -201,7 +202,7 @@ impl Settings {
             reader.refuse_unknown();
         }
         let unknown_keys = reader.finish()?;
-        // If there is no algorithm, its error has been reported.
+        // If there is no algorithm, an error has been reported.
         let Some(algorithm) = algorithm else { return Err(Vec::new()) };
         Ok(Self {
             audiences,
@@ -225,10 +226,11 @@ fn algorithm(reader: &mut Reader<'_>, written: Spanned<&str>) -> Option<Algorith
     found
 }
 
-/// The names of the secrets, and unknown keys.
+/// The names of the secrets, and the unknown keys.
 type Secrets = (Vec<Spanned<String>>, Vec<Spanned<String>>);
 
-/// Whether the provider is disabled (see `provider`) is a different question from whether it needs these keys.
+/// Reads `secret_config`. `provider` tells whether the provider is enabled, `need` whether it takes its keys from
+/// secrets.
 fn secrets(node: &Node, provider: Need, need: Need) -> Result<Secrets, Vec<ConfigError>> {
     let mut reader = Reader::new(SECRETS, node)?;
     let names = reader.strings("signingKeys");
@@ -253,8 +255,8 @@ fn secrets(node: &Node, provider: Need, need: Need) -> Result<Secrets, Vec<Confi
     Ok((names, reader.finish()?))
 }
 
-/// Whether an address is an HTTPS URL with a host and without user information: a password in it would be a secret in a
-/// plain file.
+/// Whether an address is an HTTPS URL with a host and without user information, because a password must not be in a
+/// configuration file.
 fn is_https(address: &str) -> bool {
     let Some(rest) = address.get(..8).filter(|scheme| scheme.eq_ignore_ascii_case("https://")).and(address.get(8..))
     else {

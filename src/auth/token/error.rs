@@ -6,24 +6,24 @@ use super::jwks_source::JwksError;
 use crate::auth::AssembleError;
 use crate::text::Code;
 
-/// The most characters that a third-party token may have.
+/// The maximum number of characters in a third-party token.
 pub const MAX_TOKEN: usize = 1_000_000;
 
-/// The most characters that a token issued by Portcullis may have, 8 MiB: enough for 1 MiB of custom data, even if it
-/// is all small numbers, which take more than four times their size in a token.
+/// The maximum number of characters in a token issued by Portcullis: 8 MiB. This suffices for 1 MiB of custom data,
+/// even if it consists of small numbers, which take more than four times their size in a token.
 pub const MAX_OWN_TOKEN: usize = 8 * 1024 * 1024;
 
-/// The most characters that an encoded header may have: it is decoded before anything has been verified.
+/// The maximum number of characters in an encoded header, which is decoded before anything has been verified.
 pub const MAX_HEADER: usize = 16 * 1024;
 
-/// One of the three parts of a token.
+/// A part of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPart {
-    /// The first: names the algorithm and the key.
+    /// The first part, which names the algorithm and the key.
     Header,
-    /// The second: the claims.
+    /// The second part, which contains the claims.
     Payload,
-    /// The third.
+    /// The third part.
     Signature,
 }
 
@@ -31,90 +31,90 @@ pub enum TokenPart {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// More characters than [`MAX_TOKEN`], or [`MAX_OWN_TOKEN`].
+    /// The token has more than [`MAX_TOKEN`] or [`MAX_OWN_TOKEN`] characters.
     #[error("the token has {characters} characters; at most {limit} are accepted")]
     TooLong {
-        /// Its length.
+        /// The number of characters.
         characters: usize,
-        /// The longest that is accepted.
+        /// The maximum number of characters.
         limit: usize,
     },
-    /// Not `header.payload.signature`.
+    /// The token does not consist of three parts, but of this many.
     #[error("a token is three parts joined by dots, not {0}")]
     Parts(usize),
-    /// More characters than [`MAX_HEADER`].
+    /// The header has more than [`MAX_HEADER`] characters.
     #[error("the token's header has {0} characters; at most {MAX_HEADER} are accepted")]
     HeaderTooLong(usize),
-    /// Invalid base64url: foreign characters, padding, or unused bits set in the last character.
+    /// A part is not valid base64url: it has other characters, padding, or unused bits that are set.
     #[error("the token's {} is not base64url without padding", .0.name())]
     Base64(TokenPart),
     /// The header is not a JSON object.
     #[error("the token's header is not a JSON object: {0}")]
     HeaderNotJson(String),
-    /// A header without `alg`.
+    /// The header lacks `alg`.
     #[error("the token's header has no `alg`, the signing algorithm")]
     AlgorithmMissing,
-    /// `"alg": "none"`
+    /// The header has `"alg": "none"`.
     #[error("the token is not signed: its `alg` is `none`")]
     AlgorithmNone,
-    /// Another algorithm than the configured one.
+    /// The algorithm is not the configured one.
     #[error("the token is signed with `{found}`; only `{}` is taken", .expected.name())]
     AlgorithmUnexpected {
-        /// The configured one.
+        /// The configured algorithm.
         expected: Algorithm,
-        /// What the header says.
+        /// The algorithm in the header.
         found: String,
     },
-    /// A header with `crit`: an extension that must be understood.
+    /// The header has `crit`, which requires extensions that are not supported.
     #[error("the token's header has `crit`: extensions are not supported")]
     CriticalExtension,
-    /// A header whose `b64` is not true: an unencoded payload.
+    /// The header has a `b64` that is not true, which means that the payload is not encoded.
     #[error("the token's header declares an unencoded payload (`b64`)")]
     PayloadUnencoded,
-    /// A part of the header of the wrong type: `"kid": 7`.
+    /// A member of the header has the wrong type: `"kid": 7`
     #[error("the token's header must have a string as `{0}`")]
     HeaderType(&'static str),
-    /// No `kid` although the keys come from an address.
+    /// The header lacks `kid`, although the keys come from a key set.
     #[error("the token's header has no `kid`, which names the signing key")]
     KeyIdMissing,
-    /// A `kid` that no key of the set has.
+    /// The key set has no key with this `kid`.
     #[error("no key in the set has the `kid` `{0}`")]
     KeyUnknown(String),
-    /// The key set cannot be fetched, or two of its keys share a `kid`.
+    /// The key set is not available, or several of its keys have this `kid`.
     #[error("{0}")]
     Jwks(#[from] JwksError),
-    /// A provider with a key set address, but no source to fetch it from.
+    /// The provider uses a key set, but no source to fetch it was configured.
     #[error("the provider's keys are at a URI, but nothing is set up to fetch them")]
     JwksNotConnected,
-    /// No key matches the signature.
+    /// The signature matches none of the keys.
     #[error("the token is not signed with a known key")]
     Signature,
     /// The payload is not a JSON object.
     #[error("the token's payload is not a JSON object: {0}")]
     PayloadNotJson(String),
-    /// No claim `exp`.
+    /// The claim `exp` is missing.
     #[error("the token has no `exp` claim (expiration time)")]
     ExpiryMissing,
-    /// A claim of the wrong type: `"exp": "tomorrow"`.
+    /// A claim has the wrong type: `"exp": "tomorrow"`
     #[error("the claim `{claim}` must be {expected}, not of type `{found}`")]
     ClaimType {
-        /// The claim, or the path into it.
+        /// The claim, or a path within it.
         claim: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// The type it has, as `$type` calls it.
+        /// The type that was found, as an alias of `$type`.
         found: &'static str,
     },
-    /// A time before 1970 or after 9999.
+    /// A claim is a time before 1970 or after 9999.
     #[error("the claim `{0}` must be seconds since 1970, before the year 10000")]
     TimeRange(&'static str),
-    /// The token was valid until this time.
+    /// The token has expired.
     #[error("the token expired at {}", shown(*.at))]
     Expired {
         /// The claim `exp`.
         at: DateTime,
     },
-    /// The token will be valid from this time on.
+    /// The token is not valid yet.
     #[error("the token is not valid before {}", shown(*.from))]
     NotYetValid {
         /// The claim `nbf`.
@@ -126,40 +126,40 @@ pub enum TokenError {
         /// The claim `iat`.
         at: DateTime,
     },
-    /// No claim `aud`.
+    /// The claim `aud` is missing.
     #[error("the token has no `aud` claim (audience)")]
     AudienceMissing,
-    /// The token lacks the configured audiences: all of them, or one of them.
+    /// The token does not have the required audiences.
     #[error("the token is not for the audience `{0}`")]
     AudienceWrong(String),
-    /// A provider that is switched off.
+    /// The provider is disabled.
     #[error("the provider `{0}` is disabled")]
     ProviderDisabled(String),
-    /// A refresh token in place of an access token.
+    /// The token is a refresh token; an access token is required.
     #[error("expected an access token, found a refresh token")]
     RefreshAsAccess,
-    /// An access token in place of a refresh token.
+    /// The token is an access token; a refresh token is required.
     #[error("expected a refresh token, found an access token")]
     AccessAsRefresh,
-    /// Neither an access token nor a refresh token.
+    /// The token is neither an access token nor a refresh token.
     #[error("unknown token type `{0}`")]
     TypeUnknown(String),
-    /// One of our claims is missing, or empty.
+    /// A claim of tokens issued by Portcullis is missing or empty.
     #[error("the token has no claim `{0}`")]
     ClaimMissing(&'static str),
-    /// A token of another application.
+    /// The token is for a different application.
     #[error("the token was issued for the application `{0}`, not this one")]
     ApplicationOther(String),
-    /// An identity of an unknown kind.
+    /// The type of the identity's provider is unknown.
     #[error("unknown provider type `{0}` in the claim `baas_identity`")]
     IdentityUnknown(String),
-    /// No user can be assembled from the claims.
+    /// The claims do not result in a user.
     #[error("{0}")]
     Claims(#[from] AssembleError),
 }
 
 impl TokenPart {
-    /// Its name.
+    /// The name of the part.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -210,7 +210,7 @@ impl Code for TokenError {
     }
 }
 
-/// A time in readable form.
+/// Formats a time for messages.
 fn shown(time: DateTime) -> String {
     time.try_to_rfc3339_string().unwrap_or_else(|_| format!("{} ms", time.timestamp_millis()))
 }

@@ -16,12 +16,12 @@ use crate::json;
 use crate::user::{CustomData, User, UserType};
 use crate::value::{ValueRef, identical};
 
-/// In seconds.
+/// 100 years in seconds.
 const CENTURY: i64 = 100 * 365 * 24 * 60 * 60;
 
 impl TokenIssuer {
-    /// Issues an access token, from which alone the same user can be assembled again. An ObjectId in the `_id` of
-    /// custom data becomes its hex string, and empty custom data become absent.
+    /// Issues an access token. It contains everything needed to assemble the same user again, except that an ObjectId
+    /// in the `_id` of custom data becomes a hex string and empty custom data count as none.
     ///
     /// # Errors
     /// See [`IssueError`].
@@ -63,8 +63,8 @@ impl TokenIssuer {
             "data": Bson::Document(user.data.clone()).into_canonical_extjson(),
             "identities": Bson::Array(user.identities.clone()).into_canonical_extjson(),
         });
-        // Clients treat any `user_data` as custom data. A token states explicitly that there is none, so that a lost
-        // claim cannot pass for that.
+        // Clients take any `user_data` for custom data. If the user has none, the token says so explicitly, so that a
+        // claim that got lost is not mistaken for that.
         if custom_data.is_empty() {
             add(&mut ours, json!({ NO_CUSTOM_DATA: true }));
         } else {
@@ -87,7 +87,7 @@ impl TokenIssuer {
         let mut claims = json!({ "sub": grant.user_id, "iat": issued_at });
         match grant.expires_at.map(seconds).transpose()? {
             None if grant.identity.provider_type != ProviderType::Anonymous => return Err(IssueError::ExpiryMissing),
-            // Clients require an `exp`; the account and its session end long before it.
+            // Clients require `exp`. The account and its session end much earlier.
             None => add(&mut claims, json!({ "exp": issued_at.saturating_add(CENTURY) })),
             Some(expires_at) if expires_at <= issued_at => return Err(IssueError::ExpiryPast),
             Some(expires_at) => add(&mut claims, json!({ "exp": expires_at })),
@@ -135,15 +135,15 @@ fn filled(name: &'static str, text: &str) -> Result<(), IssueError> {
     if text.is_empty() { Err(IssueError::Empty(name)) } else { Ok(()) }
 }
 
-/// Whole seconds since 1970.
+/// A time in whole seconds since the Unix epoch.
 fn seconds(time: DateTime) -> Result<i64, IssueError> {
-    // From 1970 to the year 9999.
+    // The years 1970 to 9999.
     let range = 0..253_402_300_800;
     Some(time.timestamp_millis().div_euclid(1000)).filter(|time| range.contains(time)).ok_or(IssueError::TimeRange)
 }
 
-/// Read back what is about to be signed, the way a verifier will: a stored field called `$oid` must not turn one user
-/// into another by way of extended JSON.
+/// Parses the claims before they are signed, as a verifier would: a field such as `$oid` in stored data must not result
+/// in a different user, due to extended JSON.
 fn check_faithful(text: &str, user: &User, custom_data: &Document) -> Result<(), IssueError> {
     let node = json::parse(text).map_err(|_| IssueError::Unfaithful("id, data or custom_data"))?;
     let ours = node.get("portcullis");

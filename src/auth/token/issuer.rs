@@ -6,8 +6,8 @@ use thiserror::Error;
 use super::signing_key::SigningKeys;
 use crate::auth::ProviderType;
 
-/// Issues and verifies the tokens of one application: access tokens, from which a user is assembled, and refresh tokens,
-/// which stand for a session.
+/// Issues and verifies the tokens of an application: access tokens, which contain a user, and refresh tokens, which
+/// refer to a session.
 #[derive(Clone, Debug)]
 pub struct TokenIssuer {
     pub(super) keys: SigningKeys,
@@ -16,14 +16,14 @@ pub struct TokenIssuer {
     refresh_lifetime: Duration,
 }
 
-/// A lifetime that tokens cannot have.
+/// A lifetime for tokens that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LifetimeError {
-    /// An access token cannot be revoked by itself, so it must not last.
+    /// The lifetime of access tokens must be short, because they cannot be revoked individually.
     #[error("an access token lasts from one minute to one day, not {} seconds", .0.as_secs())]
     Access(Duration),
-    /// A refresh token's session has documented bounds.
+    /// The lifetime of refresh tokens is not within the documented range.
     #[error("a refresh token lasts from 30 minutes to five years, not {} seconds", .0.as_secs())]
     Refresh(Duration),
 }
@@ -32,8 +32,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl TokenIssuer {
-    /// Issues tokens for the application with this client id, and accepts no others. Access tokens last 30 minutes,
-    /// refresh tokens 60 days.
+    /// Creates an issuer for the application with this client id. It accepts only tokens for that application. Access
+    /// tokens are valid for 30 minutes and refresh tokens for 60 days.
     #[must_use]
     pub fn new(keys: SigningKeys, application: impl Into<String>) -> Self {
         Self {
@@ -44,10 +44,10 @@ impl TokenIssuer {
         }
     }
 
-    /// How long access tokens last, to the second: one minute to one day.
+    /// Sets the lifetime of access tokens, in whole seconds, from one minute to one day.
     ///
     /// # Errors
-    /// [`LifetimeError::Access`]
+    /// [`LifetimeError::Access`] if it is out of range.
     pub fn with_access_lifetime(mut self, lifetime: Duration) -> Result<Self, LifetimeError> {
         if !(MINUTE..=DAY).contains(&lifetime) {
             return Err(LifetimeError::Access(lifetime));
@@ -56,10 +56,10 @@ impl TokenIssuer {
         Ok(self)
     }
 
-    /// How long refresh tokens last: 30 minutes to five years.
+    /// Sets the lifetime of refresh tokens, in whole seconds, from 30 minutes to five years.
     ///
     /// # Errors
-    /// [`LifetimeError::Refresh`]
+    /// [`LifetimeError::Refresh`] if it is out of range.
     pub fn with_refresh_lifetime(mut self, lifetime: Duration) -> Result<Self, LifetimeError> {
         if !(MINUTE.saturating_mul(30)..=DAY.saturating_mul(5 * 366)).contains(&lifetime) {
             return Err(LifetimeError::Refresh(lifetime));
@@ -74,7 +74,7 @@ impl TokenIssuer {
         &self.application
     }
 
-    /// When the session of a login at the time `now` expires: never for an anonymous user.
+    /// The expiry of a session that starts at `now`; `None` for an anonymous user, whose session does not expire.
     #[must_use]
     pub fn refresh_expiry(&self, provider_type: ProviderType, now: DateTime) -> Option<DateTime> {
         let lifetime = i64::try_from(self.refresh_lifetime.as_millis()).unwrap_or(i64::MAX);

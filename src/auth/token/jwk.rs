@@ -6,7 +6,7 @@ use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 use thiserror::Error;
 
-/// A public RSA key that verifies RS256.
+/// An RSA public key for verifying RS256.
 #[derive(Clone)]
 pub struct RsaKey {
     decoding: DecodingKey,
@@ -17,31 +17,31 @@ pub struct RsaKey {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RsaKeyError {
-    /// Not a public RSA key in PEM, as written by `openssl rsa -pubout`.
+    /// The text is not a PEM-encoded RSA public key, as written by `openssl rsa -pubout`.
     #[error("it is not a public RSA key in PEM format")]
     NotPem,
-    /// A modulus or an exponent that is not base64url.
+    /// The modulus or the exponent is not base64url.
     #[error("its `{0}` is not base64url without padding")]
     NotBase64(&'static str),
-    /// A modulus that is too short to be safe, or too long to be worth the computation.
+    /// The modulus has this many bits, which are too few to be secure or too many to compute with.
     #[error("its modulus has {0} bits; from {min} to {max} are accepted", min = RsaKey::MIN_BITS, max = RsaKey::MAX_BITS)]
     Bits(usize),
-    /// An even modulus, or an exponent that is even, 1, or of more than 32 bits.
+    /// The modulus is even, or the exponent is even, is 1, or has more than 32 bits.
     #[error("its modulus and exponent are not those of an RSA key")]
     Malformed,
 }
 
 impl RsaKey {
-    /// The least number of bits of a modulus.
+    /// The minimum number of bits in the modulus.
     pub const MIN_BITS: usize = 2048;
 
-    /// The greatest number of bits of a modulus.
+    /// The maximum number of bits in the modulus.
     pub const MAX_BITS: usize = 4096;
 
-    /// The largest PEM that is read, in bytes.
+    /// The maximum length of PEM text in bytes.
     const MAX_PEM: usize = 16 * 1024;
 
-    /// Reads a public key in PEM (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`).
+    /// Parses a PEM-encoded public key (`BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`).
     ///
     /// # Errors
     /// See [`RsaKeyError`].
@@ -58,7 +58,7 @@ impl RsaKey {
         Self::from_components(&n, &e)
     }
 
-    /// Reads modulus and exponent as a JWK has them.
+    /// Creates a key from the modulus and exponent of a JWK.
     pub(super) fn from_base64(n: &str, e: &str) -> Result<Self, RsaKeyError> {
         let decode = |name, text| URL_SAFE_NO_PAD.decode(text).map_err(|_| RsaKeyError::NotBase64(name));
         Self::from_components(&decode("n", n)?, &decode("e", e)?)
@@ -77,7 +77,7 @@ impl RsaKey {
         Ok(Self { decoding: DecodingKey::from_rsa_raw_components(n, e), bits })
     }
 
-    /// The number of bits of the modulus.
+    /// The number of bits in the modulus.
     #[must_use]
     pub const fn bits(&self) -> usize {
         self.bits

@@ -6,47 +6,47 @@ use super::jwk::RsaKey;
 use crate::json::{self, JsonErrorKind, Node};
 use crate::text::Code as _;
 
-/// The largest key set that is read, in bytes: 1 MiB.
+/// The maximum size of a key set in bytes: 1 MiB.
 pub const MAX_JWK_SET_SIZE: usize = 1024 * 1024;
 
-/// The most keys that a set may have.
+/// The maximum number of keys in a set.
 pub const MAX_JWK_SET_KEYS: usize = 100;
 
-/// A set of public keys (JWKS, RFC 7517): those of its keys that can verify RS256, by their `kid`.
+/// A set of public keys (JWKS, RFC 7517), by `kid`. It contains only the keys that can verify RS256.
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
     keys: HashMap<String, Found>,
 }
 
-/// The key with a given `kid`.
+/// What a set contains for a `kid`.
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     One(RsaKey),
-    /// Several keys share the `kid`, so none of them is used.
+    /// Several keys, of which none is used.
     Several,
 }
 
-/// Why a text is not a key set.
+/// Why a key set is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
-    /// More bytes than [`MAX_JWK_SET_SIZE`].
+    /// The key set has more than [`MAX_JWK_SET_SIZE`] bytes.
     #[error("the key set has more than {MAX_JWK_SET_SIZE} bytes")]
     TooLarge,
-    /// Not JSON that [`json`](crate::json) accepts; the reason is one of its codes.
+    /// The key set is not valid JSON; this is the code of the error.
     #[error("the key set is not JSON ({0})")]
     NotJson(&'static str),
-    /// Not an object with an array `keys`.
+    /// The key set is not an object with an array `keys`.
     #[error("the key set has no array `keys`")]
     KeysMissing,
-    /// More keys than [`MAX_JWK_SET_KEYS`].
+    /// There are more than [`MAX_JWK_SET_KEYS`] keys.
     #[error("the key set has {0} keys; at most {MAX_JWK_SET_KEYS} are accepted")]
     TooMany(usize),
 }
 
 impl JwkSet {
-    /// Reads a key set. Keys that cannot verify RS256 are skipped: those of another type (`kty`) or for another purpose
-    /// (`use`, `key_ops`, `alg`), without a `kid`, of an unsupported length, or malformed.
+    /// Parses a key set. Keys that cannot verify RS256 are skipped: those of another type (`kty`) or for another
+    /// purpose (`use`, `key_ops`, `alg`), those without `kid`, those of an unsupported length, and malformed ones.
     ///
     /// # Errors
     /// See [`JwkSetError`].

@@ -7,25 +7,25 @@ use crate::auth::excerpt::one_line;
 use crate::future::BoxFuture;
 use crate::text::Code;
 
-/// A source of a third party's keys.
+/// A source of the public keys of a third party.
 pub trait JwksSource: Send + Sync {
-    /// The key with this `kid`; `None` if the set, as known at the time `now`, has none.
+    /// The key with this `kid`; `None` if the key set as of `now` does not contain one.
     ///
     /// # Errors
-    /// If the set cannot be fetched or the `kid` names several keys.
+    /// If the key set is not available, or if several keys have the `kid`.
     fn key<'a>(&'a self, kid: &'a str, now: DateTime) -> BoxFuture<'a, Result<Option<RsaKey>, JwksError>>;
 }
 
-/// Why a key could not be determined. This is never the same as an unknown key.
+/// Why a key could not be looked up. This is different from a key that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JwksError {
-    /// The address does not respond, or not as expected.
+    /// The address did not respond, or not with a key set's response.
     #[error("the key set at {address} cannot be fetched: {reason}")]
     Unavailable {
         /// The address, without user, password and query.
         address: String,
-        /// What went wrong.
+        /// The cause.
         reason: String,
     },
     /// The response is not a key set.
@@ -36,7 +36,7 @@ pub enum JwksError {
         /// What is wrong with it.
         reason: JwkSetError,
     },
-    /// Two keys with one `kid`.
+    /// Several keys have the same `kid`.
     #[error("several keys of the set have the `kid` `{0}`")]
     KeyAmbiguous(String),
 }
@@ -52,7 +52,7 @@ impl Code for JwksError {
 }
 
 impl JwkSet {
-    /// The usable key with this `kid`, or `None`.
+    /// The key with this `kid`; `None` if there is none.
     ///
     /// # Errors
     /// [`JwksError::KeyAmbiguous`]
@@ -65,7 +65,7 @@ impl JwkSet {
     }
 }
 
-/// A fixed key set, read from a file for instance.
+/// A key set that does not change, for instance from a file.
 #[derive(Clone, Debug)]
 pub struct StaticJwks(JwkSet);
 

@@ -5,10 +5,10 @@ use super::algorithm::Algorithm;
 use super::compact::Compact;
 use super::error::TokenError;
 
-/// Whether a token is signed with one of these keys. A key of the wrong type matches no signature.
+/// Whether a token is signed with any of these keys. Keys of the wrong type match no signature.
 ///
-/// The cryptography provider is named explicitly: with the library's default, it panics if another crate has enabled a
-/// second one.
+/// The cryptography provider is named explicitly, because selecting a default panics if another crate has enabled a
+/// second provider.
 pub(super) fn verify<'k>(
     token: &Compact<'_>,
     keys: impl IntoIterator<Item = &'k DecodingKey>,

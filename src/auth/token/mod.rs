@@ -1,9 +1,9 @@
-//! Tokens (JWT, RFC 7519): those of third parties are verified by a [`TokenProvider`], our own are issued and verified
-//! by a [`TokenIssuer`]. Nothing here reads a clock, a database or the network: the time is an argument, and key sets
-//! are fetched by a [`JwksSource`].
+//! Tokens (JWT, RFC 7519). A [`TokenProvider`] verifies those of third parties; a [`TokenIssuer`] issues and verifies
+//! those of Portcullis. Neither clocks, databases nor the network are accessed here: the time is passed as an argument,
+//! and a [`JwksSource`] fetches key sets.
 //!
-//! Each fault of a token has its own [`TokenError`]. The signature is verified before any claim is read, so that nobody
-//! without a key learns more than that it failed.
+//! Every defect of a token is a [`TokenError`] of its own. The signature is verified before any claim is read, so that
+//! whoever has no key learns only that the signature is wrong.
 //!
 //! ```
 //! use std::collections::BTreeMap;

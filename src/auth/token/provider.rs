@@ -21,23 +21,23 @@ use crate::auth::{Provider, VerifiedClaims};
 use crate::json::{self, Node};
 use crate::text::{OneLine, Spanned};
 
-/// Verifies third-party tokens as a `custom-token` provider is configured to.
+/// Verifies third-party tokens, as configured by a `custom-token` provider.
 pub struct TokenProvider {
     config: TokenProviderConfig,
     audience: Audience,
-    /// Empty if they come from an address.
+    /// The keys from secrets; empty if the keys come from a key set.
     keys: Vec<DecodingKey>,
     jwks: Option<Arc<dyn JwksSource>>,
     leeway: Duration,
 }
 
 impl TokenProvider {
-    /// Reads one entry of `auth/providers.json`. `application` is the client id of the application, the audience if
-    /// none is configured; `secrets` maps the names of secrets to their values.
+    /// Compiles an entry of `auth/providers.json`. `application` is the client id of the application, which is the
+    /// audience unless one is configured. `secrets` are the values of secrets by name.
     ///
     /// # Errors
-    /// All configuration errors, then secrets that are missing or unusable as keys. No message contains a secret's
-    /// value.
+    /// All configuration errors; if there are none, the secrets that are missing or unusable as keys. Messages do not
+    /// contain the values of secrets.
     pub fn compile(
         node: &Node,
         application: &str,
@@ -73,34 +73,35 @@ impl TokenProvider {
         }
     }
 
-    /// Sets the source of the keys, used if the configuration names an address.
+    /// Sets the source of keys, which is required if the configuration names a key set.
     #[must_use]
     pub fn with_jwks(mut self, source: Arc<dyn JwksSource>) -> Self {
         self.jwks = Some(source);
         self
     }
 
-    /// How long a token remains valid after `exp`, and is already valid before `nbf` and `iat`, to allow for clock
-    /// skew. Zero by default.
+    /// The tolerance for clock skew: how long a token remains valid after `exp`, and is already valid before `nbf` and
+    /// `iat`. It is zero by default.
     #[must_use]
     pub const fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// The address of the key set, if one is used.
+    /// The address of the key set; `None` if the keys are secrets.
     #[must_use]
     pub fn jwk_uri(&self) -> Option<&str> {
         self.config.jwk_uri()
     }
 
-    /// The provider's metadata fields; [`assemble`](crate::auth::assemble) takes them together with the claims.
+    /// The part of the configuration that [`assemble`](crate::auth::assemble) needs, together with the claims.
     #[must_use]
     pub const fn provider(&self) -> &Provider {
         &self.config.provider
     }
 
-    /// The claims of a token that is signed with one of the keys, meant for the audience, and valid at the time `now`.
+    /// The claims of a token, provided that it is signed with one of the keys, is for the audience, and is valid at
+    /// `now`.
     ///
     /// # Errors
     /// See [`TokenError`]. The signature is checked before the claims.
@@ -129,7 +130,7 @@ impl TokenProvider {
     }
 }
 
-/// Leaves the keys out.
+/// Does not show the keys.
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenProvider")
@@ -139,7 +140,7 @@ impl fmt::Debug for TokenProvider {
     }
 }
 
-/// Whether a text is a key or a certificate: PEM, bare base64 of DER, OpenSSH format, or a JWK or set of JWKs.
+/// Whether a secret is in fact a key or certificate: PEM, base64 of DER, OpenSSH format, a JWK or a set of JWKs.
 fn is_key_material(secret: &str) -> bool {
     let text = secret.trim_start_matches('\u{feff}').trim_start();
     secret.contains("-----BEGIN") || ["{", "MII", "ssh-"].iter().any(|beginning| text.starts_with(beginning))
@@ -159,8 +160,8 @@ fn signing_key(
         return Err(ConfigError::new(ConfigErrorKind::SecretMissing(shown()), name.span).help(help));
     };
     match algorithm {
-        // A missing `signingAlgorithm` means HS256: with a public key as the secret, anyone who has that key could
-        // sign.
+        // `signingAlgorithm` defaults to HS256. With a public key as the secret, anyone who knows that key could sign
+        // tokens.
         Algorithm::Hs256 if is_key_material(secret) => {
             Err(ConfigError::new(ConfigErrorKind::SecretIsKey(shown()), name.span)
                 .help("tokens that a public key verifies need `signingAlgorithm`: \"RS256\" in `config`"))
@@ -182,11 +183,11 @@ fn signing_key(
 }
 
 impl TokenProviderConfig {
-    /// Adds what the file does not contain: the application's client id, the audience if none is configured, and the
-    /// values of secrets by name.
+    /// Adds what the configuration file does not contain: the application's client id, which is the default audience,
+    /// and the values of secrets by name.
     ///
     /// # Errors
-    /// Secrets that are missing or unusable as keys. No message contains a secret's value.
+    /// All secrets that are missing or unusable as keys. Messages do not contain the values of secrets.
     pub fn with_secrets(
         self,
         application: &str,

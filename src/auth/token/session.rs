@@ -3,22 +3,22 @@ use bson::DateTime;
 use crate::auth::ProviderType;
 use crate::user::User;
 
-/// The key within the claim `portcullis` that marks a user without custom data.
+/// The member of the claim `portcullis` that says that a user has no custom data.
 pub(super) const NO_CUSTOM_DATA: &str = "no_custom_data";
 
-/// The session of a token: one login on one device.
+/// The session that a token belongs to, which is a login on a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSession {
-    /// Its id: the claim `iss` of an access token, `baas_id` of a refresh token.
+    /// The id of the session: the claim `iss` of access tokens, `baas_id` of refresh tokens.
     pub id: String,
-    /// The device: the claim `baas_device_id`.
+    /// The id of the device: the claim `baas_device_id`.
     pub device_id: String,
 }
 
-/// The identity used to log in: the claim `baas_identity`.
+/// The identity with which the user logged in: the claim `baas_identity`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenIdentity {
-    /// The id of the person at the provider.
+    /// The user's id at the provider.
     pub id: String,
     /// The type of the provider.
     pub provider_type: ProviderType,
@@ -33,22 +33,22 @@ pub struct RefreshGrant {
     pub user_id: String,
     /// The session.
     pub session: TokenSession,
-    /// The identity used to log in.
+    /// The identity with which the user logged in.
     pub identity: TokenIdentity,
-    /// When it expires, to the second; `None` for an anonymous user, and only then.
+    /// The expiry, in whole seconds; `None` if and only if the user is anonymous.
     pub expires_at: Option<DateTime>,
 }
 
 /// The content of a verified access token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessToken {
-    /// The user as the rules see it.
+    /// The user.
     pub user: User,
     /// The session.
     pub session: TokenSession,
-    /// When it was issued, to the second.
+    /// The time of issue, in whole seconds.
     pub issued_at: DateTime,
-    /// When it expires, to the second.
+    /// The expiry, in whole seconds.
     pub expires_at: DateTime,
 }
 
@@ -59,10 +59,10 @@ pub struct RefreshToken {
     pub user_id: String,
     /// The session.
     pub session: TokenSession,
-    /// The identity used to log in.
+    /// The identity with which the user logged in.
     pub identity: TokenIdentity,
-    /// When it was issued, to the second.
+    /// The time of issue, in whole seconds.
     pub issued_at: DateTime,
-    /// When it expires, to the second; `None` for an anonymous user.
+    /// The expiry, in whole seconds; `None` for anonymous users.
     pub expires_at: Option<DateTime>,
 }

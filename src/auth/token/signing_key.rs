@@ -7,14 +7,14 @@ use thiserror::Error;
 
 use super::issue_error::IssueError;
 
-/// A secret that signs and verifies Portcullis's own tokens (HS256). `Debug` does not show it.
+/// A secret for signing and verifying tokens of Portcullis with HS256. It does not appear in `Debug` output.
 #[derive(Clone)]
 pub struct SigningKey {
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
 }
 
-/// The keys of Portcullis's own tokens: the first one signs, all of them verify, so that keys can be rotated while
+/// The keys for tokens of Portcullis. The first one signs; all of them verify, so that keys can be replaced while
 /// tokens are in use.
 #[derive(Clone, Debug)]
 pub struct SigningKeys {
@@ -26,25 +26,25 @@ pub struct SigningKeys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SigningKeyError {
-    /// A secret that is too easily guessed, or too long.
+    /// The secret is too short to be secure, or too long.
     #[error("a signing key has {min} to {max} bytes, not {0}", min = SigningKey::MIN_BYTES, max = SigningKey::MAX_BYTES)]
     Length(usize),
-    /// No key, or too many to try each.
+    /// There are no keys, or too many.
     #[error("there are 1 to {max} signing keys, not {0}", max = SigningKeys::MAX)]
     Count(usize),
 }
 
 impl SigningKey {
-    /// The least number of bytes.
+    /// The minimum length in bytes.
     pub const MIN_BYTES: usize = 32;
 
-    /// The greatest number of bytes.
+    /// The maximum length in bytes.
     pub const MAX_BYTES: usize = 512;
 
-    /// Takes a secret, which should consist of random bytes.
+    /// Creates a key from a secret, which should consist of random bytes.
     ///
     /// # Errors
-    /// [`SigningKeyError::Length`]
+    /// [`SigningKeyError::Length`] if the secret is too short or too long.
     #[expect(clippy::needless_pass_by_value, reason = "who hands over a secret should not go on holding it")]
     pub fn from_secret(secret: Vec<u8>) -> Result<Self, SigningKeyError> {
         if !(Self::MIN_BYTES..=Self::MAX_BYTES).contains(&secret.len()) {
@@ -61,13 +61,13 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKeys {
-    /// The greatest number of keys.
+    /// The maximum number of keys.
     pub const MAX: usize = 8;
 
-    /// Takes the keys: first the one that signs, then older ones whose tokens are still accepted.
+    /// Creates keys: the first one signs, and tokens signed with the others are still accepted.
     ///
     /// # Errors
-    /// [`SigningKeyError::Count`]
+    /// [`SigningKeyError::Count`] if there are none or too many.
     pub fn new(keys: Vec<SigningKey>) -> Result<Self, SigningKeyError> {
         let count = keys.len();
         let mut keys = keys.into_iter();
@@ -77,13 +77,13 @@ impl SigningKeys {
         }
     }
 
-    /// A pseudonym for a message that reveals nothing about it: only a holder of the first key can compute it. The same
-    /// message and purpose always give the same pseudonym.
+    /// A pseudonym for a message, which does not reveal the message and which only a holder of the first key can
+    /// compute. It is the same whenever message and purpose are the same.
     ///
     /// # Errors
-    /// None that is known.
+    /// [`IssueError::Signing`], which is not known to occur.
     pub fn tag(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>, IssueError> {
-        // The signing input of a token begins with a letter.
+        // A leading NUL keeps this apart from the signing input of tokens, which starts with a letter.
         let mut signed = vec![0];
         signed.extend(purpose.as_bytes());
         signed.push(0);

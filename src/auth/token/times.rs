@@ -5,24 +5,24 @@ use bson::{Bson, DateTime, Document};
 use super::error::TokenError;
 use crate::value::ValueRef;
 
-/// The times at which a token was issued and expires.
+/// The times in a token's claims.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     pub(super) issued_at: Option<DateTime>,
     pub(super) expires_at: Option<DateTime>,
 }
 
-/// How to treat a token without `exp`.
+/// Whether a token must have `exp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
     Required,
     Optional,
 }
 
-/// The end of the year 9999, in seconds since 1970.
+/// The end of the year 9999, in seconds since the Unix epoch.
 const MAX_SECONDS: u64 = 253_402_300_799;
 
-/// How a time between two milliseconds is rounded: always towards rejection.
+/// How a time is rounded to milliseconds, which is towards rejection of the token.
 #[derive(Clone, Copy)]
 enum Round {
     Down,
@@ -30,8 +30,8 @@ enum Round {
 }
 
 impl Times {
-    /// Reads `exp`, `nbf` and `iat` and checks them: a token is valid from `nbf` and `iat` on, until just before `exp`.
-    /// `leeway` extends both ends.
+    /// Reads `exp`, `nbf` and `iat` and checks that the token is valid: from `nbf` and `iat` until just before `exp`,
+    /// with `leeway` on either side.
     pub(super) fn check(
         claims: &Document,
         now: DateTime,
@@ -62,7 +62,7 @@ impl Times {
     }
 }
 
-/// A NumericDate claim: seconds since 1970, possibly with a fraction.
+/// Reads a NumericDate claim: seconds since the Unix epoch, possibly with a fraction.
 fn time(claims: &Document, claim: &'static str, round: Round) -> Result<Option<DateTime>, TokenError> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
     let range = || TokenError::TimeRange(claim);

@@ -15,9 +15,9 @@ use crate::json::{self, EjsonError, EjsonErrorKind, Node};
 use crate::value::ValueRef;
 
 impl TokenIssuer {
-    /// The content of an access token issued by Portcullis, if it is valid at the time `now`.
+    /// Verifies an access token issued by Portcullis at the time `now`.
     ///
-    /// The token itself cannot tell whether its session has ended or its user has been disabled.
+    /// The token does not tell whether its session has ended or its user has been disabled.
     ///
     /// # Errors
     /// See [`TokenError`]. The signature is checked before the claims.
@@ -41,10 +41,10 @@ impl TokenIssuer {
         Ok(AccessToken { user, session, issued_at, expires_at })
     }
 
-    /// The content of a refresh token issued by Portcullis, if it is valid at the time `now`.
+    /// Verifies a refresh token issued by Portcullis at the time `now`.
     ///
     /// # Errors
-    /// As [`TokenIssuer::verify_access`].
+    /// Same as [`TokenIssuer::verify_access`].
     pub fn verify_refresh(&self, token: &str, now: DateTime) -> Result<RefreshToken, TokenError> {
         let claims = self.claims(token)?;
         match text(&claims, "typ")? {
@@ -66,7 +66,7 @@ impl TokenIssuer {
         })
     }
 
-    /// The claims of a token signed with one of the issuer's keys.
+    /// The claims of a token that is signed with one of the keys.
     fn claims(&self, token: &str) -> Result<Document, TokenError> {
         let token = Compact::read(token, MAX_OWN_TOKEN, Algorithm::Hs256)?;
         key::verify(&token, self.keys.into_iter().map(|key| &key.decoding), Algorithm::Hs256)?;
@@ -81,7 +81,7 @@ impl TokenIssuer {
     }
 }
 
-/// The claims of Portcullis's own tokens: those that hold BSON are extended JSON, the others plain JSON.
+/// Converts the claims of a token issued by Portcullis. Those with BSON are extended JSON, the others plain JSON.
 pub(super) fn own_claims(node: &Node) -> Result<Document, EjsonError> {
     let Some(members) = node.as_object() else {
         return Err(EjsonError::new(EjsonErrorKind::NotDocument(node.describe()), node.span));
