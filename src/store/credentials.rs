@@ -3,33 +3,34 @@ use bson::DateTime;
 use super::StoreError;
 use crate::future::BoxFuture;
 
-/// An e-mail address and its password. Registration creates only this; the user is created at the first login, with an
-/// [`Identity`](super::Identity) whose id is this one's.
+/// An e-mail address with its password. Registering creates only this; the user is created at the first login, with an
+/// [`Identity`](super::Identity) of the same id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordLogin {
     /// 24 hexadecimal digits.
     pub id: String,
-    /// As the client wrote it: addresses are case-sensitive.
+    /// The address as written by the client. Addresses are case-sensitive.
     pub email: String,
-    /// The hash in PHC form, with its parameters and salt; `None` for a user who was imported and has set no password here yet.
+    /// The password hash in PHC format, which includes parameters and salt; `None` for an imported user who has not set
+    /// a password here.
     pub hash: Option<String>,
-    /// Whether the address is confirmed. Only a confirmed one can log in.
+    /// Whether the address is confirmed, which is required for logging in.
     pub is_confirmed: bool,
-    /// When it was registered.
+    /// The time of registration.
     pub created_at: DateTime,
 }
 
 /// The purpose of a one-time token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPurpose {
-    /// It confirms the address.
+    /// Confirming an address.
     Confirm,
-    /// It sets a new password.
+    /// Setting a new password.
     Reset,
 }
 
 impl TokenPurpose {
-    /// The name.
+    /// The name of the purpose.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,31 +46,31 @@ impl TokenPurpose {
     }
 }
 
-/// A token sent by mail, stored only as a hash.
+/// A token sent by mail, of which only the hash is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OneTimeToken {
     /// 24 hexadecimal digits.
     pub id: String,
-    /// SHA-256 of the token, in hexadecimal digits.
+    /// The SHA-256 hash of the token, in hexadecimal.
     pub hash: String,
     /// Its purpose.
     pub purpose: TokenPurpose,
-    /// The id of the [`PasswordLogin`] that it is for.
+    /// The id of the [`PasswordLogin`] that it applies to.
     pub login_id: String,
     /// When it expires.
     pub expires_at: DateTime,
 }
 
-/// An API key of a user or of a server, stored only as a hash.
+/// An API key of a user or a server, of which only the hash is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// 24 hexadecimal digits.
     pub id: String,
-    /// The user's id; `None` for a server key, which is a user of its own.
+    /// The id of the user; `None` for a server key, which is a user by itself.
     pub user_id: Option<String>,
-    /// Unique among the keys of the user, or of all servers.
+    /// The name, which is unique among the keys of the user or among all server keys.
     pub name: String,
-    /// SHA-256 of the key, in hexadecimal digits.
+    /// The SHA-256 hash of the key, in hexadecimal.
     pub hash: String,
     /// Whether it is disabled.
     pub is_disabled: bool,
@@ -82,11 +83,11 @@ pub struct ApiKey {
 pub enum LoginAddition {
     /// It was added.
     Added,
-    /// A login with the same id and address exists and stays as it is.
+    /// The same login exists already, and was left unchanged.
     Unchanged,
-    /// Another login has its address.
+    /// Another login has the same address.
     AddressTaken,
-    /// A login with another address has its id.
+    /// Another login has the same id.
     IdTaken,
 }
 
@@ -95,19 +96,19 @@ pub enum LoginAddition {
 pub enum KeyAddition {
     /// It was added.
     Added,
-    /// Another key of its user has its name.
+    /// Another key of the user has the same name.
     NameTaken,
-    /// Its user already has the maximum number of keys.
+    /// The user already has the maximum number of keys.
     LimitReached,
 }
 
 /// Passwords, one-time tokens and API keys of one application.
 pub trait Credentials: Send + Sync {
-    /// Adds a login unless its address is taken. Returns whether it was added. Of several concurrent calls for one
+    /// Adds a login unless its address is taken. Returns whether it was added. Of concurrent calls for the same
     /// address, one succeeds.
     fn add_login<'a>(&'a self, login: &'a PasswordLogin) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Adds the logins whose ids and addresses are free. Returns one outcome for each, in the same order.
+    /// Adds the logins whose ids and addresses are not taken. Returns the outcome of each, in the same order.
     fn add_logins<'a>(&'a self, logins: &'a [PasswordLogin]) -> BoxFuture<'a, Result<Vec<LoginAddition>, StoreError>>;
 
     /// The login with this address.
@@ -119,8 +120,8 @@ pub trait Credentials: Send + Sync {
     /// Confirms the address of a login. Returns whether the login exists.
     fn confirm_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Replaces the hash of a login that has one, provided that it equals `expected`, if given. Returns whether it was
-    /// replaced. It never sets a first password.
+    /// Replaces the password hash of a login, provided that there is one and that it equals `expected`, if given.
+    /// Returns whether it was replaced. This never sets a first password.
     fn replace_hash<'a>(
         &'a self,
         id: &'a str,
@@ -128,18 +129,18 @@ pub trait Credentials: Send + Sync {
         hash: &'a str,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Sets the hash of a login, possibly its first. Returns whether the login exists. Only for users who have proven
-    /// that they own the address, and for administrators.
+    /// Sets the password hash of a login, whether or not there was one. Returns whether the login exists. This is only
+    /// for administrators, and for users who have proven that they own the address.
     fn set_hash<'a>(&'a self, id: &'a str, hash: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Removes a login and its tokens. Returns whether it existed.
+    /// Removes a login with its tokens. Returns whether it existed.
     fn remove_login<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Stores a token, which replaces earlier ones of the same login and purpose.
+    /// Stores a token, replacing any other for the same login and purpose.
     fn put_token<'a>(&'a self, token: &'a OneTimeToken) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Consumes the token with this id, hash and purpose: of several concurrent calls, one gets it. A guess that is
-    /// wrong in any of the three leaves the token in place.
+    /// Removes and returns the token with this id, hash and purpose. Of concurrent calls, one gets it. If any of the
+    /// three differs, the token remains.
     fn take_token<'a>(
         &'a self,
         id: &'a str,
@@ -147,14 +148,14 @@ pub trait Credentials: Send + Sync {
         purpose: TokenPurpose,
     ) -> BoxFuture<'a, Result<Option<OneTimeToken>, StoreError>>;
 
-    /// Adds a key unless its name is taken, or its user (or all servers together) already has `most` keys. The limit
-    /// also holds for concurrent calls.
+    /// Adds a key, unless its name is taken or its user already has `most` keys. All server keys together count as
+    /// those of one user. The limit holds for concurrent calls, too.
     fn add_key<'a>(&'a self, key: &'a ApiKey, most: usize) -> BoxFuture<'a, Result<KeyAddition, StoreError>>;
 
-    /// A key.
+    /// The key with this id.
     fn key<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<ApiKey>, StoreError>>;
 
-    /// The keys of a user, or of all servers, in the order of their creation.
+    /// The keys of a user or, with `None`, of all servers, in the order of creation.
     fn keys<'a>(&'a self, user_id: Option<&'a str>) -> BoxFuture<'a, Result<Vec<ApiKey>, StoreError>>;
 
     /// Disables or enables a key. Returns whether it exists.

@@ -4,23 +4,22 @@ use super::StoreError;
 use crate::auth::{CustomDataError, Selection};
 use crate::future::BoxFuture;
 
-/// The most documents that may name one user.
+/// The maximum number of documents with the same user id.
 pub const MAX_DOCUMENTS: usize = 1000;
 
-/// The most bytes that the documents naming one user may have together: 32 MiB, two documents of MongoDB's maximum
-/// size.
+/// The maximum total size in bytes of the documents with the same user id: 32 MiB, which is two documents of MongoDB's
+/// maximum size.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// The documents behind `%%user.custom_data`.
+/// Access to the documents of `%%user.custom_data`.
 ///
-/// An application whose custom data is disabled has no such store.
+/// Applications with custom data disabled have no such store.
 pub trait CustomDataStore: Send + Sync {
-    /// The user's document as selected by [`CustomDataConfig::select`](crate::auth::CustomDataConfig::select), if there
-    /// is one.
+    /// The document of a user, as selected by [`CustomDataConfig::select`](crate::auth::CustomDataConfig::select).
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
-/// Why a user's custom data could not be determined. This is never treated as having none.
+/// Why a user's custom data could not be looked up. This is different from having none.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LookUpError {

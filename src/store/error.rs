@@ -2,8 +2,8 @@ use std::error::Error;
 
 use thiserror::Error;
 
-/// A store failed: its server is unreachable, its file corrupt, its reply invalid. This never means "not found": a
-/// caller that looks up a user, a session or custom data and gets this knows nothing about it.
+/// A store failed: its server is unreachable, its file is corrupt, or its reply is invalid. This never means "not
+/// found": whether a user, session or custom data exists is then unknown.
 #[derive(Debug, Error)]
 #[error("{action}: {source}")]
 pub struct StoreError {
@@ -12,7 +12,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of a store. `action` says what failed (`cannot read the user`); `source` must not contain a secret.
+    /// Creates an error. `action` says what failed, such as `cannot read the user`. `source` must not contain secrets.
     pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { action, source: source.into() }
     }

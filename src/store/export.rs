@@ -10,45 +10,45 @@ use crate::user::UserType;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// No `_id`.
+    /// The `_id` is missing.
     #[error("the user has no `_id`, a string or an ObjectId")]
     Id,
-    /// A field of the wrong type.
+    /// A field has the wrong type.
     #[error("the user's `{field}` must be {expected}")]
     Field {
         /// The field.
         field: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
     },
-    /// `"type": "system"`
+    /// The user is the system user: `"type": "system"`
     #[error("the user's `type` must be \"normal\" or \"server\"")]
     UserType,
-    /// `"identities": []`
+    /// The user has no identities: `"identities": []`
     #[error("the user has no identity: nobody could log in")]
     IdentityMissing,
-    /// An identity without `id`.
+    /// An identity lacks `id`.
     #[error("an identity of the user has no `id`, a string")]
     IdentityId,
-    /// `"provider_type": "x"`
+    /// The type of an identity's provider is unknown: `"provider_type": "x"`
     #[error("an identity of the user has no known `provider_type`")]
     ProviderType,
-    /// The same identity twice.
+    /// The same identity occurs twice.
     #[error("the user has a duplicate identity")]
     IdentityDuplicate,
 }
 
-/// An exported user that has been read.
+/// A user that has been parsed from an export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
     /// The user.
     pub account: Account,
-    /// The ignored fields, such as `custom_data`, which has a collection of its own.
+    /// The names of ignored fields, such as `custom_data`, which has a collection of its own.
     pub ignored: Vec<String>,
 }
 
 impl Account {
-    /// Reads a user as listed by the administration API of App Services:
+    /// Parses a user in the format of the App Services administration API:
     ///
     /// ```json
     /// {"_id": "…", "type": "normal", "disabled": false, "creation_date": 1600000000,
@@ -57,12 +57,12 @@ impl Account {
     ///  "data": {…}}
     /// ```
     ///
-    /// `"pending": true`, which only exports of Portcullis contain, marks a user whose creation function has not yet
-    /// succeeded. Imported users are unclaimed.
+    /// `"pending": true`, which occurs only in exports of Portcullis, marks a user whose creation function has not
+    /// succeeded. The user counts as unclaimed.
     ///
-    /// The id may be an ObjectId and dates may be dates. `data` of the user, where no identity says anything itself, is
-    /// what the first identity says. A user without a date is as old as the ObjectId that is the id, so that to import it
-    /// again finds it unchanged; where the id is none, as old as `now`.
+    /// The id may be an ObjectId, and dates may be BSON dates. If no identity has `data`, the user's `data` become
+    /// those of the first identity. A user without a creation date was created at the time in the id, if that is an
+    /// ObjectId, so that importing the user again makes no difference; otherwise at `now`.
     ///
     /// # Errors
     /// See [`ExportError`].
@@ -111,8 +111,8 @@ impl Account {
     }
 }
 
-/// The identities, and the ignored fields in them, such as `provider_id`, the id of the provider's stored
-/// configuration.
+/// Parses the identities. Also returns the names of ignored fields, such as `provider_id`, the id of the provider's
+/// stored configuration.
 fn identities(value: Option<Bson>) -> Result<(Vec<Identity>, Vec<String>), ExportError> {
     let wrong = ExportError::Field { field: "identities", expected: "an array of documents" };
     let listed = match value {
@@ -148,7 +148,8 @@ fn identities(value: Option<Bson>) -> Result<(Vec<Identity>, Vec<String>), Expor
     Ok((identities, ignored))
 }
 
-/// A date, or seconds since 1970 as written by App Services, or milliseconds if the number is too large for seconds.
+/// Parses a date: a BSON date, or a number of seconds since the Unix epoch, as used by App Services. Numbers that are
+/// too large for seconds are milliseconds.
 fn time(value: Option<&Bson>, field: &'static str) -> Result<Option<DateTime>, ExportError> {
     const SECONDS_AT_MOST: i64 = 100_000_000_000;
     let number = match value {

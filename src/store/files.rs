@@ -12,43 +12,43 @@ use crate::future::BoxFuture;
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
 
-/// The extensions of files in a folder that contain documents.
+/// The extensions of files with documents.
 const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
-/// Custom-data documents in a file of extended JSON, or in the files of a folder that are named after the collection
-/// (`users.json`, `db.users.jsonl`, `users.ndjson`): one document after the other, as `mongoexport` writes them, or an array
-/// of them. Their order, that of the files' names first, is the natural order.
+/// Custom-data documents in a file of extended JSON, or in a folder with files named after the collection
+/// (`users.json`, `db.users.jsonl`, `users.ndjson`). A file contains either one document after another, as written by
+/// `mongoexport`, or an array of documents. The natural order is that of the file names, then that within each file.
 ///
-/// If no document has a usable value in the user ID field, the documents must be those of another collection: lookups
-/// fail.
+/// If none of the documents has a valid user id in the user id field, they probably belong to another collection, so
+/// lookups fail.
 ///
-/// Files are read from beginning to end at each lookup, so that changes take effect at once and only one document is in
-/// memory at a time.
+/// Every lookup reads the files from beginning to end, so that changes take effect immediately and only one document at
+/// a time is in memory.
 #[derive(Clone, Debug)]
 pub struct FileCustomData {
     config: CustomDataConfig,
     path: PathBuf,
 }
 
-/// Why files of custom data cannot be read.
+/// Why files with custom data cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The file or the folder cannot be read.
+    /// The file or folder cannot be read.
     #[error("`{path}`: {reason}", path = path.display())]
     Unreadable {
         /// Its path.
         path: PathBuf,
-        /// The error of the operating system.
+        /// The error of the file system.
         reason: io::Error,
     },
-    /// A folder without document files.
+    /// The folder contains no files with documents.
     #[error("the directory `{path}` contains no file of documents (.json, .jsonl, .ndjson)", path = path.display())]
     Empty {
         /// Its path.
         path: PathBuf,
     },
-    /// A folder without a file for the collection.
+    /// The folder contains no file for the collection.
     #[error(
         "the directory `{path}` contains no file for the collection `{namespace}`: name it after the collection, with the ending \
          .json, .jsonl or .ndjson",
@@ -57,10 +57,10 @@ pub enum FileError {
     CollectionMissing {
         /// Its path.
         path: PathBuf,
-        /// `database.collection`
+        /// The namespace, `database.collection`.
         namespace: String,
     },
-    /// Documents of another collection.
+    /// The documents seem to belong to another collection.
     #[error(
         "none of the documents has the field `{field}` with a string or an ObjectId as the user ID: `{path}`",
         path = path.display()
@@ -68,26 +68,27 @@ pub enum FileError {
     FieldMissing {
         /// The file or folder.
         path: PathBuf,
-        /// The field.
+        /// The user id field, which none of them has.
         field: String,
     },
-    /// A symbolic link out of the folder.
+    /// A file in the folder is a symbolic link that leads out of it.
     #[error("`{path}` is a symbolic link that leads out of the folder and is not followed; name the file itself", path = path.display())]
     LinkOutward {
         /// The link.
         path: PathBuf,
     },
-    /// An element that is not a document.
+    /// A file contains something that is not a document.
     #[error("`{path}`, line {line}: {message}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, starting at 1.
         line: usize,
         /// What is wrong.
         message: String,
     },
-    /// Too many documents name one user to determine which one counts; the limit is the same on MongoDB.
+    /// There are too many documents with the same user id to determine which one to use. The limit is the same for
+    /// MongoDB.
     #[error("`{path}`: more than {MAX_DOCUMENTS} documents, or {MAX_BYTES} bytes of them, name one user", path = path.display())]
     TooMany {
         /// The file or folder.
@@ -96,16 +97,17 @@ pub enum FileError {
 }
 
 impl FileCustomData {
-    /// The documents of a file or folder. Nothing is read before the first lookup.
+    /// Creates a store for the documents in a file or folder. Nothing is read before the first lookup.
     pub fn new(config: CustomDataConfig, path: impl Into<PathBuf>) -> Self {
         Self { config, path: path.into() }
     }
 
-    /// Passes every document to `take`, with the number of bytes read so far; `begin` gets the total first. Only one
-    /// text is in memory at a time: a document, or an array of at most [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
+    /// Passes every document to `take`, with the number of bytes read so far, after passing the total number of bytes
+    /// to `begin`. Only one JSON text at a time is in memory: a document, or an array of at most
+    /// [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
     ///
     /// # Errors
-    /// If the files cannot be read, contain no documents, or contain those of another collection.
+    /// If the files cannot be read, contain no documents, or seem to belong to another collection.
     pub fn scan(&self, begin: &mut dyn FnMut(u64), take: &mut dyn FnMut(&Document, u64)) -> Result<(), StoreError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
         let Some(source) = self.config.source() else { return Ok(()) };
@@ -130,10 +132,10 @@ impl FileCustomData {
         Ok(())
     }
 
-    /// A user's document.
+    /// Looks up the document of a user.
     fn select(&self, user_id: &str) -> Result<Selection, LookUpError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
-        // Where custom data is disabled, nobody has any.
+        // If custom data is disabled, users have none.
         let Some(source) = self.config.source() else { return Ok(Selection::default()) };
         let (mut mine, mut bytes, mut any, mut any_named) = (Vec::new(), 0_usize, false, false);
         for file in files(&self.path, source).map_err(failed)? {
@@ -169,7 +171,7 @@ impl CustomDataStore for FileCustomData {
     }
 }
 
-/// The files that hold the documents of a collection, in the order of their names.
+/// The files with the documents of a collection, sorted by name.
 fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     if !fs::metadata(path).map_err(failed)?.is_dir() {
@@ -190,14 +192,13 @@ fn files(path: &Path, source: &CustomDataSource) -> Result<Vec<PathBuf>, FileErr
             others = true;
             continue;
         }
-        // A folder of documents often comes from someone else, who must not be able to choose which files of this
-        // machine are read.
+        // The folder may come from someone else, who must not be able to choose which files of this machine are read.
         if is_link && leads_out(path, &file).map_err(failed)? {
             return Err(FileError::LinkOutward { path: file });
         }
         found.push(file);
     }
-    // A misspelt path must not be taken for "no user has custom data".
+    // A wrong path must not count as users having no custom data.
     if found.is_empty() {
         let path = path.to_owned();
         return Err(if others { FileError::CollectionMissing { path, namespace } } else { FileError::Empty { path } });
@@ -210,7 +211,7 @@ fn leads_out(folder: &Path, link: &Path) -> io::Result<bool> {
     Ok(!fs::canonicalize(link)?.starts_with(fs::canonicalize(folder)?))
 }
 
-/// Passes each document of a file to `take`, with the number of bytes read so far.
+/// Passes each document in a file to `take`, with the number of bytes read so far.
 fn each_document(path: &Path, take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>) -> Result<(), FileError> {
     let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     let file = File::open(path).map_err(failed)?;

@@ -14,13 +14,13 @@ pub struct MemoryCustomData {
 }
 
 impl MemoryCustomData {
-    /// Documents in natural order.
+    /// Creates a store with these documents, in natural order.
     #[must_use]
     pub const fn new(config: CustomDataConfig, documents: Vec<Document>) -> Self {
         Self { config, documents: RwLock::new(documents) }
     }
 
-    /// Replaces the documents.
+    /// Replaces all documents.
     pub fn replace(&self, documents: Vec<Document>) {
         *self.documents.write().unwrap_or_else(PoisonError::into_inner) = documents;
     }

@@ -1,6 +1,6 @@
-//! What a host stores: users, their sessions, their custom data, the states of triggers, and the guarded documents.
-//! There is one trait for each; the package `portcullis-store` implements them on a file and on MongoDB. Custom data
-//! can also be kept in files of extended JSON or in memory.
+//! The traits through which a host stores users, their sessions and custom data, the states of triggers, and the
+//! documents that guards protect. The package `portcullis-store` implements them on a file and on MongoDB. Custom data
+//! can also be stored in files of extended JSON or in memory.
 
 mod account_events;
 mod credentials;

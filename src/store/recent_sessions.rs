@@ -7,16 +7,17 @@ use bson::DateTime;
 use super::{Session, Sessions, StoreError};
 use crate::future::BoxFuture;
 
-/// How many sessions are remembered.
+/// The maximum number of sessions in the cache.
 const MAX_SESSIONS: usize = 10_000;
 
-/// How long the texts of a session may be together that is remembered, in bytes.
+/// The maximum total length in bytes of the strings in a cached session.
 const MAX_TEXT: usize = 1024;
 
-/// Sessions that are remembered for a short time, so that not every request asks the store.
+/// A cache of sessions, so that not every request has to query the store.
 ///
-/// What ends here is forgotten before its end is acknowledged. What another process ends lasts here for as long as
-/// [`find_within`](Sessions::find_within) allows. A session that was not found is asked for again: it may just have begun elsewhere.
+/// A session that ends in this process is removed from the cache before that is acknowledged. One that ends in another
+/// process stays valid here for as long as [`find_within`](Sessions::find_within) permits. Sessions that are not found
+/// are not cached, because they may have just started in another process.
 pub struct RecentSessions {
     sessions: Arc<dyn Sessions>,
     known: Mutex<Known>,
@@ -24,14 +25,15 @@ pub struct RecentSessions {
 
 #[derive(Default)]
 struct Known {
-    /// When each was asked for, and what was found.
+    /// The cached sessions by id, each with the time just before the store was queried.
     found: HashMap<String, (Instant, Session)>,
-    /// How often sessions have ended here: what was asked for before an end may be out of date.
+    /// The number of times that sessions have ended in this process. If it changed during a query, the result may be
+    /// outdated.
     ends: u64,
 }
 
 impl RecentSessions {
-    /// The sessions of a store. All who end sessions in this process must share the value.
+    /// Creates a cache in front of a store. All code in this process that ends sessions must use the same value.
     #[must_use]
     pub fn new(sessions: Arc<dyn Sessions>) -> Self {
         Self { sessions, known: Mutex::default() }
@@ -41,7 +43,8 @@ impl RecentSessions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets sessions when the value is dropped: also of an end that fails or is given up, which may have happened.
+    /// Removes sessions from the cache when the result is dropped. This includes the case that ending them fails or is
+    /// cancelled, because they may have ended nevertheless.
     fn forget_at_end<M: Fn(&Session) -> bool>(&self, which: M) -> Ending<'_, M> {
         Ending { sessions: self, which }
     }
@@ -67,7 +70,7 @@ impl Known {
         if text.saturating_add(key_id.as_ref().map_or(0, String::len)) > MAX_TEXT {
             return;
         }
-        // Where there is no room, all are forgotten: they are asked for when they come again.
+        // If the cache is full, it is cleared, and sessions are cached again as they are used.
         if self.found.len() >= MAX_SESSIONS {
             self.found.clear();
         }
@@ -95,7 +98,7 @@ impl Sessions for RecentSessions {
                 }
                 known.ends
             };
-            // Its age counts from before the store was asked.
+            // The age counts from before the query.
             let asked = Instant::now();
             let found = self.sessions.find(id).await?;
             let mut known = self.known();
@@ -144,7 +147,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// A store in memory that counts how often it is asked, and can be held up on its way back.
+    /// A store in memory that counts queries and can delay its replies.
     #[derive(Default)]
     struct Store {
         sessions: Mutex<HashMap<String, Session>>,
@@ -234,7 +237,8 @@ mod tests {
             assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), Some(session("1")));
         }
         assert_eq!(store.asked.load(Ordering::Relaxed), 1);
-        // One that is ended elsewhere lasts for the limit, and no longer; whoever asks without a limit learns it at once.
+        // A session that is ended elsewhere remains valid for the limit, but not longer, and for a query without a
+        // limit not at all.
         store.end(|_| true);
         assert!(now(recent.find_within("1", HOUR)).unwrap().is_some());
         assert_eq!(now(recent.find("1")).unwrap(), None);
@@ -274,7 +278,7 @@ mod tests {
         assert!(poll(&mut found).is_pending());
         assert!(now(recent.end("1")).unwrap());
         store.is_slow.store(false, Ordering::Relaxed);
-        // It was there when the store was asked.
+        // The session existed when the store was queried.
         assert!(matches!(poll(&mut found), Poll::Ready(Ok(Some(_)))));
         assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None);
     }

@@ -5,15 +5,15 @@ use bson::{DateTime, Document};
 use super::StoreError;
 use crate::future::BoxFuture;
 
-/// The exclusive right of one process to run a trigger. It expires, so that another server takes over if a process is
-/// gone.
+/// The exclusive right of a process to run a trigger. It expires, so that another process can take over from one that
+/// is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The name of the trigger.
     pub trigger: String,
-    /// The holder.
+    /// The id of the process that holds the lease.
     pub holder: String,
-    /// Increases with each lease of the trigger: writes under an earlier one are rejected.
+    /// A number that increases with every lease of the trigger. Writes under an earlier lease are rejected.
     pub fence: i64,
 }
 
@@ -22,66 +22,66 @@ pub struct Lease {
 pub struct TriggerState {
     /// Whether it is paused.
     pub is_paused: bool,
-    /// Why it was suspended, if it was.
+    /// The reason if the trigger is suspended.
     pub suspended: Option<String>,
-    /// The change after which it resumes.
+    /// The position in the change stream to resume after.
     pub position: Option<Document>,
-    /// The time up to which its schedule has been handled.
+    /// The time until which the schedule has been handled.
     pub ran_until: Option<DateTime>,
-    /// The number of completed runs of its function.
+    /// The number of completed function calls.
     pub runs: i64,
-    /// The number of failed runs among them.
+    /// The number of these that failed.
     pub failures: i64,
-    /// The message of the last failure.
+    /// The message of the last failed call.
     pub last_failure: Option<String>,
-    /// The last lease.
+    /// The latest lease.
     pub lease: Option<Lease>,
-    /// When that expires or expired, by the clock of the store.
+    /// When that lease expires, by the clock of the store.
     pub leased_until: Option<DateTime>,
 }
 
-/// The progress of a trigger since it was last recorded. Fields that are `None` stay as they were.
+/// The progress of a trigger since the last record. Fields that are `None` leave the state unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// The position in the changes of the database.
+    /// The new position in the change stream.
     pub position: Option<Position>,
-    /// The time up to which its schedule has been handled.
+    /// The time until which the schedule has been handled.
     pub ran_until: Option<DateTime>,
-    /// The number of completed runs.
+    /// The number of further function calls.
     pub runs: i64,
-    /// The number of failed runs among them.
+    /// The number of these that failed.
     pub failures: i64,
-    /// The message of the last failure.
+    /// The message of the last failed call.
     pub last_failure: Option<String>,
-    /// Why it is suspended.
+    /// The reason for suspending the trigger.
     pub suspended: Option<String>,
 }
 
-/// A position in the changes of a database.
+/// A position in a change stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Position {
     /// After this change.
     After(Document),
-    /// Wherever the changes are when it runs again: changes until then are skipped.
+    /// At the time when the trigger runs again: the changes until then are skipped.
     Forgotten,
 }
 
-/// A command that stops or resumes a trigger.
+/// A command to stop or resume a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// Stop it, on whichever server it runs.
+    /// Stop the trigger, on whichever server it runs.
     Pause,
-    /// Resume where it stopped, whether it was paused or suspended.
+    /// Resume where the trigger stopped, whether it was paused or suspended.
     Resume,
-    /// Resume from now.
+    /// Resume now, skipping what happened in the meantime.
     ResumeFromNow,
 }
 
-/// The states of the triggers of one application, by name.
+/// The states of an application's triggers, by name.
 pub trait Triggers: Send + Sync {
-    /// Acquires the lease of a trigger for some time, unless another holder's lease is still valid. Of several
-    /// concurrent calls, one gets it. The time runs by the clock of the store and has begun when this returns; callers
-    /// must count from before the call.
+    /// Acquires the lease of a trigger for some time, unless another process holds a valid one. Of concurrent calls,
+    /// one succeeds. The time is measured by the clock of the store and starts before this returns; callers must count
+    /// it from before the call.
     fn acquire<'a>(
         &'a self,
         trigger: &'a str,
@@ -89,17 +89,16 @@ pub trait Triggers: Send + Sync {
         lifetime: Duration,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
 
-    /// Extends a lease to some time from now. Returns whether it was still the latest one.
+    /// Extends a lease to `lifetime` from now. Returns whether it was still the latest.
     fn renew<'a>(&'a self, lease: &'a Lease, lifetime: Duration) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Releases a lease. Returns whether it was still the latest one.
+    /// Releases a lease. Returns whether it was still the latest.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Records the progress of a trigger. Returns whether the lease was still the latest one; if not, nothing is
-    /// recorded.
+    /// Records progress. Returns whether the lease was still the latest; if not, nothing is recorded.
     fn note<'a>(&'a self, lease: &'a Lease, progress: &'a Progress) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// The state of a trigger; the default one if it was never run, paused or resumed.
+    /// The state of a trigger; the default state if there is none.
     fn state<'a>(&'a self, trigger: &'a str) -> BoxFuture<'a, Result<TriggerState, StoreError>>;
 
     /// Stops or resumes a trigger.
@@ -107,7 +106,7 @@ pub trait Triggers: Send + Sync {
 }
 
 impl TriggerState {
-    /// Whether the trigger may be run.
+    /// Whether the trigger is neither paused nor suspended.
     #[must_use]
     pub const fn may_run(&self) -> bool {
         !self.is_paused && self.suspended.is_none()

@@ -7,7 +7,7 @@ use crate::value::Malformed;
 
 /// Why a database operation failed.
 ///
-/// The message may quote stored values, except that of [`DuplicateKey`](Self::DuplicateKey): it is for logs, not for
+/// Messages may quote stored values, except for [`DuplicateKey`](Self::DuplicateKey). They are for logs, not for
 /// clients that may not read these values.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -15,54 +15,54 @@ pub enum DocumentsError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A conflict with another writer; a retry may succeed.
+    /// The transaction conflicted with another write; retrying it may succeed.
     #[error("write conflict: {0}")]
     Conflict(String),
-    /// Whether the transaction was committed is unknown.
+    /// It is unknown whether the transaction was committed.
     #[error("unknown whether the transaction was committed: {0}")]
     OutcomeUnknown(String),
-    /// A unique index already has this key.
+    /// The key already exists in a unique index.
     #[error("a document with that key exists (E11000 duplicate key error)")]
     DuplicateKey,
     /// The store does not support the request.
     #[error("{what} is not supported by {store}{help}", help = .help.map(|help| format!("; {help}")).unwrap_or_default())]
     Unsupported {
-        /// The part of the request, such as `` `$where` ``.
+        /// The unsupported part of the request, such as `` `$where` ``.
         what: String,
-        /// Which store, such as `the embedded store`.
+        /// The kind of store, such as `the embedded store`.
         store: &'static str,
-        /// An alternative.
+        /// What to use instead.
         help: Option<&'static str>,
     },
-    /// A transaction found more than it may hold.
+    /// A transaction found more data than it may hold.
     #[error("the documents are larger than {} MiB together", super::MAX_FOUND_BYTES >> 20)]
     TooLarge,
-    /// The store has no transactions.
+    /// The store does not support transactions.
     #[error(
         "this server has no transactions: they need a replica set, which a single server can be too (`mongod --replSet`)"
     )]
     NoTransactions,
-    /// The change log no longer reaches back to a position, or never contained it.
+    /// The change log does not reach back to the position, or never contained it.
     #[error(
         "the changes after that position are no longer known (ChangeStreamHistoryLost, code {code}): read the documents again, \
          and watch from now on", code = Self::HISTORY_LOST
     )]
     HistoryLost,
-    /// The request is malformed or fails on a document, such as `$inc` of a string.
+    /// The request is invalid, or cannot be applied to a document, such as `$inc` to a string.
     #[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]
     Refused {
         /// MongoDB's error code.
         code: Option<i32>,
-        /// What is wrong.
+        /// The message of the database.
         message: String,
     },
 }
 
 impl DocumentsError {
-    /// MongoDB's code of [`HistoryLost`](Self::HistoryLost).
+    /// The code of [`HistoryLost`](Self::HistoryLost) in MongoDB.
     pub const HISTORY_LOST: i32 = 286;
 
-    /// Whether the whole transaction may be retried.
+    /// Whether the transaction may succeed if it is retried as a whole.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict(_))
@@ -75,10 +75,10 @@ impl DocumentsError {
     }
 }
 
-/// A store that executes queries and updates with this library.
+/// What messages call a store that uses this library for queries and updates.
 const STORE: &str = "this store";
 
-/// How to simplify a request that takes more steps on one document than allowed.
+/// Help for a request that takes too many steps on a document.
 const STEPS: &str =
     "one document would take more steps than it may: write fewer conditions about arrays, or shorter lists";
 

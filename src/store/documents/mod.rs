@@ -1,4 +1,4 @@
-//! Documents of collections, without any rules: what guards protect.
+//! Access to the documents of collections, without any rules. Guards build on this.
 
 mod change_feed;
 mod error;
@@ -23,33 +23,33 @@ use bson::{Bson, Document, RawDocumentBuf};
 
 use crate::future::BoxFuture;
 
-/// The most bytes that one query of a transaction may find: 64 MiB.
+/// The maximum size in bytes of the documents that a query in a transaction may find: 64 MiB.
 pub const MAX_FOUND_BYTES: usize = 64 << 20;
 
-/// A database whose collections are accessed through guards. It applies no rules itself: direct access is unrestricted.
+/// A database whose collections are meant to be accessed through guards. It does not apply rules itself, so direct
+/// access is unrestricted.
 ///
-/// An implementation rejects what it does not support with [`DocumentsError::Unsupported`]; it never ignores a part of
-/// a request. Every command uses the simple collation. Without a sort, documents come in the natural order of the
-/// store.
+/// An implementation must reject whatever it does not support with [`DocumentsError::Unsupported`], rather than ignore
+/// part of a request. All commands use the simple collation. Unless sorted, documents are in natural order.
 pub trait DocumentStore: Send + Sync {
-    /// The documents that a query finds. The cursor borrows only the store, not the arguments.
+    /// Finds documents. The cursor borrows the store, but not the arguments.
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
 
-    /// The result of a pipeline on a collection.
+    /// Runs a pipeline on a collection.
     fn aggregate<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>>;
 
-    /// The result of a pipeline on documents that are in no collection; the command runs on `database`.
+    /// Runs a pipeline on documents that are not stored in a collection, as a command on `database`.
     ///
     /// # Errors
-    /// [`DocumentsError::Unsupported`] unless the store supports this.
+    /// [`DocumentsError::Unsupported`] if the store cannot do this.
     fn aggregate_documents<'s: 'a, 'a>(
         &'s self,
         database: &'a str,
@@ -66,17 +66,18 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// The stages that redact a document for this store: later stages see only what they leave, whatever those stages
-    /// are. `None` if the store has no such stages.
+    /// Pipeline stages that redact documents such that later stages, whatever they are, see only what remains. `None`
+    /// if the store has no such stages.
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {
         Some(redaction.stages())
     }
 
-    /// Writes one document without a transaction, atomically: no other writer can come between the query and the write.
+    /// Writes a single document atomically, without a transaction: no other write can come between the query and the
+    /// write.
     ///
     /// # Errors
-    /// [`DocumentsError::Unsupported`] unless the store supports this; [`DocumentsError::OutcomeUnknown`] if there is
-    /// no reply.
+    /// [`DocumentsError::Unsupported`] if the store cannot do this; [`DocumentsError::OutcomeUnknown`] if the store
+    /// does not reply.
     fn write_single<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,
@@ -89,50 +90,50 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// Waits for other writers before a transaction that failed transiently is retried, for the `attempt`th time.
+    /// Pauses before a transaction that failed transiently is retried for the `attempt`th time, to let other writes
+    /// finish.
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         let _ = attempt;
         Box::pin(async {})
     }
 
-    /// Begins a transaction, which sees one snapshot of the database and its own writes, and is committed as a whole or
-    /// not at all.
+    /// Starts a transaction. It sees a snapshot of the database and its own writes.
     ///
     /// # Errors
-    /// [`DocumentsError::NoTransactions`] where the database has none.
+    /// [`DocumentsError::NoTransactions`] if the store does not support transactions.
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>>;
 }
 
 /// A stream of documents, in batches.
 pub trait Cursor: Send {
-    /// The next batch, in order; empty at the end.
+    /// The next batch, in order; empty at the end of the stream.
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>>;
 }
 
-/// Reads and writes that are committed together or not at all. Dropping a transaction aborts it.
+/// Reads and writes that take effect together or not at all. Dropping a transaction aborts it.
 ///
-/// After a [transient error](DocumentsError::is_transient) the whole transaction must be retried from its beginning;
-/// after any other error it can only be aborted.
+/// After a [transient error](DocumentsError::is_transient), the transaction must be retried as a whole; after any other
+/// error, it can only be aborted.
 pub trait Transaction: Send {
-    /// All documents that a query finds, as the transaction sees them. The caller bounds their number with
-    /// [`Find::limit`].
+    /// Finds documents, as visible to the transaction. Callers should limit their number with [`Find::limit`].
     ///
     /// # Errors
-    /// [`DocumentsError::TooLarge`] if they are larger together than [`MAX_FOUND_BYTES`].
+    /// [`DocumentsError::TooLarge`] if their total size exceeds [`MAX_FOUND_BYTES`].
     fn find<'a>(
         &'a mut self,
         namespace: &'a Namespace,
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Vec<RawDocumentBuf>, DocumentsError>>;
 
-    /// Inserts a document, with a new `_id` if it has none. To see what is stored, use [`find`](Self::find).
+    /// Inserts a document, generating its `_id` if it has none, and returns the `_id`. Use [`find`](Self::find) to read
+    /// the document as stored.
     fn insert<'a>(
         &'a mut self,
         namespace: &'a Namespace,
         document: &'a Document,
     ) -> BoxFuture<'a, Result<Bson, DocumentsError>>;
 
-    /// Changes the first document that `filter` finds; with `upsert`, inserts one if it finds none.
+    /// Updates the first document that matches `filter`. With `upsert`, inserts one if there is none.
     fn update<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -141,10 +142,10 @@ pub trait Transaction: Send {
         upsert: bool,
     ) -> BoxFuture<'a, Result<Updated, DocumentsError>>;
 
-    /// Deletes the document with this `_id`. Returns whether there was one.
+    /// Deletes the document with this `_id`. Returns whether it existed.
     fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
 
-    /// Aborts the transaction and waits until the store has done so.
+    /// Aborts the transaction, and waits until that is done.
     fn abort<'a>(self: Box<Self>) -> BoxFuture<'a, ()>
     where
         Self: 'a,
@@ -153,8 +154,8 @@ pub trait Transaction: Send {
         Box::pin(async {})
     }
 
-    /// Commits the transaction. The implementation retries an [unknown outcome](DocumentsError::is_outcome_unknown) for
-    /// a while before it becomes an error.
+    /// Commits the transaction. If the outcome is [unknown](DocumentsError::is_outcome_unknown), the implementation
+    /// retries for some time before it returns that error.
     fn commit<'a>(self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>
     where
         Self: 'a;

@@ -1,6 +1,6 @@
 use bson::{Bson, Document, doc};
 
-/// The top-level fields that a pipeline may see.
+/// The top-level fields of documents that a pipeline may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redaction {
     /// Only these.
@@ -10,21 +10,21 @@ pub enum Redaction {
 }
 
 impl Redaction {
-    /// MongoDB stages that leave nothing else of a document, whatever stages follow. The fields keep their order, and
-    /// the first occurrence of a duplicate key counts.
+    /// Pipeline stages after which nothing else of a document is visible, whatever stages follow. Fields keep their
+    /// order, and of duplicate keys the first counts.
     ///
-    /// A `$project` or `$unset` cannot be relied on for that: MongoDB 6.0 drops an inclusion in front of a `$group` that it
-    /// hands to its newer engine, and to whatever reads `$$ROOT` there the document is whole. Where `$unset` removed a
-    /// field, a later stage that sets it puts it in the same place, which tells that it was there. So the document is
-    /// put together anew by an expression that needs all of it, which no analysis of dependencies sees through, and
-    /// behind which no stage can be moved. The plain stage comes first all the same: it spares the server the fields
-    /// that are left out anyhow.
+    /// A `$project` or `$unset` does not guarantee this. If MongoDB 6.0 passes a `$group` to its newer engine, it drops
+    /// an inclusion before it, so that `$$ROOT` is the whole document there. And if `$unset` removes a field that a
+    /// later stage sets, the field reappears in its former position, which reveals that it existed. Therefore, an
+    /// expression that uses the whole document builds a new one: dependency analysis cannot look into the expression,
+    /// and no stage can be moved before it. The plain stage still comes first, to spare the server the fields that are
+    /// not needed.
     #[must_use]
     pub fn stages(&self) -> Vec<Document> {
         self.plain().into_iter().chain([self.anew()]).collect()
     }
 
-    /// The simple stage with the same result; `None` if it cannot name all fields that it must.
+    /// A plain stage with the same result; `None` if the field names do not permit one.
     #[must_use]
     pub fn plain(&self) -> Option<Document> {
         match self {
@@ -33,7 +33,7 @@ impl Redaction {
                     return None;
                 }
                 let mut shown: Document = names.iter().map(|name| (name.clone(), Bson::Int32(1))).collect();
-                // It is included unless it is excluded.
+                // `_id` is included unless it is excluded explicitly.
                 shown.entry("_id").or_insert(Bson::Int32(0));
                 Some(doc! { "$project": shown })
             }
@@ -47,7 +47,8 @@ impl Redaction {
     }
 
     fn anew(&self) -> Document {
-        // Looked up in an object that the server builds once; `$in` would scan all names for each field.
+        // `$setIsSubset` looks the name up in a set that the server builds once, whereas `$in` would compare it with
+        // every name.
         let is_among = |names: &[String]| doc! { "$setIsSubset": [["$$field.k"], { "$literal": names }] };
         let is_visible = match self {
             Self::Only(names) => is_among(names),
@@ -56,8 +57,8 @@ impl Redaction {
         let visible = doc! {
             "$filter": { "input": { "$objectToArray": "$$ROOT" }, "as": "field", "cond": is_visible },
         };
-        // The last value of a duplicate key wins, in the position of the first one: in reversed order, that is the
-        // first value.
+        // `$arrayToObject` uses the last value of a duplicate key, in the position of the first. Appending the fields
+        // in reverse order makes that the first value.
         let first_counts = doc! {
             "$let": {
                 "vars": { "fields": visible },
@@ -68,7 +69,7 @@ impl Redaction {
     }
 }
 
-/// Whether MongoDB's stages read a name as a top-level field.
+/// Whether pipeline stages interpret a name as that of a top-level field.
 pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0'])
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bson::{Bson, Document, RawDocumentBuf};
 
-/// A collection of a database.
+/// The name of a collection, with its database.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Namespace {
     database: String,
@@ -10,7 +10,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// `hr.employees`: the first dot ends the database's name. `None` if either part is empty.
+    /// Parses a namespace such as `hr.employees`, where the database ends at the first dot. `None` if either part is
+    /// empty.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (database, collection) = text.split_once('.')?;
@@ -18,19 +19,19 @@ impl Namespace {
             .then(|| Self { database: database.to_owned(), collection: collection.to_owned() })
     }
 
-    /// `hr`
+    /// The name of the database, such as `hr`.
     #[must_use]
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// `employees`
+    /// The name of the collection, such as `employees`.
     #[must_use]
     pub fn collection(&self) -> &str {
         &self.collection
     }
 
-    /// Whether the collection is one of MongoDB's own.
+    /// Whether the collection is an internal one of MongoDB.
     #[must_use]
     pub fn is_internal(&self) -> bool {
         ["admin", "config", "local"].contains(&self.database()) || self.collection.starts_with("system.")
@@ -43,42 +44,42 @@ impl fmt::Display for Namespace {
     }
 }
 
-/// A query as in MongoDB's `find`: filter, sort, skip, limit and projection.
+/// A query, as in MongoDB's `find`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Find {
-    /// MongoDB's filter; empty: all documents.
+    /// The filter; empty for all documents.
     pub filter: Document,
-    /// MongoDB's projection; empty: whole documents.
+    /// The projection; empty for whole documents.
     pub projection: Document,
-    /// MongoDB's order, `{"name": 1}`; empty: the natural order.
+    /// The sort order, such as `{"name": 1}`; empty for natural order.
     pub sort: Document,
     /// The number of documents to skip.
     pub skip: u64,
-    /// The most documents to return; `None` for no limit.
+    /// The maximum number of documents to return; `None` for no limit.
     pub limit: Option<u64>,
 }
 
 impl Find {
-    /// All documents that match a filter, whole and in natural order.
+    /// A query for all documents that match a filter.
     #[must_use]
     pub fn by(filter: Document) -> Self {
         Self { filter, ..Self::default() }
     }
 }
 
-/// How a document is changed.
+/// A change to a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// `{"$set": {…}}`: update operators, and the filters that `$[name]` refers to.
+    /// Update operators, `{"$set": {…}}`, with the array filters that `$[name]` refers to.
     Operators {
-        /// MongoDB's update operators with their fields.
+        /// The update operators, with their fields.
         update: Document,
-        /// MongoDB's `arrayFilters`.
+        /// The `arrayFilters`.
         array_filters: Vec<Document>,
     },
-    /// `[{"$set": {…}}]`: stages of a pipeline.
+    /// Pipeline stages, `[{"$set": {…}}]`.
     Pipeline(Vec<Document>),
-    /// A replacement document; its `_id`, if it has one, must be the same.
+    /// A replacement. If it has an `_id`, that must not change.
     Replacement(Document),
 }
 
@@ -87,7 +88,7 @@ pub enum Change {
 pub struct Updated {
     /// Whether a document matched.
     pub matched: bool,
-    /// Whether it was modified.
+    /// Whether it was actually changed.
     pub modified: bool,
     /// The `_id` of the document that was inserted because none matched.
     pub upserted: Option<Bson>,
@@ -96,27 +97,27 @@ pub struct Updated {
 /// A write of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SingleWrite {
-    /// Inserts it; it has an `_id`.
+    /// Inserts a document, which must have an `_id`.
     Insert(Document),
     /// Changes the first document that matches.
     Change {
-        /// By its filter and its order.
+        /// The filter and sort order that select the document.
         find: Find,
         /// The change.
         change: Change,
-        /// Which document is returned.
+        /// The document to return.
         returns: Returned,
     },
     /// Deletes the first document that matches.
     Delete {
-        /// By its filter and its order.
+        /// The filter and sort order that select the document.
         find: Find,
-        /// Which document is returned; after a deletion there is none.
+        /// The document to return; there is none after a delete.
         returns: Returned,
     },
 }
 
-/// Which document a write returns.
+/// The document that a write returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// None.
@@ -132,8 +133,8 @@ pub enum Returned {
 pub struct SingleWritten {
     /// Whether a document matched.
     pub found: bool,
-    /// Whether it was modified. MongoDB does not report this if it returns a document.
+    /// Whether it was actually changed. MongoDB does not report this if a document is returned.
     pub modified: Option<bool>,
-    /// The document, if one was requested and exists.
+    /// The requested document, if it exists.
     pub document: Option<RawDocumentBuf>,
 }

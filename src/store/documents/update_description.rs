@@ -5,25 +5,25 @@ use bson::{Bson, Document};
 
 use crate::value::{DocumentRef, Malformed, ValueRef, identical};
 
-/// The changes of an update by the paths of fields, as in MongoDB's change events.
+/// The effect of an update, by field paths, as in MongoDB's change events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateDescription {
-    /// The new and changed fields, by path, with their new values.
+    /// The fields that were added or changed, by path, with their new values.
     pub updated: Document,
-    /// The paths of the removed fields.
+    /// The paths of the fields that were removed.
     pub removed: Vec<String>,
 }
 
-/// The most levels of a path; a deeper change is reported with the value that contains it.
+/// The maximum depth of a path. Deeper changes are reported with the value that contains them.
 const MAX_DEPTH: usize = 16;
 
-/// The most bytes that the paths may have together; further changes are reported by their top-level field. Long names
-/// are repeated in many paths.
+/// The maximum total length of all paths in bytes, since long names may be repeated in many of them. Further changes
+/// are reported by top-level field.
 const MAX_PATH_BYTES: usize = 64 * 1024;
 
 impl UpdateDescription {
-    /// The difference between two documents: changes within subdocuments that both have are reported by path,
-    /// everything else as a whole. The order of top-level fields does not count.
+    /// The difference between two documents. Changes within subdocuments that exist in both are reported by path, other
+    /// changes by whole values. The order of top-level fields is disregarded.
     ///
     /// # Errors
     /// If a document is not valid BSON.
@@ -70,7 +70,7 @@ impl Difference {
         Ok(Told::All)
     }
 
-    /// Reports the difference of two values by their contents. Returns whether that is possible.
+    /// Reports the difference between two values by their contents. Returns whether that is possible.
     fn descend(
         &mut self,
         at: &str,
@@ -84,7 +84,7 @@ impl Difference {
         let Some(path) = has_paths.then(|| self.path(at, name)).flatten() else { return Ok(false) };
         let (updated, removed) = (self.updated.len(), self.removed.len());
         let told = self.add(&path, old, new, depth + 1)?;
-        // If only the order of the fields differs, there is no difference to report by path.
+        // If only the order of fields differs, paths cannot express the difference.
         let is_told = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
         if !is_told {
             self.updated.truncate(updated);
@@ -108,7 +108,7 @@ enum Told {
     TooLong,
 }
 
-/// The fields of a document; of a duplicate key, the first.
+/// The fields of a document. Of duplicate keys, the first counts.
 struct Fields<'d> {
     in_order: Vec<(&'d str, ValueRef<'d>)>,
     by_name: HashMap<&'d str, ValueRef<'d>>,
@@ -137,7 +137,7 @@ fn names_are_steps(document: DocumentRef<'_>) -> Result<bool, Malformed> {
     Ok(true)
 }
 
-/// Whether a name is unambiguous as a step of a path.
+/// Whether a field name is unambiguous in a path.
 fn is_step(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('$') && !name.contains('.') && !name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -5,12 +5,12 @@ use crate::future::BoxFuture;
 
 /// A database that reports the changes of its collections.
 ///
-/// The changes of a transaction are reported in order, all or none of them, and only after it has been committed.
+/// The changes of a transaction are reported in order, all or none of them, and only after the commit.
 pub trait Watch: Send + Sync {
-    /// The changes from now on, or after a position.
+    /// Streams the changes from now on, or after a position.
     ///
     /// # Errors
-    /// [`DocumentsError::HistoryLost`] if the database no longer knows the changes after the position.
+    /// [`DocumentsError::HistoryLost`] if the changes after the position are no longer available.
     fn watch<'s: 'a, 'a>(
         &'s self,
         scope: &'a WatchScope,
@@ -18,37 +18,36 @@ pub trait Watch: Send + Sync {
     ) -> BoxFuture<'a, Result<Box<dyn Events + 's>, DocumentsError>>;
 }
 
-/// Which collections are watched.
+/// The collections to watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchScope {
-    /// One.
+    /// One collection.
     Collection(Namespace),
     /// All collections of a database.
     Database(String),
-    /// All collections of all databases except the server's own.
+    /// All collections of all databases, except the server's internal ones.
     Everything,
 }
 
-/// Where a stream of changes starts.
+/// Where a stream starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WatchStart {
-    /// With the next change.
+    /// At the next change.
     Now,
-    /// After a position: that of a [change](StoredChange::position) or of a [stream](Events::position).
+    /// After the position of a [change](StoredChange::position) or a [stream](Events::position).
     After(Document),
 }
 
 /// A stream of changes.
 pub trait Events: Send {
-    /// The next change; `None` if there is none within about a second. After an error, or an [`Event::Ended`], there
-    /// are no more.
+    /// The next event; `None` if none occurs within about a second. There are none after an error or [`Event::Ended`].
     ///
     /// # Errors
-    /// [`DocumentsError::HistoryLost`] if the reader is so slow that unread changes were dropped.
+    /// [`DocumentsError::HistoryLost`] if the caller is so slow that changes were dropped.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>>;
 
-    /// Where to resume: after the last event. It contains the `_id`s of documents, or reveals the number of changes, in
-    /// a readable form, so it must not be sent to clients.
+    /// The position to resume after the last event. It reveals `_id`s of documents or the number of changes, so it must
+    /// not be sent to clients.
     fn position(&self) -> Option<Document>;
 }
 
@@ -57,26 +56,26 @@ pub trait Events: Send {
 pub enum Event {
     /// A document changed.
     Change(Box<StoredChange>),
-    /// The collection was dropped, renamed or replaced: there are no more events.
+    /// The collection was dropped, renamed or replaced, so there are no more events.
     Ended,
 }
 
 /// A change of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChange {
-    /// Where the document is.
+    /// The collection of the document.
     pub namespace: Namespace,
     /// The kind of change.
     pub operation: ChangeOperation,
     /// The `_id` of the document.
     pub id: Bson,
-    /// When it was made, by the database's clock.
+    /// The time of the change, by the clock of the database.
     pub time: Timestamp,
-    /// Where to resume after it, with [`WatchStart::After`].
+    /// The position to resume after this change, for [`WatchStart::After`].
     pub position: Document,
-    /// The document before; `None` for an insert, or if the database no longer knows it.
+    /// The document before the change; `None` for an insert, or if it is not available.
     pub before: Option<RawDocumentBuf>,
-    /// The document after; `None` for a deletion, or if the database no longer knows it.
+    /// The document after the change; `None` for a delete, or if it is not available.
     pub after: Option<RawDocumentBuf>,
     /// The description of an update, if the database provides one.
     pub description: Option<UpdateDescription>,
