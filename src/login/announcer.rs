@@ -11,11 +11,11 @@ use crate::store::{
 use crate::trigger::{AuthenticationTrigger, Operation};
 use crate::user::{CustomData, User};
 
-/// The most custom data that an event carries, in bytes: 1 MiB, the same as a token.
+/// The maximum size in bytes of custom data in an event: 1 MiB, as in tokens.
 const MAX_CUSTOM_DATA: usize = 1 << 20;
 
-/// Announces what happens to users to authentication triggers: writes an event for each trigger that listens for it,
-/// together with its cause. Whether and when the trigger runs does not affect logins.
+/// Tells authentication triggers what happens to users: together with the cause, it stores an event for each trigger
+/// that listens for it. Logins do not depend on whether and when triggers run.
 #[derive(Clone)]
 pub struct Announcer {
     events: Arc<dyn AccountEvents>,
@@ -25,7 +25,7 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Announces to these triggers, each with its name.
+    /// Creates an announcer for these triggers, given by name.
     #[must_use]
     pub fn new(events: Arc<dyn AccountEvents>, triggers: Vec<(String, AuthenticationTrigger)>) -> Self {
         Self { events, triggers: triggers.into(), clock: Arc::new(SystemClock), custom_data: CustomDataPlace::Unsaid }
@@ -38,21 +38,22 @@ impl Announcer {
         self
     }
 
-    /// Looks up here the custom data of users who are created or deleted.
+    /// Sets the store in which the custom data of users who are created or deleted is looked up.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.custom_data = CustomDataPlace::Store(store);
         self
     }
 
-    /// Declares that the application has no custom data: no user has any.
+    /// Declares that the application does not use custom data.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.custom_data = CustomDataPlace::Nowhere;
         self
     }
 
-    /// The custom data of a user for an event, if a trigger wants it. Neither a login nor a deletion fails for want of them.
+    /// The custom data for an event, provided that any trigger listens for it. If it cannot be looked up, logins and
+    /// deletions go on without it.
     async fn custom_data(&self, operation: Operation, user_id: &str) -> CustomData {
         let is_wanted = |(_, trigger): &(String, AuthenticationTrigger)| trigger.operations.contains(&operation);
         if !self.triggers.iter().any(is_wanted) {
@@ -69,7 +70,7 @@ impl Announcer {
         }
     }
 
-    /// The events for the triggers that listen for an operation.
+    /// The events for all triggers that listen for an operation.
     fn told(&self, operation: Operation, providers: &[ProviderType], user: &User, time: DateTime) -> Vec<AccountEvent> {
         let wanting = self.triggers.iter().filter(|(_, trigger)| trigger.wants(operation, providers));
         let event = |(trigger, _): &(String, AuthenticationTrigger)| AccountEvent {
@@ -85,8 +86,8 @@ impl Announcer {
         wanting.map(event).collect()
     }
 
-    /// Makes a pending user active. This is the moment at which a user counts as created: the first login has got this
-    /// far.
+    /// Makes a pending user active. At this point, the first login has succeeded so far, and the user counts as
+    /// created.
     pub(super) async fn activate(&self, id: &str, provider: ProviderType) -> Result<(), UsersError> {
         let now = self.clock.now();
         let custom_data = self.custom_data(Operation::Create, id).await;
@@ -95,7 +96,7 @@ impl Announcer {
         self.events.activate(id, &telling).await
     }
 
-    /// Announces a login. Returns whether its session is still alive.
+    /// Adds the events of a login. Returns whether the session exists.
     pub(super) async fn logged_in(
         &self,
         session_id: &str,
@@ -104,18 +105,18 @@ impl Announcer {
     ) -> Result<bool, StoreError> {
         let told = User { custom_data: bounded(user.custom_data.clone()), ..user.clone() };
         let events = self.told(Operation::Login, &[provider], &told, self.clock.now());
-        // Nothing is written if no trigger listens.
+        // Without a trigger that listens, nothing is written.
         if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
     }
 
-    /// Deletes a user, whose identities are returned. Of one who was never created nothing is told.
+    /// Deletes a user and returns the user's identities. There are no events about a user who is still pending.
     pub(super) async fn delete(&self, id: &str) -> Result<Option<Vec<Identity>>, StoreError> {
         let now = self.clock.now();
         let custom_data = self.custom_data(Operation::Delete, id).await;
         self.events.delete(id, &|account| self.deleted(account, &custom_data, now)).await
     }
 
-    /// Removes an identity from its user, and tells of the user if it was the only one.
+    /// Removes an identity. If it is the user's only one, adds the events of the user's deletion.
     pub(super) async fn remove_identity(
         &self,
         provider_type: ProviderType,
@@ -134,7 +135,7 @@ impl Announcer {
         self.events.remove_identity(provider_type, id, &telling).await
     }
 
-    /// What is told of a user who is deleted.
+    /// The events of a user's deletion.
     fn deleted(&self, account: &Account, custom_data: &CustomData, time: DateTime) -> Vec<AccountEvent> {
         if matches!(account.state, AccountState::Pending | AccountState::DisabledPending) {
             return Vec::new();
@@ -149,8 +150,8 @@ impl Announcer {
     }
 }
 
-/// The user of an event. As in functions, one without custom data has empty ones; those that could not be looked up are
-/// missing.
+/// The user in an event. As for functions, custom data is empty if the user has none; it is absent if it could not be
+/// looked up.
 fn document_of(user: &User) -> Document {
     let mut document = user.to_document();
     if user.custom_data != CustomData::NotLoaded && !document.contains_key("custom_data") {
@@ -159,7 +160,7 @@ fn document_of(user: &User) -> Document {
     document
 }
 
-/// What an event has room for.
+/// Drops custom data that is too large for an event.
 fn bounded(custom_data: CustomData) -> CustomData {
     match custom_data {
         CustomData::Loaded(data) if data.to_vec().map_or(true, |bytes| bytes.len() > MAX_CUSTOM_DATA) => {

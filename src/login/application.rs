@@ -7,32 +7,32 @@ use crate::auth::token::TokenProvider;
 use crate::auth::{ConfigError, CustomDataConfig, ProviderType};
 use crate::text::Finding;
 
-/// Why login to an application cannot be set up.
+/// Why logins to an application cannot be configured.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// A file that does not load, or whose secrets are missing. The findings say why.
+    /// A configuration file is invalid or its secrets are missing, as the findings say.
     #[error("{what} cannot be used: {}", .findings.first().map_or("", |found| &found.finding.message))]
     Files {
-        /// The part of the configuration that is needed.
+        /// The part of the configuration that the file contains.
         what: &'static str,
         /// What is wrong with it.
         findings: Vec<FileFinding>,
     },
-    /// A file that cannot be read, or several that contradict each other; see the findings of the application.
+    /// A file cannot be read, or several files contradict each other; see the findings of the application.
     #[error("{what} cannot be used: {files} cannot be read, or contradict each other")]
     Unreadable {
-        /// The part of the configuration that is needed.
+        /// The part of the configuration that the files contain.
         what: &'static str,
-        /// The files.
+        /// The names of the files.
         files: String,
     },
 }
 
-/// The custom-data configuration of an application; `None` if it is disabled or not configured.
+/// The configuration of custom data; `None` if custom data is not configured, or is disabled.
 ///
 /// # Errors
-/// If the file does not load: whether users have custom data is then unknown.
+/// If the file is invalid: it is then unknown whether users have custom data.
 pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupError> {
     const WHAT: &str = "the configuration of custom user data";
     match &app.custom_user_data {
@@ -46,13 +46,13 @@ pub fn custom_data_config(app: &App) -> Result<Option<CustomDataConfig>, SetupEr
     }
 }
 
-/// The application's provider that accepts third-party tokens; `None` if it has none. Unless an audience is configured,
-/// a token must be meant for `application`, the application's id; `secrets` holds the keys by name.
+/// The provider of the application that accepts third-party tokens; `None` if there is none. `application` is the id of
+/// the application, which is the default audience. `secrets` contains the keys.
 ///
 /// # Errors
-/// If it does not load or a secret is missing.
+/// If the provider's configuration is invalid, or a secret is missing.
 pub fn token_provider(app: &App, application: &str, secrets: &Secrets) -> Result<Option<TokenProvider>, SetupError> {
-    // An application has at most one provider of each type: only the first was kept.
+    // An application has at most one provider of each type, because only the first was kept.
     let provider = app.providers.iter().find(|provider| provider.kind == ProviderType::CustomToken.name());
     let Some(file) = provider.map(|provider| &provider.config) else { return Ok(None) };
     let compiled = TokenProvider::compile(&file.node, application, secrets.as_map());

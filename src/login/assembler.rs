@@ -9,21 +9,21 @@ use crate::auth::{Selection, Warning};
 use crate::store::{Account, AccountState, CustomDataStore};
 use crate::user::{CustomData, User};
 
-/// Assembles user objects from stored accounts and custom data, without a token.
+/// Assembles user objects from stored users and custom data, without a token.
 pub struct UserAssembler {
     pub(super) accounts: Accounts,
     custom_data: CustomDataPlace,
 }
 
 impl UserAssembler {
-    /// An assembler without a custom-data store: custom data is not loaded, so rules that ask for it end in an Error
-    /// and no token can be issued.
+    /// Creates an assembler without a source of custom data. Custom data then counts as not loaded, so rules that refer
+    /// to it evaluate to an Error, and tokens cannot be issued.
     #[must_use]
     pub const fn new(accounts: Accounts) -> Self {
         Self { accounts, custom_data: CustomDataPlace::Unsaid }
     }
 
-    /// Declares that the application has no custom data: no user has any.
+    /// Declares that the application does not use custom data.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.accounts.announcer = self.accounts.announcer.map(Announcer::without_custom_data);
@@ -31,7 +31,7 @@ impl UserAssembler {
         self
     }
 
-    /// Sets the custom-data store.
+    /// Sets the store in which custom data is looked up.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.accounts.announcer = self.accounts.announcer.map(|told| told.with_custom_data(Arc::clone(&store)));
@@ -42,7 +42,7 @@ impl UserAssembler {
     /// The current state of a user.
     ///
     /// # Errors
-    /// There is no such user, they may not log in at the time `now`, or a store failed: see [`LoginError`].
+    /// If there is no such user, if the user may not log in at `now`, or if a store fails; see [`LoginError`].
     pub async fn look_up(&self, user_id: &str, now: DateTime) -> Result<Authenticated, LoginError> {
         let account = self.account(user_id, now).await?;
         let (user, warnings) = self.assemble(&account).await?;
@@ -50,7 +50,7 @@ impl UserAssembler {
         Ok(Authenticated { user, age, warnings })
     }
 
-    /// The user object of an account, with custom data looked up now.
+    /// The user object for a stored user, with current custom data.
     pub(super) async fn assemble(&self, account: &Account) -> Result<(User, Vec<Warning>), LoginError> {
         let (custom_data, warnings) = match &self.custom_data {
             CustomDataPlace::Unsaid => (CustomData::NotLoaded, Vec::new()),
@@ -63,11 +63,11 @@ impl UserAssembler {
         Ok((account.to_user(custom_data), warnings))
     }
 
-    /// A user who may log in or stay logged in.
+    /// The stored user, provided that the user may log in or stay logged in.
     pub(super) async fn account(&self, id: &str, now: DateTime) -> Result<Account, LoginError> {
         let account = self.accounts.users.find(id).await?.ok_or_else(|| LoginError::UserUnknown(id.to_owned()))?;
         match account.state {
-            // No token was ever issued to a pending user.
+            // Tokens are not issued to users while they are pending.
             AccountState::Pending => Err(LoginError::UserUnknown(account.id)),
             AccountState::Disabled | AccountState::DisabledPending => Err(LoginError::UserDisabled(account.id)),
             AccountState::Active if account.has_expired(now) => Err(LoginError::UserExpired(account.id)),

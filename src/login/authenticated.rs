@@ -7,24 +7,24 @@ use crate::user::User;
 /// The user who makes a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Authenticated {
-    /// The user.
+    /// The user object.
     pub user: User,
-    /// The age of the user object.
+    /// How old the user object is.
     pub age: DataAge,
-    /// Warnings to be logged.
+    /// The warnings, for the log.
     pub warnings: Vec<Warning>,
 }
 
-/// The age of a user object, including its custom data.
+/// How old a user object is, including its custom data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataAge {
-    /// Its source.
+    /// Where the user object comes from.
     pub source: DataSource,
-    /// The time since it was read there, to the second if it comes from a token.
+    /// The time since it was read from there. For tokens, the resolution is one second.
     pub age: Duration,
 }
 
-/// The source of a user object.
+/// Where a user object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataSource {
     /// The access token.

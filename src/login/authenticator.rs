@@ -9,7 +9,7 @@ use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
 
-/// Logs users in and identifies the user who makes a request.
+/// Logs users in, and identifies the users of requests.
 pub struct Authenticator {
     pub(super) issuer: TokenIssuer,
     pub(super) provider: Option<TokenProvider>,
@@ -22,7 +22,7 @@ pub struct Authenticator {
     pub(super) session_age: Duration,
 }
 
-/// Whether anonymous login is enabled.
+/// Whether anonymous users can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anonymous {
     Refused,
@@ -30,9 +30,8 @@ pub(super) enum Anonymous {
 }
 
 impl Authenticator {
-    /// An authenticator without a provider, so that nobody can log in. Nor can anyone until
-    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) has been
-    /// called.
+    /// Creates an authenticator without providers. Nobody can log in before a provider is added and
+    /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) is called.
     #[must_use]
     pub fn new(issuer: TokenIssuer, accounts: Accounts) -> Self {
         Self {
@@ -48,52 +47,52 @@ impl Authenticator {
         }
     }
 
-    /// Accepts third-party tokens of this provider, which replaces any set before. As in App Services there can be only
-    /// one: users are identified by the type of their provider and `sub`, so that a second one could impersonate users
-    /// of the first.
+    /// Sets the provider whose third-party tokens are accepted. As in App Services, there can be only one: users are
+    /// identified by the type of their provider and `sub`, so a second provider could impersonate users of the first.
     #[must_use]
     pub fn with_provider(mut self, provider: TokenProvider) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Enables anonymous login: the provider `anon-user`.
+    /// Enables anonymous logins, as the provider `anon-user` does.
     #[must_use]
     pub const fn with_anonymous_users(mut self) -> Self {
         self.anonymous = Anonymous::Welcome;
         self
     }
 
-    /// Sets the custom-data store.
+    /// Sets the store in which custom data is looked up.
     #[must_use]
     pub fn with_custom_data(mut self, store: Arc<dyn CustomDataStore>) -> Self {
         self.assembler = self.assembler.with_custom_data(store);
         self
     }
 
-    /// Declares that the application has no custom data: no user has any.
+    /// Declares that the application does not use custom data.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.assembler = self.assembler.without_custom_data();
         self
     }
 
-    /// Calls this before a new user's first token.
+    /// Sets the user-creation function, which is called before a new user gets the first token.
     #[must_use]
     pub fn with_user_creation(mut self, function: Arc<dyn UserCreation>) -> Self {
         self.user_creation = Some(function);
         self
     }
 
-    /// Lets third-party tokens take over imported users. Without it, none can.
+    /// Sets the rule by which third-party tokens take over imported users. Without it, they cannot.
     #[must_use]
     pub fn with_takeover(mut self, takeover: Arc<dyn Takeover>) -> Self {
         self.takeover = Some(takeover);
         self
     }
 
-    /// Takes a session for one that lasts if it did so long ago, where nothing but a request depends on it. Its end elsewhere may be
-    /// noticed so much later. Without this, every request asks the store.
+    /// Sets for how long a session that was found may be assumed to exist, where nothing but a request depends on it.
+    /// If a session ends in another process, this one may notice up to `limit` later. By default, every request queries
+    /// the store.
     #[must_use]
     pub const fn with_session_age(mut self, limit: Duration) -> Self {
         self.session_age = limit;
@@ -107,7 +106,7 @@ impl Authenticator {
         self
     }
 
-    /// The users and sessions.
+    /// The administration of users and sessions.
     #[must_use]
     pub const fn accounts(&self) -> &Accounts {
         &self.assembler.accounts
@@ -119,12 +118,12 @@ impl Authenticator {
         self.provider.as_ref().map(|provider| provider.provider().name())
     }
 
-    /// The session of a token, if it has not ended.
+    /// The session of a token, provided that it has not ended.
     pub(super) async fn session(&self, id: &str, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
         self.session_within(id, user_id, Duration::ZERO, now).await
     }
 
-    /// As [`session`](Self::session), as far as it was known `limit` ago.
+    /// Like [`session`](Self::session), but may use what was found up to `limit` ago.
     pub(super) async fn session_within(
         &self,
         id: &str,
@@ -135,7 +134,8 @@ impl Authenticator {
         let sessions = &self.assembler.accounts.sessions;
         let found = if limit.is_zero() { sessions.find(id).await? } else { sessions.find_within(id, limit).await? };
         let Some(session) = found else {
-            // Disabling a user ends their sessions. A client that is told so need not try to refresh.
+            // The session may have ended because the user was disabled. Saying so spares clients the attempt to
+            // refresh.
             return Err(match self.assembler.account(user_id, now).await {
                 Err(disabled @ LoginError::UserDisabled(_)) => disabled,
                 _ => LoginError::SessionEnded,

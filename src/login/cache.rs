@@ -6,13 +6,13 @@ use bson::DateTime;
 
 use crate::user::User;
 
-/// The most users that are cached.
+/// The maximum number of users in the cache.
 const MAX_USERS: usize = 10_000;
 
-/// The most bytes that they take together as BSON: 64 MiB. The custom data of one user can be 1 MiB.
+/// The maximum total size of their BSON in bytes: 64 MiB. Custom data of a single user may take 1 MiB.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The users looked up most recently, each with the time of the lookup.
+/// A cache of users, each with the time of the lookup.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     users: Mutex<Users>,
@@ -32,7 +32,7 @@ struct Entry {
 }
 
 impl Cache {
-    /// A user looked up at most `limit` ago, and the time since.
+    /// A user who was looked up at most `limit` ago, with the time since then.
     pub(super) fn find(&self, id: &str, limit: Duration, now: DateTime) -> Option<(User, Duration)> {
         let users = self.users();
         let Entry { at, user, .. } = users.entries.get(id)?;
@@ -40,12 +40,12 @@ impl Cache {
         (age <= limit).then(|| (user.clone(), age))
     }
 
-    /// Caches a user. If there is no room, the cache is emptied first: other users are looked up again when needed.
+    /// Adds a user. If the cache is full, it is cleared first; other users are then looked up again when needed.
     pub(super) fn insert(&self, user: User, now: DateTime) {
         let bytes = user.to_document().to_vec().map(|bytes| bytes.len());
         let mut users = self.users();
         users.remove(&user.id);
-        // A user whose size cannot be determined is not cached.
+        // If the size of a user cannot be determined, the user is not cached.
         let Ok(bytes) = bytes else { return };
         if users.entries.len() >= MAX_USERS || users.bytes.saturating_add(bytes) > MAX_BYTES {
             *users = Users::default();
@@ -54,7 +54,7 @@ impl Cache {
         users.entries.insert(user.id.clone(), Entry { at: now, user, bytes });
     }
 
-    /// Forgets a user.
+    /// Removes a user.
     pub(super) fn remove(&self, id: &str) {
         self.users().remove(id);
     }
@@ -71,7 +71,7 @@ impl Users {
     }
 }
 
-/// The time elapsed since a moment; `None` if it is in the future.
+/// The time since a moment; `None` if that is in the future.
 pub(super) fn age(at: DateTime, now: DateTime) -> Option<Duration> {
     let millis = now.timestamp_millis().checked_sub(at.timestamp_millis())?;
     Some(Duration::from_millis(u64::try_from(millis).ok()?))

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use crate::store::CustomDataStore;
 
-/// Where the custom data of users is looked up.
+/// Where custom data is looked up.
 #[derive(Clone)]
 pub(super) enum CustomDataPlace {
-    /// Not configured yet.
+    /// Not configured.
     Unsaid,
-    /// The application has none.
+    /// Nowhere, because the application does not use custom data.
     Nowhere,
     Store(Arc<dyn CustomDataStore>),
 }

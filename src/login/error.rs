@@ -6,41 +6,41 @@ use crate::auth::{AssembleError, CustomDataError};
 use crate::store::{LookUpError, StoreError, UsersError};
 use crate::text::OneLine;
 
-/// Why a login or a token was not accepted.
+/// Why a login or a token is rejected, or failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// No provider with this name accepts tokens.
+    /// There is no provider of this name that accepts tokens.
     #[error("the application has no provider `{}` that accepts tokens", OneLine(.0))]
     ProviderUnknown(String),
-    /// `"disabled": true`
+    /// The provider is disabled.
     #[error("the provider `{}` is disabled", OneLine(.0))]
     ProviderDisabled(String),
-    /// Anonymous users are not enabled.
+    /// Anonymous logins are not enabled.
     #[error("anonymous login is disabled: enable the provider `anon-user`")]
     AnonymousRefused,
-    /// A token, third-party or issued by Portcullis, that fails verification.
+    /// A token of a third party, or one issued by Portcullis, is invalid.
     #[error("{0}")]
     Token(#[from] TokenError),
-    /// Claims from which no user can be assembled.
+    /// The claims do not result in a user.
     #[error("{0}")]
     Assemble(#[from] AssembleError),
-    /// The user-creation function rejected the user, or cannot be called.
+    /// The user-creation function rejected the user or could not be called.
     #[error("{0}")]
     UserCreation(#[from] UserCreationRefused),
-    /// The user was disabled.
+    /// The user is disabled.
     #[error("the user `{}` is disabled", OneLine(.0))]
     UserDisabled(String),
-    /// The user was deleted, or never existed.
+    /// The user was deleted or never existed.
     #[error("there is no user `{}`", OneLine(.0))]
     UserUnknown(String),
-    /// An anonymous user's account has expired.
+    /// The anonymous user has expired.
     #[error("the account of the anonymous user `{}` has ended, after 90 days without a login", OneLine(.0))]
     UserExpired(String),
     /// The session has expired or was ended, by the user or by an administrator.
     #[error("invalid session: it has ended; log in again")]
     SessionEnded,
-    /// The requested change of a user is impossible.
+    /// The requested change to a user is impossible.
     #[error("{0}")]
     Users(UsersError),
     /// The store of users or sessions failed.
@@ -49,14 +49,14 @@ pub enum LoginError {
     /// The user's custom-data document cannot be used.
     #[error("{0}")]
     CustomData(CustomDataError),
-    /// The user's tokens cannot be issued.
+    /// A token for the user cannot be issued.
     #[error("{0}")]
     Issue(#[from] IssueError),
 }
 
 impl LoginError {
-    /// Whether the login was rejected. Otherwise the outcome is unknown: a store cannot be reached or holds invalid
-    /// data.
+    /// Whether this is a rejection. If not, the outcome is unknown, because a store cannot be reached or contains
+    /// invalid data.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         !matches!(

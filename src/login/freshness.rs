@@ -3,20 +3,20 @@ use std::time::Duration;
 use super::cache::age;
 use super::{Authenticated, Authenticator, DataAge, DataSource, LoginError};
 
-/// How old the information about a user may be.
+/// How old a user object may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Freshness {
-    /// As old as the access token, whatever has changed since. This is what App Services did.
+    /// As old as the access token, whatever has changed since. App Services works like this.
     #[default]
     Snapshot,
-    /// Looked up at each request.
+    /// Current: the user is looked up for each request.
     Live,
-    /// Looked up unless the token, or an earlier lookup, is at most this old.
+    /// At most this old: the user is looked up unless the token or an earlier lookup is recent enough.
     AtMost(Duration),
 }
 
 impl Authenticator {
-    /// The bearer of an access token, whose session has not ended.
+    /// The user of an access token, provided that the session has not ended.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -43,7 +43,7 @@ impl Authenticator {
         }
     }
 
-    /// A user as it is now.
+    /// The current state of a user.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -54,7 +54,7 @@ impl Authenticator {
         Ok(found)
     }
 
-    /// A user as they were at most `limit` ago.
+    /// The state of a user at most `limit` ago.
     ///
     /// # Errors
     /// See [`LoginError`].

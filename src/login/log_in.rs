@@ -11,24 +11,24 @@ use crate::user::{CustomData, User};
 /// The result of a login.
 #[derive(Clone, PartialEq)]
 pub struct Login {
-    /// The access token, for requests.
+    /// The access token, to be sent with requests.
     pub access_token: String,
-    /// The refresh token, for new access tokens.
+    /// The refresh token, to obtain further access tokens.
     pub refresh_token: String,
-    /// The device's id, which a client sends again at its next login.
+    /// The id of the device, which clients send at their next login.
     pub device_id: String,
-    /// The user, as the access token has it.
+    /// The user as contained in the access token.
     pub user: User,
-    /// Warnings to be logged.
+    /// The warnings, for the log.
     pub warnings: Vec<Warning>,
 }
 
 impl Authenticator {
-    /// Logs in with a third-party token. `provider` is the name of the provider that vouches for it, `device_id` the id
-    /// that the device was given at an earlier login.
+    /// Logs a user in with a third-party token. `provider` is the name of the provider that vouches for it; `device_id`
+    /// is the id that the device received at an earlier login.
     ///
     /// # Errors
-    /// See [`LoginError`]. Afterwards nothing remains but the user, who may be new.
+    /// See [`LoginError`]. A failed login leaves nothing behind, except possibly a new user.
     pub async fn log_in(&self, provider: &str, token: &str, device_id: Option<&str>) -> Result<Login, LoginError> {
         let (identity, claims) = self.identify_with_claims(provider, token).await?;
         if let Some(takeover) = &self.takeover
@@ -41,11 +41,11 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Creates a user who has not logged in yet; an administrator vouches for the identity. If the user-creation
-    /// function rejects the user, none remains.
+    /// Creates a user who has never logged in, with an identity for which an administrator vouches. If the
+    /// user-creation function rejects the user, the user is deleted again.
     ///
     /// # Errors
-    /// See [`LoginError`], in particular if the identity already belongs to a user.
+    /// See [`LoginError`], in particular if the identity belongs to a user already.
     pub async fn create_user(&self, identity: &Identity) -> Result<Account, LoginError> {
         let now = self.clock.now();
         let account = Account { last_login_at: None, ..Account::new(ObjectId::new().to_hex(), identity.clone(), now) };
@@ -61,7 +61,7 @@ impl Authenticator {
         admitted.map(|()| Account { state: AccountState::Active, ..account })
     }
 
-    /// Logs in as a new user about whom nothing is known.
+    /// Logs in as a new anonymous user.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -74,7 +74,8 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Logs in a user whom the caller has identified, by a password or a key. The caller vouches for the identity.
+    /// Logs a user in whom the caller has identified, for example by password or API key. The caller vouches for the
+    /// identity.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -82,8 +83,8 @@ impl Authenticator {
         self.enter(identity, device_id).await
     }
 
-    /// Logs in an existing user by one of their identities, for which the caller vouches. It never creates a user: one
-    /// who was deleted stays deleted.
+    /// Logs an existing user in by one of the user's identities, for which the caller vouches. Unlike
+    /// [`log_in_as`](Self::log_in_as), this never creates a user, so that a deleted user stays deleted.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -97,17 +98,17 @@ impl Authenticator {
         self.enter_account(account, identity, device_id).await
     }
 
-    /// Gives a user a further identity, for which the caller vouches.
+    /// Adds an identity to a user. The caller vouches for it.
     ///
     /// # Errors
-    /// See [`LoginError`], in particular if the identity already belongs to another user.
+    /// See [`LoginError`], in particular if the identity belongs to another user.
     pub async fn link_as(&self, user_id: &str, identity: &Identity) -> Result<Account, LoginError> {
         let account = self.assembler.accounts.users.link(user_id, identity).await?;
         self.looked_up.remove(&account.id);
         Ok(account)
     }
 
-    /// The content of a refresh token, provided that its session has not ended.
+    /// The content of a refresh token, provided that it is valid and its session has not ended.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -119,7 +120,7 @@ impl Authenticator {
         Ok(token)
     }
 
-    /// The content of an access token, provided that its session has not ended.
+    /// The content of an access token, provided that it is valid and its session has not ended.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -131,17 +132,18 @@ impl Authenticator {
         Ok(token)
     }
 
-    /// Checks that the session of a token accepted earlier has not ended, and that its user may stay logged in.
+    /// Checks that the session of a token that was accepted earlier has not ended, and that its user may stay logged
+    /// in.
     ///
     /// # Errors
-    /// The session has ended, the user may not stay, or a store failed.
+    /// If the session has ended, the user may not stay logged in, or a store fails.
     pub async fn session_lasts(&self, session: &TokenSession, user_id: &str) -> Result<(), LoginError> {
         let now = self.clock.now();
         self.session(&session.id, user_id, now).await?;
         self.assembler.account(user_id, now).await.map(drop)
     }
 
-    /// Issues a new access token for the session of an access token, with the user's current data.
+    /// Issues another access token for the session of an access token, with the user's current data.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -156,9 +158,9 @@ impl Authenticator {
         Ok(Login { access_token, refresh_token, device_id: session.device_id, user, warnings })
     }
 
-    /// A further refresh token of a session, which ends with it.
+    /// Issues another refresh token for a session, which does not outlast it.
     fn refresh_again(&self, account: &Account, session: &Session, now: DateTime) -> Result<String, LoginError> {
-        // Sessions of anonymous users are those that have no end.
+        // Only the sessions of anonymous users do not expire.
         let opened =
             |identity: &&Identity| (identity.provider_type == ProviderType::Anonymous) == session.expires_at.is_none();
         let Some(identity) = account.identities.iter().find(opened) else { return Err(LoginError::SessionEnded) };
@@ -176,11 +178,11 @@ impl Authenticator {
         Ok(self.issuer.issue_refresh(&grant, now)?)
     }
 
-    /// Links the identity of a third-party token to the bearer of an access token, as a further way to log in. Its data
-    /// is in the next access token.
+    /// Links the identity of a third-party token to the user of an access token, as an additional way to log in. The
+    /// next access token contains its data.
     ///
     /// # Errors
-    /// See [`LoginError`], in particular if the identity already belongs to another user.
+    /// See [`LoginError`], in particular if the identity belongs to another user.
     pub async fn link(&self, access_token: &str, provider: &str, token: &str) -> Result<Account, LoginError> {
         let bearer = self.authenticate(access_token, Freshness::Live).await?;
         let identity = self.identify(provider, token).await?;
@@ -201,7 +203,7 @@ impl Authenticator {
     ) -> Result<(Identity, VerifiedClaims), LoginError> {
         let provider = self.provider.as_ref().filter(|provider| provider.provider().name() == name);
         let provider = provider.ok_or_else(|| LoginError::ProviderUnknown(name.to_owned()))?;
-        // Checked before any keys are fetched.
+        // This is checked before keys are fetched.
         if provider.provider().is_disabled() {
             return Err(LoginError::ProviderDisabled(name.to_owned()));
         }
@@ -231,21 +233,21 @@ impl Authenticator {
             user_id: account.id.clone(),
             device_id: device(device_id),
             started_at: now,
-            // An anonymous user's session does not expire, but the account does.
+            // The session of an anonymous user does not expire, but the user does.
             expires_at,
             key_id: (identity.provider_type == ProviderType::ApiKey).then(|| identity.id.clone()),
         };
         self.assembler.accounts.sessions.start(&session).await?;
         let entered = self.enter_by(&session, identity, expires_at, now).await;
         if entered.is_err() {
-            // If ending it fails, what remains is a session for which nobody holds a token.
+            // If ending it fails, the session remains, but nobody has a token for it.
             self.assembler.accounts.sessions.end(&session.id).await.ok();
         }
         entered
     }
 
-    /// Issues the tokens of a session that has begun. Disabling or deleting the user, or changing the custom data, ends
-    /// the user's sessions: from here on including this one. Earlier changes are visible here.
+    /// Issues the tokens of a session that has been started. Disabling or deleting the user, or changing the custom
+    /// data, ends all sessions of the user, from now on including this one. Changes before that are visible here.
     async fn enter_by(
         &self,
         session: &Session,
@@ -266,7 +268,7 @@ impl Authenticator {
         };
         let refresh_token = self.issuer.issue_refresh(&grant, now)?;
         self.session(&session.id, &account.id, now).await?;
-        // Announced before anyone has the tokens, so that no login is missed if the process ends here.
+        // The login is announced before anyone has the tokens, so that it is not missed if the process ends now.
         if let Some(announcer) = &self.assembler.accounts.announcer
             && !announcer.logged_in(&session.id, provider_type, &user).await?
         {
@@ -276,7 +278,7 @@ impl Authenticator {
         Ok(Login { access_token, refresh_token, device_id: session.device_id.clone(), user, warnings })
     }
 
-    /// Admits a user: calls the user-creation function for a new one.
+    /// Admits a user. For a new user, the user-creation function is called.
     pub(super) async fn admit(
         &self,
         account: &Account,
@@ -304,7 +306,7 @@ impl Authenticator {
     }
 }
 
-/// The id that the device was given earlier, or a new one. Clients without one send zeros.
+/// The id that the device received earlier, or a new one. Clients without an id send zeros.
 fn device(known: Option<&str>) -> String {
     let is_id = |id: &&str| id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let known = known.filter(is_id).filter(|id| id.bytes().any(|byte| byte != b'0'));

@@ -1,10 +1,10 @@
-//! Logging in and staying logged in: a third-party token becomes a Portcullis user with custom data, a session, and
-//! tokens issued by Portcullis; an access token becomes the [`User`](crate::user::User) of a request.
+//! Logins and sessions. A third-party token is exchanged for a user with custom data, a session, and tokens issued by
+//! Portcullis; an access token is turned into the [`User`](crate::user::User) of a request.
 //!
-//! Everything goes through an [`Authenticator`]. It knows no database and no HTTP: users, sessions and custom data come
-//! through the traits of [`store`](crate::store), keys through [`auth::token`](crate::auth::token), the time through
-//! [`Clock`](crate::clock::Clock). If any of them fails, so does the login, the refresh or the request; a database
-//! error is never treated as "no custom data".
+//! All of this goes through an [`Authenticator`], which is independent of databases and HTTP: users, sessions and
+//! custom data come from the traits of [`store`](crate::store), keys from [`auth::token`](crate::auth::token), and the
+//! time from a [`Clock`](crate::clock::Clock). If one of these fails, so does the login, refresh or request; an error
+//! of a database is never taken for "no custom data".
 
 mod accounts;
 mod announcer;

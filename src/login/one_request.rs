@@ -2,7 +2,7 @@ use super::authenticator::Authenticator;
 use super::{Authenticated, LoginError};
 use crate::store::{Account, AccountState, Identity};
 
-/// How to treat valid credentials that belong to no user yet.
+/// What happens to valid credentials that do not belong to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newcomers {
     /// They are rejected.
@@ -12,11 +12,12 @@ pub enum Newcomers {
 }
 
 impl Authenticator {
-    /// The user of an identity for which the caller vouches, as after a login, but for one request only: no session
-    /// begins.
+    /// The user of an identity for which the caller vouches, as after a login, but for a single request: no session is
+    /// started.
     ///
     /// # Errors
-    /// See [`LoginError`]; [`LoginError::UserUnknown`] if there is no such user and new ones are rejected.
+    /// See [`LoginError`], in particular [`LoginError::UserUnknown`] if the identity belongs to no user and new users
+    /// are rejected.
     pub async fn user_by(&self, identity: &Identity, newcomers: Newcomers) -> Result<Authenticated, LoginError> {
         let users = &self.assembler.accounts.users;
         let owner = match users.owner(identity.provider_type, &identity.id).await? {
@@ -26,7 +27,7 @@ impl Authenticator {
         let nobody = || LoginError::UserUnknown(identity.id.clone());
         let is_pending = |account: &Account| matches!(account.state, AccountState::Pending);
         match owner {
-            // Rules use the provider's current data, which may differ from what is stored.
+            // Rules use the provider's current data, so the stored identity must be the same, including its data.
             Some(account) if !is_pending(&account) && account.identities.contains(identity) => {
                 self.look_up(&account.id).await
             }
@@ -35,7 +36,7 @@ impl Authenticator {
             _ => {
                 let now = self.clock.now();
                 let account = users.find_or_create(identity, now).await?;
-                // The user has been deleted since.
+                // The user was deleted in the meantime and has just been created again.
                 if newcomers == Newcomers::Refused && is_pending(&account) {
                     return Err(nobody());
                 }
@@ -45,8 +46,8 @@ impl Authenticator {
         }
     }
 
-    /// The user of a third-party token, as after a login with it, but for one request only. A token that would take
-    /// over an imported user at a login does so here too, if new users are accepted.
+    /// The user of a third-party token, as after a login, but for a single request. If new users are accepted and the
+    /// token would take over an imported user at a login, it does so here as well.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -68,8 +69,8 @@ impl Authenticator {
         self.user_by(&identity, newcomers).await
     }
 
-    /// An existing user, by one of their identities, for which the caller vouches, for one request. It never creates a
-    /// user.
+    /// An existing user, by one of the user's identities, for which the caller vouches, for a single request. This
+    /// never creates a user.
     ///
     /// # Errors
     /// See [`LoginError`].

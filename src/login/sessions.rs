@@ -5,22 +5,23 @@ use crate::auth::Warning;
 use crate::auth::token::TokenSession;
 use crate::user::User;
 
-/// How long after an anonymous user was last seen a refresh is recorded: not every refresh is worth a write.
+/// The time after which a refresh by an anonymous user is recorded as the last login. More frequent ones are not worth
+/// a write.
 const UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of refreshing a session.
 #[derive(Clone, PartialEq)]
 pub struct Refreshed {
-    /// A new access token.
+    /// The new access token.
     pub access_token: String,
-    /// The user, as in the token.
+    /// The user as contained in the token.
     pub user: User,
-    /// Warnings to be logged.
+    /// The warnings, for the log.
     pub warnings: Vec<Warning>,
 }
 
 impl Authenticator {
-    /// Issues a new access token for a refresh token, with the user's current data. The refresh token stays valid.
+    /// Issues a new access token for a refresh token, with the user's current data. The refresh token remains valid.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -35,16 +36,16 @@ impl Authenticator {
         let (user, warnings) = self.assembler.assemble(&account).await?;
         let reference = TokenSession { id: session.id, device_id: session.device_id };
         let access_token = self.issuer.issue_access(&user, &reference, now)?;
-        // The session may have ended during the lookup, because of what the lookup read.
+        // The session may have ended during the lookup, because of a change that the lookup has read.
         self.session(&reference.id, &token.user_id, now).await?;
         self.looked_up.insert(user.clone(), now);
         Ok(Refreshed { access_token, user, warnings })
     }
 
-    /// Ends the session of an access or refresh token. Returns whether it was still alive.
+    /// Ends the session of an access token or refresh token. Returns whether it existed.
     ///
     /// # Errors
-    /// The token fails verification, or the session store failed.
+    /// If the token is invalid, or the session store fails.
     pub async fn log_out(&self, token: &str) -> Result<bool, LoginError> {
         let now = self.clock.now();
         let session = match self.issuer.verify_refresh(token, now) {

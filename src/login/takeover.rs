@@ -5,12 +5,12 @@ use crate::auth::VerifiedClaims;
 use crate::future::BoxFuture;
 use crate::store::{Account, Identity};
 
-/// Lets the bearer of a third-party token take over an imported user whom its claims name.
+/// Decides whether a third-party token takes over an imported user.
 ///
-/// It is called at logins with an identity that belongs to no user yet, and only for identities from tokens.
+/// This is called at logins with a third-party token whose identity does not belong to a user.
 pub trait Takeover: Send + Sync {
-    /// The user whom the identity has taken over; `None` if the claims name nobody who can be taken over: the login is
-    /// then an ordinary one.
+    /// The user whom the identity has taken over. `None` if the claims do not refer to a user who can be taken over;
+    /// the login then proceeds as usual.
     fn take_over<'a>(
         &'a self,
         claims: &'a VerifiedClaims,
