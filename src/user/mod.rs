@@ -1,4 +1,4 @@
-//! The user on whose behalf a request is made: what `%%user` expands to.
+//! The user who makes a request, `%%user`.
 
 use bson::{Bson, Document};
 use thiserror::Error;
@@ -6,15 +6,15 @@ use thiserror::Error;
 /// The user object of App Services, `%%user`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// `%%user.id`: the stable id of the user.
+    /// `%%user.id`: the id of the user, which never changes.
     pub id: String,
     /// `%%user.type`
     pub kind: UserType,
-    /// `%%user.data`: the union of the identities' data.
+    /// `%%user.data`: the union of the data of all identities.
     pub data: Document,
     /// `%%user.custom_data`
     pub custom_data: CustomData,
-    /// `%%user.identities`: documents with `id`, `provider_type` and `data`, and any further data of the provider.
+    /// `%%user.identities`: documents with `id`, `provider_type`, `data`, and possibly other fields from the provider.
     pub identities: Vec<Bson>,
 }
 
@@ -24,26 +24,26 @@ pub enum UserType {
     /// A person.
     #[default]
     Normal,
-    /// An API key.
+    /// A server, which uses an API key.
     Server,
-    /// The application itself: rules do not apply to it. It can only be created in code, with [`User::system`], never
-    /// from a claim, a token or a user object.
+    /// The application itself, to which rules do not apply. It can only be created by code, with [`User::system`], and
+    /// never from a claim, token or user object.
     System,
 }
 
 /// The custom-data document of a user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum CustomData {
-    /// It was looked up and there is none: its fields are Missing.
+    /// It was looked up, and the user has none: all of its fields are Missing.
     Absent,
-    /// The document; an empty one counts as Missing too.
+    /// The document. An empty one is Missing, too.
     Loaded(Document),
-    /// It was not looked up: a rule that asks for it ends in an Error.
+    /// It was not looked up: rules that refer to it evaluate to an Error.
     #[default]
     NotLoaded,
 }
 
-/// Why a document is not a user object.
+/// Why a document is not a valid user object.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {
@@ -53,18 +53,18 @@ pub enum UserError {
     /// The `type` is unknown.
     #[error("the user's `type` must be \"normal\" or \"server\", not {0}")]
     Type(String),
-    /// The system user, to whom rules do not apply, cannot be read from a document.
+    /// The user would be the system user, which cannot come from a document.
     #[error("a user object cannot be the system user, who bypasses all rules")]
     System,
-    /// A part has the wrong type.
+    /// A field has the wrong type.
     #[error("the user's `{field}` must be {expected}")]
     Field {
-        /// The part.
+        /// The field.
         field: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
     },
-    /// An unknown key.
+    /// There is an unknown field.
     #[error("a user object has no field `{0}`; it has id, type, data, custom_data and identities")]
     FieldUnknown(String),
 }
@@ -88,10 +88,10 @@ impl UserType {
 }
 
 impl User {
-    /// The names of the object's fields; any other is unknown.
+    /// The fields of the user object; any other is unknown.
     pub const FIELDS: [&'static str; 5] = ["id", "type", "data", "custom_data", "identities"];
 
-    /// A normal user of whom only the id is known: custom data counts as not looked up until
+    /// Creates a normal user of whom nothing but the id is known. Custom data counts as not looked up, until
     /// [`with_custom_data`](Self::with_custom_data) or [`without_custom_data`](Self::without_custom_data) is called.
     ///
     /// ```
@@ -110,28 +110,28 @@ impl User {
         }
     }
 
-    /// The system user: rules do not apply to it.
+    /// Creates the system user, to which rules do not apply.
     #[must_use]
     pub fn system() -> Self {
         Self { kind: UserType::System, ..Self::new("system").without_custom_data() }
     }
 
-    /// Adds the custom-data document.
+    /// Sets the custom-data document.
     #[must_use]
     pub fn with_custom_data(mut self, custom_data: Document) -> Self {
         self.custom_data = CustomData::Loaded(custom_data);
         self
     }
 
-    /// States that the user has no custom data: it was looked up, or the application has none.
+    /// Declares that the user has no custom data, because it was looked up or because the application does not use it.
     #[must_use]
     pub fn without_custom_data(mut self) -> Self {
         self.custom_data = CustomData::Absent;
         self
     }
 
-    /// Reads a user object. Without `custom_data` it counts as not looked up; null means that there is none. For claims
-    /// of tokens see `auth`.
+    /// Parses a user object. If `custom_data` is absent, it counts as not looked up; null means that the user has none.
+    /// For the claims of tokens, see `auth`.
     ///
     /// # Errors
     /// See [`UserError`]; the system user is rejected.
@@ -152,8 +152,7 @@ impl User {
         }
     }
 
-    /// Reads a user object that may be the system user. `unsaid` is the custom data of an object that does not mention
-    /// any.
+    /// Parses a user object, which may be that of the system user. `unsaid` stands for `custom_data` if that is absent.
     pub(crate) fn read(document: Document, unsaid: CustomData) -> Result<Self, UserError> {
         let mut user = Self { custom_data: unsaid, ..Self::new("") };
         let mut loaded = true;
@@ -196,7 +195,7 @@ impl User {
         Ok(user)
     }
 
-    /// The user object as a document, with `custom_data` only if there is any.
+    /// The user object as a document. It has `custom_data` only if there is any.
     #[must_use]
     pub fn to_document(&self) -> Document {
         let mut document = bson::doc! { "id": &self.id, "type": self.kind.name(), "data": self.data.clone() };
