@@ -8,20 +8,20 @@ use crate::text::closest;
 /// A trigger that runs when users are created, log in or are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticationTrigger {
-    /// The operation that it runs for.
+    /// The operations that it listens for.
     pub operations: BTreeSet<Operation>,
-    /// The providers that it runs for; empty for all.
+    /// The providers that it listens for; empty for all.
     pub providers: Vec<ProviderType>,
 }
 
-/// What happens to a user.
+/// An event in the life of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// The first login, which creates the account.
+    /// The user is created by a first login.
     Create,
-    /// A login, including the first one; refreshing a token is not a login.
+    /// The user logs in. This includes the first login, but not refreshing a token.
     Login,
-    /// The account is deleted.
+    /// The user is deleted.
     Delete,
 }
 
@@ -74,7 +74,7 @@ impl AuthenticationTrigger {
         Self { operations, providers }
     }
 
-    /// Whether it runs for an operation of a user who has or used these providers.
+    /// Whether it runs for an operation by or on a user with these providers.
     #[must_use]
     pub fn wants(&self, operation: Operation, providers: &[ProviderType]) -> bool {
         self.operations.contains(&operation)

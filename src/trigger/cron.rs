@@ -6,12 +6,13 @@ use thiserror::Error;
 use crate::calendar::{Civil, DAY, HOUR, MINUTE, days};
 use crate::text::{OneLine, excerpt};
 
-/// The times at which a scheduled trigger runs, to the minute, in UTC:
-/// [CRON expressions](https://www.mongodb.com/docs/atlas/app-services/triggers/cron-expressions/) as App Services has them.
+/// A schedule in UTC with a resolution of one minute, in the format of App Services: [CRON
+/// expressions](https://www.mongodb.com/docs/atlas/app-services/triggers/cron-expressions/).
 ///
-/// Five fields: minute, hour, day of the month, month (1 to 12, or `JAN`), weekday (0 to 6 from Sunday on, or `SUN`). Each is `*`,
-/// a value, a range `1-5`, or a list of those. In minutes and hours `/n` leaves the values that `n` divides: `*/25` is 0, 25 and 50
-/// in every hour. **All fields must match**: where day and weekday are both given, a time must have both, other than in cron.
+/// There are five fields: minute, hour, day of the month, month (1 to 12, or names such as `JAN`) and weekday (0 to 6,
+/// where 0 is Sunday, or names such as `SUN`). Each is `*`, a value, a range such as `1-5`, or a list of these. For
+/// minutes and hours, `/n` selects the values that are multiples of `n`: `*/25` stands for 0, 25 and 50 in every hour.
+/// **All fields must match**: unlike in cron, a time must match both day and weekday if both are given.
 ///
 /// ```
 /// use bson::DateTime;
@@ -30,43 +31,43 @@ pub struct Cron {
     weekdays: Values,
 }
 
-/// Why a text is not a schedule.
+/// Why a schedule is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CronError {
-    /// `* * * *`
+    /// The number of fields is not five: `* * * *`
     #[error("a schedule has five fields (minute, hour, day of the month, month, weekday), not {0}")]
     FieldCount(usize),
-    /// `60 * * * *`
+    /// A value is invalid or out of range: `60 * * * *`
     #[error("`{}` is not a {field}: {expected}", excerpt(&OneLine(text).to_string(), 32))]
     Value {
-        /// Which field.
+        /// The name of the field.
         field: &'static str,
         /// The value found.
         text: String,
-        /// The values allowed.
+        /// The values that are allowed.
         expected: &'static str,
     },
-    /// `5-1 * * * *`
+    /// The end of a range precedes its start: `5-1 * * * *`
     #[error("the range `{}` ends before it begins", excerpt(&OneLine(.0).to_string(), 32))]
     RangeReversed(String),
-    /// `0 0 */2 * *`
+    /// A step in a field other than minutes and hours: `0 0 */2 * *`
     #[error("`/` is allowed in minutes and hours only, not in the {0}")]
     StepPlace(&'static str),
-    /// `*/0 * * * *`
+    /// A step that is zero or no number: `*/0 * * * *`
     #[error("`{}` needs a positive number after `/`", excerpt(&OneLine(.0).to_string(), 32))]
     StepValue(String),
-    /// `5/15 * * * *`, which means something else in cron.
+    /// A step after a value, which has a different meaning in cron: `5/15 * * * *`
     #[error(
         "`/` does not follow a single value: it leaves the values that a number divides; write `*/15`, or list the values"
     )]
     StepBase,
-    /// `0 0 30 2 *`
+    /// A schedule that no time matches: `0 0 30 2 *`
     #[error("no time ever matches all five fields")]
     Never,
 }
 
-/// A set of small numbers, one bit each.
+/// A set of numbers from 0 to 63, as a bitmap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Values(u64);
 
@@ -75,20 +76,20 @@ impl Values {
         u32::try_from(value).ok().and_then(|value| self.0.checked_shr(value)).is_some_and(|bits| bits & 1 == 1)
     }
 
-    /// The smallest value that is not below this one.
+    /// The smallest value in the set that is at least `least`.
     fn from(self, least: i64) -> Option<i64> {
         let rest = u32::try_from(least).ok().and_then(|least| u64::MAX.checked_shl(least)).unwrap_or(0) & self.0;
         (rest != 0).then(|| i64::from(rest.trailing_zeros()))
     }
 }
 
-/// The values of a field.
+/// One of the five fields.
 struct Field {
     name: &'static str,
     expected: &'static str,
     least: u32,
     most: u32,
-    /// The names of values, in ascending order.
+    /// The names of the values, in ascending order.
     names: &'static [&'static str],
     has_steps: bool,
 }
@@ -114,8 +115,8 @@ const WEEKDAYS: Field = Field {
     has_steps: false,
 };
 
-/// The most days that are searched: within forty years, even if a leap day is skipped, every date falls on every
-/// weekday.
+/// The number of days to search. Within forty years, every date falls on every weekday, even if one of the leap days is
+/// omitted.
 const SEARCHED: i64 = 50 * 366;
 
 impl Field {
@@ -133,7 +134,7 @@ impl Field {
             Some(_) if !self.has_steps => return Err(CronError::StepPlace(self.name)),
             Some((range, step)) => {
                 let number = number(step).filter(|step| *step > 0);
-                // The documentation calls `/n` alone a step.
+                // According to the documentation, `/n` alone is a step, too.
                 (if range.is_empty() { "*" } else { range }, number.ok_or_else(|| CronError::StepValue(item.into()))?)
             }
         };
@@ -164,7 +165,7 @@ impl Field {
     }
 }
 
-/// Digits only: no sign, no space.
+/// Parses digits, without sign or white space.
 fn number(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
@@ -191,13 +192,13 @@ impl FromStr for Cron {
 }
 
 impl Cron {
-    /// As it is written.
+    /// The schedule in source form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The first matching time after `time`, to the minute; `None` beyond the range of dates.
+    /// The first matching minute after `time`; `None` if it is beyond the range of dates.
     #[must_use]
     pub fn next_after(&self, time: DateTime) -> Option<DateTime> {
         let first = time.timestamp_millis().div_euclid(MINUTE).checked_add(1)?.checked_mul(MINUTE)?;
@@ -222,7 +223,7 @@ impl Cron {
         self.months.contains(date.month) && self.days.contains(date.day) && self.weekdays.contains(date.weekday() % 7)
     }
 
-    /// The next day that may match, skipping months that do not.
+    /// The next day that may match. Months that do not match are skipped.
     fn next_day(&self, date: &Civil, day: i64) -> i64 {
         if self.months.contains(date.month) {
             return day + 1;
@@ -233,7 +234,7 @@ impl Cron {
         }
     }
 
-    /// The first matching time of a day, not before a given one.
+    /// The first matching time of day from the given one on.
     fn time_from(&self, hour: i64, minute: i64) -> Option<(i64, i64)> {
         if self.hours.contains(hour)
             && let Some(minute) = self.minutes.from(minute)
@@ -254,7 +255,7 @@ mod tests {
     use super::{Cron, CronError};
     use crate::calendar::{Civil, DAY, MINUTE};
 
-    /// An independent parser for one field, written from the description alone.
+    /// An independent parser of a single field, written from the documentation alone.
     fn matches(field: &str, value: i64, names: &[&str]) -> bool {
         let number = |text: &str| {
             names
@@ -278,7 +279,7 @@ mod tests {
     fn is_due(text: &str, millis: i64) -> bool {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let civil = Civil::of(millis);
-        // 1970 began on a Thursday.
+        // 1 January 1970 was a Thursday.
         let weekday = (millis.div_euclid(DAY) + 4).rem_euclid(7);
         matches(fields[0], civil.minute, &[])
             && matches(fields[1], civil.hour, &[])
@@ -328,13 +329,13 @@ mod tests {
         #[test]
         fn the_next_time_is_the_first_minute_that_matches(text in schedule(), from in 0_i64..4_102_444_800_000) {
             let Ok(cron) = text.parse::<Cron>() else {
-                // The only possible error in what is drawn is a schedule that no time matches.
+                // The generated schedules have only one possible error: that no time matches.
                 prop_assert_eq!(text.parse::<Cron>(), Err(CronError::Never));
                 return Ok(());
             };
             let next = cron.next_after(DateTime::from_millis(from)).unwrap().timestamp_millis();
             prop_assert!(next > from && next % MINUTE == 0 && is_due(&text, next), "{text} {from} {next}");
-            // Minute by minute, for a limited time.
+            // All minutes are tried, up to a limit.
             let first = (from / MINUTE + 1) * MINUTE;
             for minute in (first..next).step_by(60_000).take(90 * 24 * 60) {
                 prop_assert!(!is_due(&text, minute), "{text}: {minute} was passed over for {next}");

@@ -10,41 +10,42 @@ use crate::text::{Spanned, closest};
 /// A trigger that runs when documents change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DatabaseTrigger {
-    /// The data source; `None` if the application does not name one.
+    /// The name of the data source; `None` if it is not configured.
     pub service: Option<String>,
-    /// What it listens to.
+    /// The documents that it listens to.
     pub source: Source,
-    /// The operations, as named in change events: `insert`.
+    /// The operations that it listens for, as named in change events, such as `insert`.
     pub operations: BTreeSet<&'static str>,
-    /// Whether update events have the current document.
+    /// Whether update events contain the current document.
     pub full_document: bool,
-    /// Whether events have the previous document.
+    /// Whether events contain the previous document.
     pub full_document_before_change: bool,
-    /// MongoDB's filter over the change event.
+    /// The filter on change events.
     pub matching: Option<Document>,
-    /// MongoDB's projection of the change event.
+    /// The projection of change events.
     pub project: Option<Document>,
-    /// Whether events are handled concurrently, in any order. Otherwise one at a time, in order.
+    /// Whether events are handled concurrently and in any order. Otherwise, they are handled one by one, in order.
     pub is_unordered: bool,
-    /// Whether it resumes from now if the events since its last run are no longer known. Otherwise it is suspended.
+    /// Whether it resumes from now if the events since its last run are not available any more. Otherwise, it is
+    /// suspended.
     pub tolerates_lost_events: bool,
     /// Whether events that occur while it is disabled or paused are skipped.
     pub skips_missed: bool,
 }
 
-/// What a trigger listens to.
+/// The documents that a trigger listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A collection.
+    /// Those of a collection.
     Collection {
         /// Its database.
         database: String,
         /// Its name.
         collection: String,
     },
-    /// All collections of a database.
+    /// Those of all collections of a database.
     Database(String),
-    /// All databases.
+    /// Those of all databases.
     Deployment,
 }
 
@@ -57,7 +58,7 @@ impl Source {
         }
     }
 
-    /// Its breadth; see [`OPERATIONS`].
+    /// How many collections it comprises, as a number; see [`OPERATIONS`].
     const fn width(&self) -> u8 {
         match self {
             Self::Collection { .. } => 0,
@@ -67,8 +68,8 @@ impl Source {
     }
 }
 
-/// Each operation as named in configurations and in change events, and the narrowest source that reports it: 0 a
-/// collection, 1 a database, 2 all databases.
+/// The operations: their names in configurations and in change events, and the narrowest source that reports them: 0
+/// for a collection, 1 for a database, 2 for all databases.
 const OPERATIONS: [(&str, &str, u8); 14] = [
     ("INSERT", "insert", 0),
     ("UPDATE", "update", 0),
@@ -86,7 +87,7 @@ const OPERATIONS: [(&str, &str, u8); 14] = [
     ("DROP_DATABASE", "dropDatabase", 2),
 ];
 
-/// The operations that a server reports by default.
+/// The operations that a server reports without being asked to.
 const PLAIN: [&str; 7] = ["insert", "update", "replace", "delete", "rename", "drop", "dropDatabase"];
 
 impl DatabaseTrigger {
@@ -114,7 +115,7 @@ impl DatabaseTrigger {
         }
     }
 
-    /// Whether it listens to operations that a server reports only on request.
+    /// Whether it listens for operations that a server reports only on request.
     #[must_use]
     pub fn is_expanded(&self) -> bool {
         self.operations.iter().any(|operation| !PLAIN.contains(operation))
@@ -170,7 +171,7 @@ fn operations(fields: &mut Fields<'_>, source: &Source) -> BTreeSet<&'static str
     operations
 }
 
-/// A filter that the server takes and some event can meet.
+/// Checks a filter: the server must accept it, and some event must be able to match it.
 fn filter(fields: &mut Fields<'_>, filter: Spanned<Document>) -> Document {
     let Spanned { value: filter, span } = filter;
     if let Some(found) = unusable(&filter, 0) {
@@ -195,7 +196,7 @@ fn filter(fields: &mut Fields<'_>, filter: Spanned<Document>) -> Document {
     filter
 }
 
-/// Checks that a projection keeps what a function needs to know the operation, and the stream its position.
+/// Checks a projection: it must keep the operation, which the function needs, and the position, which the stream needs.
 fn projection(fields: &mut Fields<'_>, project: Spanned<Document>) -> Option<Document> {
     let Spanned { value: project, span } = project;
     let is_off = |value: &Bson| match value {

@@ -3,20 +3,20 @@ use super::{AuthenticationTrigger, Cron, DatabaseTrigger, TriggerError, TriggerE
 use crate::json::Node;
 use crate::text::{Span, closest};
 
-/// A trigger as configured in `triggers/<name>.json`: what it waits for, and which function it runs.
+/// A trigger as configured in `triggers/<name>.json`: an event, and the function to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriggerDefinition {
-    /// Its name, unique in the application.
+    /// The name, which is unique in the application.
     pub name: String,
-    /// The function.
+    /// The name of the function.
     pub function: String,
     /// Whether it is disabled.
     pub is_disabled: bool,
-    /// What it waits for.
+    /// The event that it waits for.
     pub event: TriggerEvent,
 }
 
-/// What a trigger waits for.
+/// The event that a trigger waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TriggerEvent {
     /// Documents change.
@@ -28,7 +28,7 @@ pub enum TriggerEvent {
 }
 
 impl TriggerEvent {
-    /// The name of its type.
+    /// The name of the trigger's type.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -44,21 +44,20 @@ impl TriggerEvent {
 pub struct ScheduledTrigger {
     /// The schedule.
     pub schedule: Cron,
-    /// Whether it does not catch up on times that passed while no server could run it. Otherwise it runs once for all
-    /// of them.
+    /// Whether times that pass while no server can run it are skipped. Otherwise, it runs once for all of them.
     pub skips_missed: bool,
 }
 
 const TYPES: [&str; 3] = ["DATABASE", "AUTHENTICATION", "SCHEDULED"];
 
-/// The most characters of a name.
+/// The maximum length of a name in characters.
 const MAX_NAME: usize = 64;
 
 impl TriggerDefinition {
-    /// Reads the configuration of a trigger of this name.
+    /// Compiles the configuration of the trigger with this name.
     ///
     /// # Errors
-    /// All its errors, in the order of the text.
+    /// All errors, in source order.
     pub fn compile(name: &str, node: &Node) -> Result<Self, Vec<TriggerError>> {
         let mut fields = Fields::new(node);
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -69,7 +68,7 @@ impl TriggerDefinition {
         let is_disabled = fields.flag("disabled").value;
         let function = function(&mut fields);
         let kind = fields.required("a trigger", "type");
-        // Exports omit `config` if it would be empty.
+        // In exports, `config` is absent if it would be empty.
         let empty = Node { kind: crate::json::Kind::Object(Vec::new()), span: fields.start() };
         let mut settings = Fields::new(node.get("config").unwrap_or(&empty));
         let event = match kind.map(|kind| (kind.value, kind.span)) {
@@ -102,7 +101,8 @@ impl TriggerDefinition {
     }
 }
 
-/// The function: `event_processors.FUNCTION.config.function_name`, or `function_name` of older applications.
+/// The name of the function: `event_processors.FUNCTION.config.function_name` or, in older applications,
+/// `function_name`.
 fn function(fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.node;
     let mut named: Vec<(&str, Span)> = Vec::new();
@@ -138,7 +138,7 @@ fn function(fields: &mut Fields<'_>) -> Option<String> {
 
 impl ScheduledTrigger {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        // One page of the documentation writes it without the s.
+        // A page of the documentation spells the key without the s.
         let skips_missed = fields.flag("skip_catchup_events").value | fields.flag("skip_catchup_event").value;
         let schedule = fields.required("a scheduled trigger", "schedule")?;
         match schedule.value.parse() {

@@ -4,102 +4,102 @@ use super::CronError;
 use crate::json::EjsonErrorKind;
 use crate::text::{Code, Located};
 
-/// Why a trigger cannot be run, and where.
+/// Why a trigger's configuration is invalid, and where.
 pub type TriggerError = Located<TriggerErrorKind>;
 
-/// The errors that the configuration of a trigger can have.
+/// The kinds of [`TriggerError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TriggerErrorKind {
-    /// `"operation_types": "INSERT"`
+    /// A value of the wrong type: `"operation_types": "INSERT"`
     #[error("`{key}` must be {expected}, not {found}")]
     FieldType {
         /// The key.
         key: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// The value found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// A trigger without `type`, a schedule without `schedule`; or the empty string in their place.
+    /// A missing key or an empty string, such as a trigger without `type`, or a scheduled trigger without `schedule`.
     #[error("{what} needs `{key}`")]
     FieldMissing {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
         /// The key.
         key: &'static str,
     },
-    /// `"name": "on new order!"`
+    /// An invalid name: `"name": "on new order!"`
     #[error("`{0}` is not a valid trigger name: use up to 64 letters, digits, `_` and `-`")]
     Name(String),
-    /// `"type": "DATABSE"`
+    /// An unknown type: `"type": "DATABSE"`
     #[error("`{0}` is not a trigger type; expected DATABASE, AUTHENTICATION or SCHEDULED")]
     TypeUnknown(String),
-    /// `"event_processors": {"AWS_EVENTBRIDGE": {…}}`
+    /// An event processor that is not supported: `"event_processors": {"AWS_EVENTBRIDGE": {…}}`
     #[error("the event processor `{0}` is not supported, so this trigger never runs")]
     ProcessorUnsupported(String),
-    /// Neither `function_name` nor `event_processors.FUNCTION.config.function_name`
+    /// No function: neither `function_name` nor `event_processors.FUNCTION.config.function_name`
     #[error("the trigger names no function")]
     FunctionMissing,
-    /// Two different function names.
+    /// Two different functions.
     #[error("the trigger names two functions, `{0}` and `{1}`")]
     FunctionTwice(String, String),
-    /// `"operation_types": ["INSRT"]`
+    /// An unknown operation: `"operation_types": ["INSRT"]`
     #[error("{what} has no operation `{name}`")]
     OperationUnknown {
-        /// The type of the triggers.
+        /// The type of trigger.
         what: &'static str,
-        /// The name.
+        /// The name of the operation.
         name: String,
     },
-    /// `"operation_types": []`
+    /// No operation: `"operation_types": []`
     #[error("without operations, the trigger never runs")]
     OperationMissing,
-    /// `"operation_types": ["DROP_DATABASE"]` of a collection.
+    /// An operation that the source does not report: `"operation_types": ["DROP_DATABASE"]` for a collection
     #[error("a trigger on {scope} does not receive {operation} events")]
     OperationScope {
-        /// What it listens to.
+        /// The kind of source.
         scope: &'static str,
         /// The operation.
         operation: &'static str,
     },
-    /// `"full_document_before_change": true` of a database.
+    /// Previous documents for more than one collection: `"full_document_before_change": true` for a database
     #[error("previous documents are available only to a trigger on a single collection")]
     BeforeScope,
-    /// `"collection": "orders"` without `database`
+    /// A collection without its database: `"collection": "orders"` without `database`
     #[error("`collection` requires `database`")]
     CollectionAlone,
-    /// `"database": "local"`
+    /// An internal database: `"database": "local"`
     #[error("MongoDB does not report changes of its own database `{0}`")]
     DatabaseInternal(String),
-    /// `"project": {"fullDocument": 1}`
+    /// A projection without the operation: `"project": {"fullDocument": 1}`
     #[error("`project` must keep `operationType`, which the function needs")]
     ProjectOperation,
-    /// `"project": {"a": 1, "b": 0}`
+    /// A projection that includes and excludes fields: `"project": {"a": 1, "b": 0}`
     #[error("`project` both includes and excludes fields")]
     ProjectMixed,
-    /// `"project": {"_id._data": 0}`
+    /// A projection without the resume token: `"project": {"_id._data": 0}`
     #[error("`project` must not change `_id`, from which the change stream resumes")]
     ProjectToken,
-    /// `"match": {"fullDocument.status": {"$equals": 1}}`
+    /// A filter with an unknown operator: `"match": {"fullDocument.status": {"$equals": 1}}`
     #[error("`match` has the operator `{0}`, which MongoDB does not know there, so that the stream is refused")]
     MatchOperator(String),
-    /// `"match": {"status": "open"}`
+    /// A filter on a field that change events do not have: `"match": {"status": "open"}`
     #[error("`match` asks for `{0}`, which no change event has, so that the trigger is not told what is meant")]
     MatchField(String),
-    /// `"match": {"fullDocument.owner": "%%user.id"}`
+    /// A filter with an expansion, which has no meaning there: `"match": {"fullDocument.owner": "%%user.id"}`
     #[error("`match` has `{0}`, but triggers know no expansions")]
     MatchExpansion(String),
-    /// `"match": {"$or": []}`
+    /// A malformed filter: `"match": {"$or": []}`
     #[error("`{0}` in `match` has not the form that MongoDB asks for")]
     MatchForm(String),
-    /// `"match": {"$oid": 1}`
+    /// Malformed extended JSON: `"match": {"$oid": 1}`
     #[error("{0}")]
     Document(EjsonErrorKind),
-    /// `"schedule": "* * * *"`
+    /// An invalid schedule: `"schedule": "* * * *"`
     #[error("{0}")]
     Schedule(#[from] CronError),
-    /// `"providers": ["local-userpas"]`
+    /// An unknown provider: `"providers": ["local-userpas"]`
     #[error("there is no provider type `{0}`")]
     ProviderUnknown(String),
 }

@@ -1,4 +1,4 @@
-//! One object of a trigger's configuration while it is read.
+//! Parsing of the objects in a trigger's configuration.
 
 use bson::Document;
 
@@ -6,7 +6,7 @@ use super::{TriggerError, TriggerErrorKind};
 use crate::json::{Kind, Node, to_document};
 use crate::text::{Span, Spanned};
 
-/// Collects the errors of an object.
+/// Reads the members of an object and collects errors.
 pub(super) struct Fields<'n> {
     pub(super) node: &'n Node,
     pub(super) errors: Vec<TriggerError>,
@@ -17,7 +17,7 @@ impl<'n> Fields<'n> {
         Self { node, errors: Vec::new() }
     }
 
-    /// The start of the object, the position of errors about missing keys.
+    /// The start of the object, where errors about missing keys are positioned.
     pub(super) const fn start(&self) -> Span {
         Span::new(self.node.span.start, self.node.span.start)
     }
@@ -26,12 +26,12 @@ impl<'n> Fields<'n> {
         self.errors.push(TriggerError::new(kind, span));
     }
 
-    /// A string; the empty string counts as not set.
+    /// Reads a string. An empty string counts as absent.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.take(key, "a string", |node| node.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// A required string.
+    /// Reads a string that is required.
     pub(super) fn required(&mut self, what: &'static str, key: &'static str) -> Option<Spanned<&'n str>> {
         let said = self.errors.len();
         let found = self.text(key);
@@ -42,13 +42,13 @@ impl<'n> Fields<'n> {
         found
     }
 
-    /// A boolean; false by default.
+    /// Reads a boolean, which is `false` by default.
     pub(super) fn flag(&mut self, key: &'static str) -> Spanned<bool> {
         let found = self.take(key, "true or false", Node::as_bool);
         found.unwrap_or_else(|| Spanned::new(false, self.start()))
     }
 
-    /// A string or an array of strings.
+    /// Reads a string or an array of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Spanned<&'n str>> {
         let expected = "a string or an array of strings";
         let read = |node: &'n Node| match node.as_str() {
@@ -69,7 +69,7 @@ impl<'n> Fields<'n> {
         texts
     }
 
-    /// A document in extended JSON; the empty document counts as not set.
+    /// Reads a document in extended JSON. An empty document counts as absent.
     pub(super) fn document(&mut self, key: &'static str) -> Option<Spanned<Document>> {
         let node = self.take(key, "an object", |node| node.as_object().map(|_| node))?;
         match to_document(node.value) {
@@ -81,7 +81,7 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// The value of a key; null counts as not set.
+    /// Reads the value of a key. Null counts as absent.
     fn take<T>(
         &mut self,
         key: &'static str,

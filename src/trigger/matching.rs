@@ -1,10 +1,10 @@
-//! The filter of a trigger over change events, as far as it can be seen that it is none or that no event meets it.
+//! Checks of filters on change events: whether they are evidently invalid, or evidently match no event.
 
 use bson::{Bson, Document};
 
-/// What change events have.
+/// The fields of change events.
 ///
-/// Source: the reference of change events of MongoDB.
+/// Source: MongoDB's reference of change events.
 const EVENT: [&str; 17] = [
     "_id",
     "clusterTime",
@@ -25,10 +25,10 @@ const EVENT: [&str; 17] = [
     "wallTime",
 ];
 
-/// The operators that stand in the place of a field.
+/// The operators that take the place of a field.
 const AROUND: [&str; 8] = ["$and", "$or", "$nor", "$expr", "$comment", "$jsonSchema", "$alwaysTrue", "$alwaysFalse"];
 
-/// The operators that are put to a field.
+/// The operators that apply to a field.
 const OF_A_FIELD: [&str; 25] = [
     "$eq",
     "$ne",
@@ -57,23 +57,23 @@ const OF_A_FIELD: [&str; 25] = [
     "$id",
 ];
 
-/// How deep conditions may nest.
+/// The maximum nesting depth of conditions.
 const MAX_DEPTH: usize = 100;
 
 /// What is wrong with a filter.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// `{"fullDocument.status": {"$equals": 1}}`
+    /// An unknown operator: `{"fullDocument.status": {"$equals": 1}}`
     Operator(String),
-    /// `{"status": 1}`
+    /// A field that change events do not have: `{"status": 1}`
     Field(String),
-    /// `{"%%user.id": 1}`
+    /// An expansion: `{"%%user.id": 1}`
     Expansion(String),
-    /// `{"$or": {…}}`, `{"$or": []}`, or more levels than MongoDB takes.
+    /// A malformed condition: `{"$or": {…}}`, `{"$or": []}`, or more levels than MongoDB allows
     Form(String),
 }
 
-/// What is wrong with a filter over change events, if something is.
+/// What is wrong with a filter on change events; `None` if it seems valid.
 pub(super) fn unusable(filter: &Document, depth: usize) -> Option<Unusable> {
     filter.iter().find_map(|(key, value)| {
         if depth > MAX_DEPTH {
@@ -102,7 +102,7 @@ pub(super) fn unusable(filter: &Document, depth: usize) -> Option<Unusable> {
     })
 }
 
-/// What is wrong with what is asked of a field.
+/// What is wrong with the condition on a field; `None` if it seems valid.
 fn condition(value: &Bson, depth: usize) -> Option<Unusable> {
     match value {
         Bson::String(text) if text.starts_with("%%") => Some(Unusable::Expansion(text.clone())),

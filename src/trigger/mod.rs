@@ -1,5 +1,5 @@
-//! Triggers: functions that run when documents change, users log in or a scheduled time is reached. This module reads
-//! `triggers/*.json`; a host with stores, such as the package `portcullis-service`, runs them.
+//! Triggers: functions that run when documents change, when users log in, or at scheduled times. This module compiles
+//! `triggers/*.json`; hosts with stores, such as the package `portcullis-service`, run them.
 
 mod authentication;
 mod cron;
