@@ -7,23 +7,24 @@ use crate::json::Node;
 use crate::predicate::{self, Predicate, Scope};
 use crate::text::closest;
 
-/// How requests are validated.
+/// How requests are validated, which App Services does by a shared secret, if at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validation {
-    /// Not at all: `NO_VALIDATION`.
+    /// They are not: `NO_VALIDATION`.
     None,
-    /// By the secret in the query, `?secret=`: `SECRET_AS_QUERY_PARAM`.
+    /// The query contains the secret, `?secret=`: `SECRET_AS_QUERY_PARAM`.
     SecretInQuery(SharedSecret),
-    /// By an HMAC-SHA256 of the body: `VERIFY_PAYLOAD`.
+    /// The request is signed with an HMAC-SHA256 of the body: `VERIFY_PAYLOAD`.
     Signature(SharedSecret),
 }
 
-/// The secret of a validation.
+/// The secret for validating requests.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SharedSecret {
-    /// The application's secret of this name.
+    /// The application's secret with this name.
     Named(String),
-    /// The secret itself, which older webhooks have in their file. It is never empty, and `Debug` does not show it.
+    /// The secret itself, which is in the files of older webhooks. It is never empty and does not appear in `Debug`
+    /// output.
     Written(String),
 }
 
@@ -39,8 +40,8 @@ impl fmt::Debug for SharedSecret {
 impl Validation {
     const NAMES: [&'static str; 3] = ["NO_VALIDATION", "SECRET_AS_QUERY_PARAM", "VERIFY_PAYLOAD"];
 
-    /// Reads the method under one key and the secret's name under another. If there is a secret but no method, the
-    /// secret must not be ignored.
+    /// Reads the method at one key and the name of the secret at another. A secret without a method is an error,
+    /// because it must not be ignored.
     pub(super) fn read(reader: &mut Reader<'_>, key: &'static str, secret: &'static str) -> Option<Self> {
         if let Some(member) = reader.member("verification_method") {
             let error = EndpointError::new(EndpointErrorKind::ValidationMisnamed, member.key_span);
@@ -72,7 +73,7 @@ impl Validation {
                 reader.add(EndpointError::new(kind, span).help(help));
                 None
             }
-            // Exports write `""` for settings that are not set.
+            // In exports, settings without a value are empty strings.
             None if name.is_none() => Some(Self::None),
             None => {
                 reader.missing(key, "a secret is named here, but nothing says how requests show it");
@@ -82,21 +83,21 @@ impl Validation {
     }
 }
 
-/// The user with whose permissions data is accessed.
+/// The user with whose permissions a function or the Data API accesses data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunAs {
-    /// The user who makes the request, who must be authenticated.
+    /// The authenticated user who makes the request.
     Caller,
-    /// The system user, to whom rules do not apply.
+    /// The system user, to which rules do not apply.
     System,
     /// The user with this id.
     User(String),
-    /// The user whose id a function with this source returns.
+    /// The user whose id is returned by a function with this source.
     Script(String),
 }
 
 impl RunAs {
-    /// Reads the settings `run_as_…`, of which `run_as_system` wins. `None` if none is set.
+    /// Reads the settings `run_as_…`, of which `run_as_system` takes precedence. `None` if there are none.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let system = reader.flag("run_as_system", false);
         let user = reader.text("run_as_user_id");
@@ -113,7 +114,7 @@ impl RunAs {
         }
     }
 
-    /// The user that a function runs as, by its own settings; the caller if they name none or do not load.
+    /// The user according to a function's own settings. If these are invalid or do not name one, that is the caller.
     #[must_use]
     pub fn of_function(config: &Node) -> Self {
         let Ok(mut reader) = Reader::new("a function", config) else { return Self::Caller };
@@ -121,19 +122,19 @@ impl RunAs {
     }
 }
 
-/// Who may make requests: `can_evaluate`.
+/// The condition for making requests: `can_evaluate`.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// Everyone: it is not set.
+    /// There is none, so everyone may.
     Always,
-    /// Those for whom this expression holds.
+    /// Those may for whom this expression holds.
     If(Box<Predicate>),
-    /// No one: it does not load, as the check of the application reports.
+    /// It is invalid, so nobody may. Checking the application reports the error.
     Never,
 }
 
 impl Condition {
-    /// Reads `can_evaluate`.
+    /// Compiles `can_evaluate`.
     #[must_use]
     pub fn read(node: Option<&Node>) -> Self {
         let Some(node) = node else { return Self::Always };
@@ -142,7 +143,7 @@ impl Condition {
     }
 }
 
-/// The format of results if the request does not name one.
+/// The default format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReturnType {
     /// Plain JSON.

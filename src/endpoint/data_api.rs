@@ -6,21 +6,21 @@ use crate::json::Node;
 /// The settings of the Data API: `data_api_config.json`.
 #[derive(Clone, Debug)]
 pub struct DataApiConfig {
-    /// Whether it is disabled: it then responds as if it did not exist.
+    /// Whether it is disabled, so that it responds as if it did not exist.
     pub is_disabled: bool,
-    /// The versions that are served: `v1`, `beta`.
+    /// The versions that are served, such as `v1` and `beta`.
     pub versions: Vec<String>,
     /// How requests are validated.
     pub validation: Validation,
-    /// The user with whose permissions documents are read and written.
+    /// The user with whose permissions documents are accessed.
     pub run_as: RunAs,
-    /// Who may make requests.
+    /// The condition for making requests.
     pub can_evaluate: Condition,
-    /// The format of results.
+    /// The default format of results.
     pub return_type: ReturnType,
-    /// Whether rules see the user's custom data.
+    /// Whether rules can refer to the user's custom data.
     pub fetches_custom_data: bool,
-    /// Whether valid credentials that belong to no user create one.
+    /// Whether valid credentials that do not belong to a user create one.
     pub creates_users: bool,
 }
 
@@ -28,10 +28,10 @@ impl DataApiConfig {
     /// The versions that exist.
     pub const VERSIONS: [&'static str; 2] = ["v1", "beta"];
 
-    /// Reads the settings.
+    /// Compiles the settings.
     ///
     /// # Errors
-    /// All their errors, in the order of the text.
+    /// All errors, in source order.
     ///
     /// ```
     /// use portcullis::endpoint::{DataApiConfig, Validation};
@@ -63,7 +63,7 @@ impl DataApiConfig {
         Ok(config)
     }
 
-    /// `versions`, or the single `version` of older files.
+    /// Reads `versions` or, in older files, the single `version`.
     fn read_versions(reader: &mut Reader<'_>) -> Vec<String> {
         let listed = reader.texts("versions").unwrap_or_default();
         let listed = if listed.is_empty() { reader.text("version").into_iter().collect() } else { listed };

@@ -2,52 +2,52 @@ use thiserror::Error;
 
 use crate::text::{Code, Located};
 
-/// Why the settings of an endpoint, a webhook or the Data API do not load, and where.
+/// Why the settings of an endpoint, webhook or the Data API are invalid, and where.
 pub type EndpointError = Located<EndpointErrorKind>;
 
-/// The errors that these settings can have.
+/// The kinds of [`EndpointError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointErrorKind {
-    /// `[]` in place of `{ … }`
+    /// A value that is not an object, such as `[]`.
     #[error("{what} must be an object, not {found}")]
     NotObject {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
-        /// The value found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// `"disabled": "yes"`
+    /// A value of the wrong type: `"disabled": "yes"`
     #[error("`{key}` must be {expected}, not {found}")]
     FieldType {
         /// The key.
         key: &'static str,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// The value found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// A required key.
+    /// A required key that is missing.
     #[error("{what} needs `{key}`, and refuses every request without it")]
     FieldMissing {
-        /// What was read.
+        /// What was being parsed.
         what: &'static str,
         /// The key.
         key: &'static str,
     },
-    /// `"route": "hello"`
+    /// A route that does not start with `/`: `"route": "hello"`
     #[error("`route` must begin with `/`: `{0}`")]
     Route(String),
-    /// `"http_method": "FETCH"`
+    /// An unknown method: `"http_method": "FETCH"`
     #[error("unknown HTTP method `{0}`")]
     MethodUnknown(String),
-    /// `"validation_method": "SECRET"`
+    /// An unknown kind of validation: `"validation_method": "SECRET"`
     #[error("unknown validation method `{0}`; every request is refused")]
     ValidationUnknown(String),
-    /// `"verification_method": …`, as one page of the documentation has it.
+    /// `"verification_method": …`, a misspelling of `validation_method` on a page of the documentation.
     #[error("nothing reads `verification_method`; every request is refused")]
     ValidationMisnamed,
-    /// A validation that needs a secret, without the secret.
+    /// A validation without the secret that it needs.
     #[error("`{validation}` needs a secret in `{key}`; every request is refused without it")]
     SecretMissing {
         /// The validation.
@@ -55,13 +55,13 @@ pub enum EndpointErrorKind {
         /// The key that names the secret.
         key: &'static str,
     },
-    /// `"return_type": "XML"`
+    /// An unknown format: `"return_type": "XML"`
     #[error("unknown return type `{0}`; it is `JSON` or `EJSON`")]
     ReturnTypeUnknown(String),
-    /// `"versions": ["v2"]`
+    /// An unknown version: `"versions": ["v2"]`
     #[error("the Data API has no version `{0}`; it has `v1` and `beta`")]
     VersionUnknown(String),
-    /// `run_as_user_id` beside `run_as_user_id_script_source`
+    /// Two users to run as: `run_as_user_id` and `run_as_user_id_script_source`
     #[error("`run_as_user_id` and `run_as_user_id_script_source` exclude each other; every request is refused")]
     RunAsBoth,
 }

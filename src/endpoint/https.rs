@@ -4,37 +4,37 @@ use super::method::Methods;
 use super::reader::Reader;
 use crate::json::Node;
 
-/// The settings of an HTTPS endpoint: an entry of `http_endpoints/config.json`. The user that its function runs as is a
-/// setting of the function.
+/// The settings of an HTTPS endpoint: an entry of `http_endpoints/config.json`. The user to run as is a setting of the
+/// function.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// The path after `…/endpoint`, which begins with `/`.
+    /// The path after `…/endpoint`, which starts with `/`.
     pub route: String,
-    /// The methods that it accepts.
+    /// The methods that are accepted.
     pub methods: Methods,
-    /// The function that handles requests.
+    /// The name of the function that handles requests.
     pub function: String,
-    /// Whether it is disabled: it then responds as if it did not exist.
+    /// Whether it is disabled, so that it responds as if it did not exist.
     pub is_disabled: bool,
     /// How requests are validated.
     pub validation: Validation,
-    /// Who may make requests, in addition to the function's own condition.
+    /// The condition for making requests, in addition to that of the function.
     pub can_evaluate: Condition,
     /// Whether the function's return value is the body of the response.
     pub responds_result: bool,
-    /// The format of results.
+    /// The default format of results.
     pub return_type: ReturnType,
-    /// Whether the function sees the user's custom data.
+    /// Whether the user object of the function contains custom data.
     pub fetches_custom_data: bool,
-    /// Whether valid credentials that belong to no user create one.
+    /// Whether valid credentials that do not belong to a user create one.
     pub creates_users: bool,
 }
 
 impl EndpointConfig {
-    /// Reads the settings.
+    /// Compiles the settings.
     ///
     /// # Errors
-    /// All their errors, in the order of the text.
+    /// All errors, in source order.
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("an endpoint", node)?;
         let route = reader.text("route");

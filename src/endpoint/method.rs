@@ -1,4 +1,4 @@
-/// The methods of requests to endpoints.
+/// A method of requests to endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are the methods")]
 pub enum Method {
@@ -10,7 +10,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
 
     /// The name.
@@ -25,7 +25,7 @@ impl Method {
         }
     }
 
-    /// The method with this name, in capitals.
+    /// The method with this name, in upper case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
@@ -35,14 +35,14 @@ impl Method {
 /// The methods that an endpoint accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Methods {
-    /// This one.
+    /// A single method.
     One(Method),
-    /// All that no other endpoint of the same route accepts.
+    /// All methods, except those that other endpoints with the same route accept.
     Any,
 }
 
 impl Methods {
-    /// `*` of endpoints, or a method. Webhooks spell `*` `ANY`.
+    /// Parses a method or `*`, for which webhooks write `ANY`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -51,7 +51,7 @@ impl Methods {
         }
     }
 
-    /// Whether it accepts a method.
+    /// Whether a method is among them.
     #[must_use]
     pub fn take(self, method: Method) -> bool {
         match self {

@@ -1,7 +1,7 @@
-//! What an application accepts over HTTP besides the client API: HTTPS endpoints, incoming webhooks of older
-//! applications, and the Data API. This module reads and checks their settings; a server implements them.
+//! The settings of what an application accepts over HTTP besides the client API: HTTPS endpoints, the incoming webhooks
+//! of older applications, and the Data API. This module compiles them; a server implements them.
 //!
-//! Any error in the settings of one of them makes it reject every request.
+//! If the settings of one of these are invalid, it rejects all requests.
 
 mod admission;
 mod data_api;

@@ -2,7 +2,7 @@ use super::error::{EndpointError, EndpointErrorKind};
 use crate::json::{Member, Node};
 use crate::text::{Span, Spanned};
 
-/// One settings object while it is read: collects its errors.
+/// Reads the members of a settings object and collects errors.
 pub(super) struct Reader<'n> {
     what: &'static str,
     node: &'n Node,
@@ -10,7 +10,7 @@ pub(super) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    /// Starts reading an object; `what` names it in messages.
+    /// Starts reading an object, which messages call `what`.
     pub(super) fn new(what: &'static str, node: &'n Node) -> Result<Self, Vec<EndpointError>> {
         if node.as_object().is_none() {
             let kind = EndpointErrorKind::NotObject { what, found: node.describe() };
@@ -19,17 +19,18 @@ impl<'n> Reader<'n> {
         Ok(Self { what, node, errors: Vec::new() })
     }
 
-    /// A string that is not empty: exports write the empty string for settings that are not set.
+    /// Reads a string that is not empty. An empty string counts as absent, because exports contain it for settings
+    /// without a value.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<&'n str>> {
         self.take(key, "a string", Node::as_str).filter(|text| !text.is_empty())
     }
 
-    /// A boolean; `otherwise` if it is not set.
+    /// Reads a boolean, which is `otherwise` by default.
     pub(super) fn flag(&mut self, key: &'static str, otherwise: bool) -> bool {
         self.take(key, "true or false", Node::as_bool).map_or(otherwise, |flag| flag.value)
     }
 
-    /// An array of strings.
+    /// Reads an array of strings.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<Spanned<&'n str>>> {
         let nodes = self.take(key, "an array of strings", Node::as_array)?;
         let mut texts = Vec::new();
@@ -46,7 +47,7 @@ impl<'n> Reader<'n> {
         Some(texts)
     }
 
-    /// The value of a key.
+    /// The member with this key.
     pub(super) fn member(&self, key: &str) -> Option<&'n Member> {
         self.node.member(key)
     }
@@ -65,7 +66,7 @@ impl<'n> Reader<'n> {
         Some(Spanned::new(read?, value.span))
     }
 
-    /// Reports that a key is missing, or empty.
+    /// Reports that a key is missing or empty.
     pub(super) fn missing(&mut self, key: &'static str, help: &str) {
         let span = self.node.get(key).map_or_else(|| self.begin(), |node| node.span);
         let kind = EndpointErrorKind::FieldMissing { what: self.what, key };
@@ -85,7 +86,7 @@ impl<'n> Reader<'n> {
         self.errors.push(error);
     }
 
-    /// The errors in the order of the text, if there are any.
+    /// The errors in source order, if there are any.
     pub(super) fn finish(mut self) -> Result<(), Vec<EndpointError>> {
         if self.errors.is_empty() {
             return Ok(());

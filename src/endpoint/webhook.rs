@@ -7,36 +7,36 @@ use crate::json::Node;
 /// The settings of an incoming webhook of an older application.
 #[derive(Clone, Debug)]
 pub struct WebhookConfig {
-    /// The methods that it accepts.
+    /// The methods that are accepted.
     pub methods: Methods,
-    /// Whether it is disabled: it then responds as if it did not exist.
+    /// Whether it is disabled, so that it responds as if it did not exist.
     pub is_disabled: bool,
     /// How requests are validated.
     pub validation: Validation,
-    /// The user that its function runs as: the system user by default.
+    /// The user to run the function as, which is the system user by default.
     pub run_as: RunAs,
-    /// Who may make requests.
+    /// The condition for making requests.
     pub can_evaluate: Condition,
     /// Whether the function's return value is the body of the response.
     pub responds_result: bool,
-    /// Whether the function sees the user's custom data.
+    /// Whether the user object of the function contains custom data.
     pub fetches_custom_data: bool,
-    /// Whether valid credentials that belong to no user create one.
+    /// Whether valid credentials that do not belong to a user create one.
     pub creates_users: bool,
 }
 
 impl WebhookConfig {
-    /// Reads the settings.
+    /// Compiles the settings.
     ///
     /// # Errors
-    /// All their errors, in the order of the text.
+    /// All errors, in source order.
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("a webhook", node)?;
         let no_options = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
         let options = node.get("options").unwrap_or(&no_options);
         let mut settings = Reader::new("a webhook's `options`", options)?;
         let methods = match settings.text("httpMethod") {
-            // Before there was a choice, webhooks accepted `POST`.
+            // Before the method could be chosen, webhooks accepted `POST`.
             None => Some(Methods::One(super::Method::Post)),
             Some(name) => {
                 let methods = Methods::from_name(name.value);
@@ -53,7 +53,7 @@ impl WebhookConfig {
             methods: methods.unwrap_or(Methods::Any),
             is_disabled: reader.flag("disabled", false),
             validation: validation.unwrap_or(Validation::None),
-            // The strictest of the settings.
+            // Of several settings, the strictest applies.
             run_as: if is_callers { RunAs::Caller } else { run_as.unwrap_or(RunAs::System) },
             can_evaluate: Condition::read(node.get("can_evaluate")),
             responds_result: reader.flag("respond_result", false),
@@ -65,8 +65,8 @@ impl WebhookConfig {
         Ok(config)
     }
 
-    /// `validationMethod`, or its equivalent before 2020, `secretAsQueryParam`. A secret with neither of them must not
-    /// be ignored.
+    /// Reads `validationMethod` or, from before 2020, `secretAsQueryParam`. A secret without either is an error,
+    /// because it must not be ignored.
     fn read_validation(settings: &mut Reader<'_>) -> Option<Validation> {
         let in_query = settings.flag("secretAsQueryParam", false);
         if in_query && settings.text("validationMethod").is_none() {
