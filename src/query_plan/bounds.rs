@@ -1,15 +1,15 @@
 use super::filter::Filter;
 use crate::eval::Truth;
 
-/// Bounds on a set of documents: a subset and a superset of it.
+/// Bounds on a set of documents: `lower` is a subset of it, `upper` a superset.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Range {
     pub(crate) lower: Filter,
     pub(crate) upper: Filter,
 }
 
-/// Bounds on the documents for which a condition is True and on those for which it is False. Other documents may exist,
-/// for which it is Unknown or an Error.
+/// Bounds on the documents for which a condition is True, and on those for which it is False. For all others, it is
+/// Unknown or an Error.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) holds: Range,
@@ -19,7 +19,7 @@ pub(crate) struct Bounds {
 impl Range {
     pub(crate) const NEVER: Self = Self { lower: Filter::Never, upper: Filter::Never };
     pub(crate) const ALWAYS: Self = Self { lower: Filter::Always, upper: Filter::Always };
-    /// Nothing is known about the set.
+    /// Bounds that say nothing about the set.
     pub(crate) const OPEN: Self = Self { lower: Filter::Never, upper: Filter::Always };
 
     pub(crate) fn exact(filter: Filter) -> Self {
@@ -39,7 +39,7 @@ impl Range {
         Self { lower: self.upper.negate(), upper: self.lower.negate() }
     }
 
-    /// Without existence tests on fields that are also tested for a value.
+    /// Drops tests for the existence of fields whose values are tested as well.
     pub(super) fn without_needless_exists(self) -> Self {
         Self { lower: self.lower.without_needless_exists(), upper: self.upper.without_needless_exists() }
     }
@@ -55,12 +55,12 @@ impl Range {
 }
 
 impl Bounds {
-    /// Nothing is known about the condition.
+    /// Bounds that say nothing about the condition.
     pub(crate) const OPEN: Self = Self { holds: Range::OPEN, fails: Range::OPEN };
     /// A condition that is Unknown for every document.
     pub(crate) const UNKNOWN: Self = Self { holds: Range::NEVER, fails: Range::NEVER };
 
-    /// A condition that MongoDB expresses exactly and that therefore is True or False.
+    /// A condition that a MongoDB filter expresses exactly. It is True or False for every document.
     pub(crate) fn exact(filter: Filter) -> Self {
         Self::two_valued(Range::exact(filter))
     }

@@ -1,4 +1,4 @@
-//! Translates a single expression to a filter.
+//! Plans for single expressions.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,20 @@ use super::residual::bounds;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Mask, Residual, Trace, Truth, bind, trace};
 use crate::predicate::Predicate;
 
-/// The documents for which an expression holds, as a plan for MongoDB.
+/// A MongoDB query for the documents for which an expression holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpressionPlan {
     /// The plan.
     pub plan: Plan,
-    /// The parts of the expression that must be checked on each document found.
+    /// The parts of the expression that have to be checked on each document found.
     pub remaining: Vec<Remaining>,
 }
 
-/// Plans a query for the documents for which an expression holds for the user of a context. Whatever the values in the
-/// context are, they are always operands of an explicit operator. Values that a template inserts into a filter, by
-/// contrast, could be read as operators.
+/// Plans a MongoDB query for the documents for which an expression holds, given the user and the rest of the context.
+/// Values of the context become operands of explicit operators, whatever they are. (If a template inserted them into a
+/// filter, MongoDB might take them for operators.)
 ///
-/// Both `%%root` and `%%prevRoot` are the stored document.
+/// Both `%%root` and `%%prevRoot` refer to the stored document.
 ///
 /// ```
 /// use bson::doc;
@@ -61,7 +61,7 @@ pub fn plan_expression(expression: &Predicate, context: &Context) -> Result<Expr
     Ok(ExpressionPlan { plan, remaining: found.into_iter().collect() })
 }
 
-/// The tests of an expression that hold for no document, with both operands.
+/// The tests in an expression that hold for no document, with their operands.
 #[must_use]
 pub fn settled(expression: &Predicate, context: &Context) -> Vec<Trace> {
     let mut found = Vec::new();
@@ -77,8 +77,8 @@ pub fn settled(expression: &Predicate, context: &Context) -> Vec<Trace> {
 }
 
 impl ExpressionPlan {
-    /// The plan in a form that may be displayed: secrets and request headers in its filters are replaced by the
-    /// expansions that they come from.
+    /// The plan in a form fit for display: in its filters, secrets and request headers are replaced by the expansions
+    /// that they come from.
     #[must_use]
     pub fn masked(&self, context: &Context) -> Self {
         let mask = Mask::new(context);
@@ -87,7 +87,7 @@ impl ExpressionPlan {
 }
 
 impl Plan {
-    /// A copy with `map` applied to its filters.
+    /// A copy in which `map` has been applied to every filter.
     pub(crate) fn with_filters(&self, map: &dyn Fn(&Document) -> Document) -> Self {
         match self {
             Self::Never => Self::Never,

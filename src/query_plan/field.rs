@@ -1,8 +1,8 @@
-/// What `%%this` and `%%prev` refer to.
+/// The field that `%%this` and `%%prev` refer to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Field<'f> {
     /// The top-level field with this name.
     Named(&'f str),
-    /// A field for which MongoDB has no path, such as one in the elements of an array.
+    /// A field without a MongoDB path, such as one in array elements.
     Somewhere,
 }

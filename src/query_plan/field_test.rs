@@ -1,4 +1,4 @@
-//! A single MongoDB operator on a path.
+//! MongoDB operators on paths.
 
 use std::ops::Not;
 
@@ -33,12 +33,12 @@ pub(crate) enum Operator {
     Type,
     Mod,
     ElemMatch,
-    /// A conjunction of conditions on the document as a whole.
+    /// A conjunction of conditions on whole documents.
     Expression,
 }
 
 impl PartialEq for FieldTest {
-    /// Operands are compared byte by byte: 1 and 1.0 may be equivalent operands, but NaN must equal itself.
+    /// Operands are compared by bytes: 1 and 1.0 need not be the same operand, and NaN must equal itself.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
             || (self.path == other.path
@@ -90,7 +90,7 @@ impl FieldTest {
         }
     }
 
-    /// The values of an equality, if `$in` allows them.
+    /// The values of an equality that can be written with `$in`.
     pub(super) fn listed(&self) -> Option<&[Bson]> {
         match (self.operator, &self.operand) {
             (Operator::Eq, value) => may_be_listed(value).then_some(std::slice::from_ref(value)),
@@ -100,8 +100,8 @@ impl FieldTest {
     }
 }
 
-/// Whether `$in` allows a value. It rejects an object whose first key begins with `$`, it would match a regular
-/// expression as a pattern, and a lone null would also equal undefined.
+/// Whether a value may be in the list of `$in`. MongoDB rejects an object whose first key starts with `$` and takes a
+/// regular expression for a pattern; and a null by itself would also equal undefined.
 pub(crate) fn may_be_listed(value: &Bson) -> bool {
     match value {
         Bson::Document(fields) => !fields.keys().next().is_some_and(|name| name.starts_with('$')),

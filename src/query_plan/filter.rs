@@ -6,23 +6,23 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::field_test::{FieldTest, Operator, Sign};
 
-/// A set of documents that a MongoDB filter can express. It is simplified and its negations are pushed down to the
-/// tests on construction, which removes redundant parts early.
+/// A set of documents that a MongoDB filter can express. It is simplified when it is created: negations are pushed down
+/// to the tests, and redundant parts are removed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// No document.
+    /// The empty set.
     Never,
-    /// Every document.
+    /// All documents.
     Always,
-    /// The documents for which the test holds or, depending on the sign, does not hold.
+    /// The documents for which a test holds or, depending on the sign, does not.
     Test(Arc<FieldTest>, Sign),
-    /// The intersection of the sets.
+    /// The intersection of sets.
     All(Vec<Filter>),
-    /// The union of the sets.
+    /// The union of sets.
     Any(Vec<Filter>),
 }
 
-/// Larger sets are not compared with each other, whether by their number of parts or by their number of members.
+/// The size, in parts or members, above which sets are not compared with each other.
 const COMPARED: usize = 24;
 
 fn levels(value: &Bson) -> usize {
@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The absorbing set of the operation.
+    /// The absorbing element of the operation.
     const fn winner(self) -> Filter {
         match self {
             Self::All => Filter::Never,
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The neutral set of the operation.
+    /// The neutral element of the operation.
     const fn neutral(self) -> Filter {
         match self {
             Self::All => Filter::Always,
@@ -112,7 +112,7 @@ impl Filter {
         if kept.len() <= COMPARED && !reduce(&mut kept, kind) {
             return kind.winner();
         }
-        // A part that has been reduced to one member may be of the same kind as the whole.
+        // A part of which a single member is left may now be of the same kind as the whole.
         if kept.iter().any(|part| part.members(kind).len() > 1) {
             return Self::join(kept, kind);
         }
@@ -123,7 +123,7 @@ impl Filter {
         }
     }
 
-    /// The members of a part of the given kind.
+    /// The members of a part, if it is of this kind.
     fn members(&self, kind: Kind) -> &[Self] {
         match (self, kind) {
             (Self::All(parts), Kind::All) | (Self::Any(parts), Kind::Any) => parts,
@@ -131,7 +131,7 @@ impl Filter {
         }
     }
 
-    /// Without existence tests on fields that are also tested for a value.
+    /// Drops tests for the existence of fields whose values are tested as well.
     pub(super) fn without_needless_exists(self) -> Self {
         let Self::All(mut parts) = self else { return self };
         let asked: HashSet<Box<str>> = parts.iter().filter_map(|part| Some(part.listed()?.0.into())).collect();
@@ -156,17 +156,17 @@ impl Filter {
         }
     }
 
-    /// The sets of which it is the union.
+    /// The sets whose union this is.
     pub(super) fn alternatives(&self) -> &[Self] {
         self.members(Kind::Any)
     }
 
-    /// The sets of which it is the intersection.
+    /// The sets whose intersection this is.
     pub(super) fn conjuncts(&self) -> &[Self] {
         self.members(Kind::All)
     }
 
-    /// The path and the accepted values, if this is an equality that `$in` can express.
+    /// The path and the values of an equality that can be written with `$in`.
     pub(super) fn listed(&self) -> Option<(&str, &[Bson])> {
         match self {
             Self::Test(test, Sign::Holds) => Some((&*test.path, test.listed()?)),
@@ -174,7 +174,7 @@ impl Filter {
         }
     }
 
-    /// A byte string that is equal only for equal filters; `None` if a value cannot be encoded.
+    /// Bytes that are equal only for equal filters; `None` if a value cannot be encoded.
     pub(super) fn key(&self) -> Option<Vec<u8>> {
         let mut key = Vec::new();
         self.write_key(&mut key)?;
@@ -213,7 +213,7 @@ impl Filter {
         parts.iter().try_for_each(|part| part.write_key(key))
     }
 
-    /// The filter document; `None` for [`Filter::Never`], which has no simple one.
+    /// The filter as a MongoDB document; `None` for [`Filter::Never`], for which there is no simple one.
     pub(crate) fn to_document(&self) -> Option<Document> {
         match self {
             Self::Never => None,
@@ -227,7 +227,7 @@ impl Filter {
         }
     }
 
-    /// Operators for the element that `$elemMatch` examines; `None` if they cannot express the set.
+    /// The filter as operators on the element that `$elemMatch` examines; `None` if operators cannot express it.
     pub(crate) fn to_operators(&self) -> Option<Document> {
         let mut operators = Document::new();
         for part in self.members(Kind::All) {
@@ -241,8 +241,8 @@ impl Filter {
     }
 }
 
-/// Removes from each part what the others imply: `x ∨ (x ∧ y) = x`, `x ∨ (¬x ∧ y) = x ∨ y`, and the duals. Returns
-/// false if the parts together decide the result: `x ∨ ¬x`.
+/// Removes from each part what others imply: `x ∨ (x ∧ y) = x`, `x ∨ (¬x ∧ y) = x ∨ y`, and the duals. Returns false if
+/// the result is constant, as for `x ∨ ¬x`.
 fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
     let inner = kind.other();
     let mut at = 0;
@@ -280,7 +280,7 @@ fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
         if decided {
             return false;
         }
-        // A reduced part may now simplify the others.
+        // The reduced part may simplify others.
         at = if changed { 0 } else { at + 1 };
     }
     true
@@ -330,8 +330,8 @@ fn disjunction(parts: &[Filter]) -> Option<Document> {
     }
 }
 
-/// The parts with all equalities on a path combined: `a = 1 ∨ a = 2` becomes `a in [1, 2]`, and the dual holds for
-/// negations under *and*. Other parts are borrowed, because nested parts would otherwise be copied once per level.
+/// Combines equalities on the same path: `a = 1 ∨ a = 2` becomes `a in [1, 2]`; dually, negated equalities are combined
+/// under *and*. Other parts are borrowed, because nested ones would be copied once per level.
 fn together(parts: &[Filter], of: Sign) -> Vec<Cow<'_, Filter>> {
     let listed = |part: &'_ Filter| match part {
         Filter::Test(test, sign) if *sign == of => test.listed().map(|values| (test.path.clone(), values.to_vec())),

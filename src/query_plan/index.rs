@@ -1,7 +1,7 @@
 use bson::{Bson, Document};
 
-/// The fields that need an index so that the server can run a filter without a collection scan. Each branch of an `$or`
-/// needs one. `None` if no index can help.
+/// The fields that need indexes so that MongoDB can run a filter without a collection scan; each branch of an `$or`
+/// needs one. `None` if indexes cannot help.
 ///
 /// ```
 /// use bson::doc;
@@ -35,7 +35,7 @@ pub fn indexes_for(filter: &Document) -> Option<Vec<String>> {
     best.map(|(_, fields)| fields)
 }
 
-/// How selective an index is.
+/// How useful an index on a field is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
     Branches,
@@ -51,7 +51,8 @@ fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Ve
         ("$in", _) => Worth::List,
         ("$gt" | "$gte" | "$lt" | "$lte", _) => Worth::Range,
         ("$elemMatch", Bson::Document(inner)) => {
-            // `$elemMatch` contains either operators for the element or a filter for documents in the array.
+            // The operand of `$elemMatch` consists of operators on elements or of conditions on the fields of documents
+            // in the array.
             if inner.keys().any(|key| key.starts_with('$')) && !inner.contains_key("$or") && !inner.contains_key("$and")
             {
                 let element =
@@ -66,7 +67,7 @@ fn of_condition(path: &str, operator: &str, operand: &Bson) -> Option<(Worth, Ve
     Some((worth, vec![path.to_owned()]))
 }
 
-/// The distinct fields of all branches.
+/// The fields that the branches need, without duplicates.
 fn of_branches(parts: &[Bson]) -> Option<Vec<String>> {
     let mut all = Vec::new();
     for part in parts {

@@ -1,5 +1,5 @@
-//! Tests whose left operand is known from the context and whose right operand comes from the document. They are turned
-//! around: the filter tests the document for each value that would satisfy the condition, so that an index can be used.
+//! Tests of a context value against the document. They are reversed: the filter tests the document for the values that
+//! would satisfy the condition, so that MongoDB can use an index.
 
 use std::cell::Cell;
 
@@ -23,15 +23,15 @@ use crate::expr::{Comparison, Conversion};
 use crate::predicate::Elements;
 use crate::value::{Malformed, ValueRef, equal, order};
 
-/// With more arrays, comparisons with whole arrays are left to the check of each document.
+/// The maximum number of arrays to compare as a whole. With more of them, each document has to be checked.
 const MAX_ARRAYS: usize = 100;
 
-/// Expands the elements of a context list into separate tests, up to a limit.
+/// Replaces a list from the context with one test per element, up to a limit.
 #[derive(Clone, Copy)]
 pub(super) struct Unrolling<'f> {
     /// What `%%this` refers to.
     pub(super) field: Field<'f>,
-    /// The remaining number of values that may be tested.
+    /// The number of values that may still be tested.
     left: &'f Cell<usize>,
 }
 
@@ -47,12 +47,12 @@ impl<'f> Unrolling<'f> {
     }
 }
 
-/// The bounds of a test on a context value.
+/// Bounds for a test of a context value.
 pub(super) fn of_context(test: &BoundTest, field: Field<'_>) -> Bounds {
     of_test(test, None, Unrolling { field, left: &Cell::new(MAX_LIST) })
 }
 
-/// The bounds of a test on a context value or on an element of one.
+/// Bounds for a test of a context value, or of an element of one.
 pub(super) fn of_test(test: &BoundTest, element: Option<ValueRef<'_>>, unrolling: Unrolling<'_>) -> Bounds {
     match KnownOperand::of(&test.left, element) {
         Ok(Some(known)) if unrolling.spend(1) => unrolling.check(known, &test.check).unwrap_or(Bounds::OPEN),
@@ -99,7 +99,7 @@ impl Unrolling<'_> {
                 let values = known.values()?;
                 let holds = match standing {
                     Standing::Alone => is_at(&path, &values)?,
-                    // As a list element, an array in the document or a path through one is Unknown.
+                    // In a list, an operand that is an array, or whose path leads through one, is Unknown.
                     Standing::Listed => plainly(&path, &values)?,
                 };
                 resolved(self.is_resolved(right), holds)
@@ -128,7 +128,7 @@ impl Unrolling<'_> {
         })
     }
 
-    /// Whether a template can produce this value; adds to `parts` the documents in which it does.
+    /// Whether a template may result in this value. The documents for which it does are added to `parts`.
     fn is_built(
         self,
         template: &BoundTemplate,
@@ -168,8 +168,8 @@ impl Unrolling<'_> {
         })
     }
 
-    /// `{"%%user.data.level": {"$gte": "%%root.level"}}`: the document is tested with the reversed comparison. An
-    /// array, or a path through one, is not ordered.
+    /// Reverses an order comparison, such as `{"%%user.data.level": {"$gte": "%%root.level"}}`. Arrays, and paths
+    /// through arrays, have no order.
     fn ordered(self, known: KnownOperand<'_>, comparison: Comparison, place: &Place) -> Result<Bounds, Malformed> {
         let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
         let (opposite, wanted) = match comparison {
@@ -180,7 +180,7 @@ impl Unrolling<'_> {
             Comparison::Eq | Comparison::Ne => return Ok(Bounds::OPEN),
         };
         let values = known.values()?;
-        // Of the values of one ordered type, only the least or the greatest matters.
+        // Among values of the same type, only the least or the greatest matters.
         let mut least: Vec<ValueRef<'_>> = Vec::new();
         for value in values.into_iter().filter(|value| order(*value, *value).is_some()) {
             match least.iter_mut().find(|kept| order(**kept, value).is_some()) {
@@ -195,7 +195,7 @@ impl Unrolling<'_> {
         Ok(resolved(Range::exact(path.exists()), holds))
     }
 
-    /// `{"%%user.id": {"$in": "%%root.members"}}`
+    /// Reverses a test such as `{"%%user.id": {"$in": "%%root.members"}}`.
     fn contained(self, known: KnownOperand<'_>, place: &Place) -> Result<Bounds, Malformed> {
         let Some(path) = self.exact_place(place) else { return Ok(Bounds::OPEN) };
         let values = owned(&known.values()?)?;
@@ -210,7 +210,7 @@ impl Unrolling<'_> {
         let Some(straight) = path.straight() else {
             return Ok(resolved(Range::exact(is_array), Range::exact(has)));
         };
-        // Where the path crosses an array, its values form the list.
+        // If the path leads through an array, the values along it form the list.
         let crossing = straight.negate();
         let anywhere = one_of(&path, &values).holds;
         let met = one_of(&path, values.iter().filter(|value| **value != Bson::Null)).holds.lower;
@@ -233,7 +233,7 @@ impl Unrolling<'_> {
         }));
         let elements = known.elements(asked)?;
         let mut each = Vec::new();
-        // Each test is expanded for each element.
+        // Every test is repeated for every element.
         if self.left.get() >= elements.len() {
             each.extend(elements.iter().map(|element| within(inner, Looking::Known(*element, self))));
         }
@@ -252,7 +252,7 @@ impl Unrolling<'_> {
         })
     }
 
-    /// The documents in which the right operand of a check can be resolved.
+    /// The documents for which the right operand of a check can be resolved.
     fn is_check_resolved(self, check: &BoundCheck) -> Range {
         match check {
             BoundCheck::Equals(right) | BoundCheck::Order(_, right) => self.is_resolved(right),
@@ -317,16 +317,16 @@ impl Unrolling<'_> {
     }
 }
 
-/// The bounds of a check that does not depend on the document.
+/// Bounds for a check that does not depend on the document.
 fn settled(known: KnownOperand<'_>, check: &BoundCheck) -> Bounds {
     match known.truth(check) {
-        // The check fails for every document. Such errors are not among those that a plan distinguishes.
+        // The check fails for every document. Plans do not account for such errors.
         Truth::Error => Bounds::OPEN,
         truth => Bounds::constant(truth),
     }
 }
 
-/// The bounds of a condition that is True or False where its operands can be resolved and Unknown elsewhere.
+/// Bounds for a condition that is True or False if its operands can be resolved, and otherwise Unknown.
 fn resolved(is_resolved: Range, holds: Range) -> Bounds {
     let fails = Range::all([is_resolved, holds.negate()]);
     Bounds { holds, fails }
@@ -336,8 +336,8 @@ fn owned(values: &[ValueRef<'_>]) -> Result<Vec<Bson>, Malformed> {
     values.iter().map(|value| value.to_bson()).collect()
 }
 
-/// The documents that have one of the values at a path. An array at the path does not stand for its elements, and a
-/// path through an array has a list as its value.
+/// The documents in which a path has one of the values. An array at the path is compared as a whole, and the value of a
+/// path through an array is a list.
 fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let arrays: Vec<_> = values.iter().copied().filter(|value| matches!(value, ValueRef::Array(_))).collect();
     let plain = plainly(path, values)?;
@@ -348,7 +348,7 @@ fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let straight = path.straight();
     let wholes = if arrays.len() <= MAX_ARRAYS {
         let wholes = arrays.iter().map(|array| {
-            // The array itself, not an array that contains it.
+            // The array itself, as opposed to an array that contains it.
             let contains = path.test(Operator::ElemMatch, bson::doc! { "$eq": array });
             Filter::all([path.test(Operator::Eq, array.clone()), contains.negate()])
         });
@@ -358,26 +358,26 @@ fn is_at(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     };
     let Some(straight) = straight else { return Ok(Range::any([plain, wholes])) };
     let lower = Filter::any([plain.lower, Filter::all([straight, wholes.lower])]);
-    // Through an array, the value of the path is a list. It can equal one of these arrays only if its first element
-    // equals the array's first element.
+    // If the path leads through an array, its value is a list. It can equal one of these arrays only if the first
+    // elements are equal.
     let firsts = arrays.iter().filter_map(|array| array.as_array()?.first());
     let values = owned(values)?;
     Ok(Range { lower, upper: one_of(path, values.iter().chain(firsts)).holds.upper })
 }
 
-/// The documents that have one of the values at a path without arrays on the way.
+/// The documents in which a path has one of the values and does not lead through an array.
 fn plainly(path: &Path, values: &[ValueRef<'_>]) -> Result<Range, Malformed> {
     let values = values.iter().copied().filter(|value| !matches!(value, ValueRef::Array(_)));
     let values = owned(&values.collect::<Vec<_>>())?;
     let (nulls, others): (Vec<_>, Vec<_>) = values.iter().partition(|value| **value == Bson::Null);
-    // A known null does not equal Missing.
+    // A null that does not come from a literal does not equal Missing.
     let null = nulls.first().map(|_| Range::exact(path.test(Operator::Type, "null")));
     let found = Range::any([one_of(path, others).holds].into_iter().chain(null));
     Ok(Range::all([found, Range::exact(path.without_arrays())]))
 }
 
-/// `{"%%user.id": {"%oidToString": "%%root.owner"}}`: tests the document for the values whose conversion is one of the
-/// known values.
+/// Reverses a test such as `{"%%user.id": {"%oidToString": "%%root.owner"}}`: the filter tests for the values whose
+/// conversions are the known values.
 fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Result<Bounds, Malformed> {
     let mut sources = Vec::new();
     for value in values {
@@ -406,7 +406,7 @@ fn converted(path: &Path, conversion: Conversion, values: &[ValueRef<'_>]) -> Re
     let found = one_of(path, &sources).holds;
     let found = match conversion {
         Conversion::OidToString | Conversion::UuidToString => found,
-        // A string is converted regardless of the case of its digits.
+        // The case of a string's digits does not matter for its conversion.
         Conversion::StringToOid | Conversion::StringToUuid => {
             let text = path.test(Operator::Type, "string");
             Range { lower: found.lower, upper: Filter::any([found.upper, text]) }
@@ -424,9 +424,9 @@ fn convertible(path: &Path, conversion: Conversion) -> Range {
     };
     match conversion {
         Conversion::OidToString => Range::exact(of(&["string", "objectId"])),
-        // Only binary data that is a UUID.
+        // Binary data can be converted only if it is a UUID.
         Conversion::UuidToString => Range { lower: of(&["string"]), upper: of(&["string", "binData"]) },
-        // Only strings of the right form.
+        // Strings can be converted only if they have the right form.
         Conversion::StringToOid => Range { lower: of(&["objectId"]), upper: of(&["string", "objectId"]) },
         Conversion::StringToUuid => Range { lower: Filter::Never, upper: of(&["string", "binData"]) },
     }

@@ -1,5 +1,5 @@
-//! Translates residuals to MongoDB filters: the documents for which a condition holds, as one exact filter or as a
-//! lower and an upper bound.
+//! Translation of residuals to MongoDB filters: either an exact filter for the documents for which a condition holds,
+//! or a lower and an upper bound.
 
 mod bounds;
 mod expression;

@@ -7,19 +7,19 @@ use crate::eval::Place;
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;
 
-/// A path in MongoDB's syntax; without segments, the element that `$elemMatch` examines.
+/// A path in MongoDB's syntax. Without segments, it refers to the element that `$elemMatch` examines.
 pub(super) struct Path {
     pub(super) text: String,
     /// The number of segments.
     pub(super) length: usize,
-    /// Whether a segment after the first may also be an index.
+    /// Whether a segment other than the first can be an index.
     pub(super) has_index: bool,
-    /// The proper prefixes of the path.
+    /// All proper prefixes of the path.
     prefixes: Vec<String>,
 }
 
 impl Path {
-    /// `None` for the document itself and for a name that MongoDB would read as an operator.
+    /// `None` for the document itself, and for a name that MongoDB would take for an operator.
     pub(super) fn new(first: Option<&str>, rest: &[Segment]) -> Option<Self> {
         let mut path = Self::element();
         let names = first.into_iter().map(|name| (name, false));
@@ -35,7 +35,7 @@ impl Path {
             path.text.push_str(name);
             path.length += 1;
         }
-        // The server counts each segment as a nesting level.
+        // Each segment counts as a level of nesting on the server.
         (path.length <= 50).then_some(path)
     }
 
@@ -44,7 +44,7 @@ impl Path {
         Self { text: String::new(), length: 0, has_index: false, prefixes: Vec::new() }
     }
 
-    /// The path of a place in the stored document.
+    /// The path of a place in the stored document; `None` if there is none.
     pub(super) fn of(place: &Place, this: Field<'_>) -> Option<Self> {
         let path = place.path.segments();
         let path = match (place.root, this) {
@@ -63,14 +63,14 @@ impl Path {
         if self.length == 0 { Filter::Always } else { Filter::exists(&self.text) }
     }
 
-    /// The documents without an array on the path or at its end, in which the path has a single value or is Missing.
+    /// The documents without an array anywhere on the path, in which it has at most one value.
     pub(super) fn without_arrays(&self) -> Filter {
         let paths = self.prefixes.iter().chain([&self.text]);
         Filter::all(paths.map(|path| Filter::test(path, Operator::Type, "array").negate()))
     }
 
-    /// The documents without an array on the path before its end; `None` for a path of one segment, which crosses
-    /// nothing.
+    /// The documents without an array on the path, except at its end; `None` if this holds for all, because the path
+    /// has only one segment.
     pub(super) fn straight(&self) -> Option<Filter> {
         let prefixes = self.prefixes.iter().map(|path| Filter::test(path, Operator::Type, "array").negate());
         (!self.prefixes.is_empty()).then(|| Filter::all(prefixes))

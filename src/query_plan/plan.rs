@@ -3,39 +3,39 @@ use bson::{Bson, Document, RawDocumentBuf};
 use super::bounds::Range;
 use super::filter::Filter;
 
-/// The maximum number of values of one list in a filter. Longer lists are left to the check of each document.
+/// The maximum number of values in a list. If a list is longer, each document has to be checked.
 pub const MAX_LIST: usize = 10_000;
-/// The maximum size of a filter in bytes of BSON. Conditions that would exceed it are left to the check of each
-/// document.
+/// The maximum size of a filter in bytes of BSON. If conditions exceed it, each document has to be checked.
 pub const MAX_FILTER_BYTES: usize = 1 << 20;
-/// The maximum nesting depth of a filter, counting objects and arrays. MongoDB rejects more than some hundred levels.
+/// The maximum nesting depth of a filter, counting objects and arrays. MongoDB rejects filters of a few hundred levels.
 pub const MAX_DEPTH: usize = 90;
 
-/// The documents of a collection to which access is allowed, as a query for MongoDB.
+/// A MongoDB query for the documents of a collection to which a user has access.
 ///
-/// The filters are correct under the simple collation, MongoDB's default, on server 6.0 and later, for documents with
-/// an `_id`, which all stored documents have. User-supplied values occur in them only as operands of an explicit
-/// operator.
+/// Filters are correct for the simple collation, which is MongoDB's default, on MongoDB 6.0 and later, and for
+/// documents with an `_id`, which all stored documents have. Values from users are always operands of explicit
+/// operators.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// No documents: the database need not be queried.
+    /// No documents, so there is no need to query the database.
     Never,
     /// All documents.
     Always,
     /// Exactly the documents that match the filter.
     Exact(Document),
-    /// MongoDB cannot express the condition exactly. The guard must check each document that matches `upper`.
+    /// Some of the documents that match `upper`: MongoDB cannot express the condition exactly, so the guard has
+    /// to check each of them.
     Bounds {
-        /// Matches only documents that are certainly allowed; `None` if there is no such filter.
+        /// A filter that matches only documents that are permitted; `None` if there is none.
         lower: Option<Document>,
-        /// Matches every document that may be allowed.
+        /// A filter that matches all documents that may be permitted.
         upper: Document,
     },
 }
 
 impl Plan {
-    /// The filter that matches all documents that may be allowed; `None` if there are none. If the plan [needs a
-    /// check](Self::needs_check), each match must still be checked.
+    /// The filter for all documents that may be permitted; `None` if there are none. If the plan [needs a
+    /// check](Self::needs_check), the guard has to check each document found.
     #[must_use]
     pub fn filter(&self) -> Option<Document> {
         match self {
@@ -45,13 +45,13 @@ impl Plan {
         }
     }
 
-    /// Whether the guard must check each document that matches the filter.
+    /// Whether the guard has to check each document found.
     #[must_use]
     pub const fn needs_check(&self) -> bool {
         matches!(self, Self::Bounds { .. })
     }
 
-    /// A stable machine-readable name: `exact`.
+    /// A stable, machine-readable name, such as `exact`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -80,14 +80,14 @@ impl From<Range> for Plan {
     }
 }
 
-/// The filter document, if it is within the limits.
+/// The filter as a document, provided that it is within the limits.
 fn within_limits(filter: &Filter) -> Option<Document> {
     let filter = filter.to_document()?;
     let size = RawDocumentBuf::try_from(&filter).ok()?.as_bytes().len();
     (size <= MAX_FILTER_BYTES && is_shallow(filter.values(), MAX_DEPTH)).then_some(filter)
 }
 
-/// Whether values are nested to at most this depth.
+/// Whether the values are nested no deeper than `levels`.
 fn is_shallow<'v>(mut values: impl Iterator<Item = &'v Bson>, levels: usize) -> bool {
     values.all(|value| match (value, levels.checked_sub(1)) {
         (Bson::Document(fields), Some(left)) => is_shallow(fields.values(), left),

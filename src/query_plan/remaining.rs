@@ -8,7 +8,7 @@ use crate::eval::{BoundCheck, BoundLeft, BoundList, BoundRight, BoundTest, Known
 use crate::path::Segment;
 use crate::predicate::DocumentRoot;
 
-/// A part of the rules that MongoDB cannot decide and that must be checked on each document found.
+/// A part of the rules that MongoDB cannot evaluate, so that it has to be checked on each document found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Remaining {
     /// A call of `%function`.
@@ -17,7 +17,7 @@ pub enum Remaining {
     Pattern,
     /// A comparison of two values of the document.
     Documents,
-    /// A comparison of a user or request value with a value of the document that may be a list.
+    /// A comparison of a context value with a value of the document that may be a list.
     Context,
     /// A conversion of a value of the document, such as `%stringToOid`.
     Conversion,
@@ -25,12 +25,12 @@ pub enum Remaining {
     List,
     /// A condition on the elements of an array.
     Elements,
-    /// A rule on a field for which there is no path: in array elements, or of any name.
+    /// A rule on fields without a MongoDB path: fields of array elements, or fields of any name.
     Fields,
     /// Conditions that exceed the size and depth limits of a filter.
     Size,
-    /// A comparison with null below the top level, because servers before MongoDB 8 treat undefined as null; a path
-    /// with numeric segments; a name that filters do not allow.
+    /// Something else: a comparison with null below the top level (before MongoDB 8, undefined equals null), a path
+    /// with numeric segments, or a name that filters do not allow.
     Other,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Remaining {
 }
 
 impl Remaining {
-    /// A stable machine-readable name: `function`.
+    /// A stable, machine-readable name, such as `function`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Remaining {
     }
 }
 
-/// Adds the parts of a rule that must be checked.
+/// Adds the parts of a rule that have to be checked.
 pub(crate) fn remaining(rule: &Residual, this: Field<'_>, found: &mut BTreeSet<Remaining>) {
     let range = bounds(rule, this);
     if range.holds.lower == range.holds.upper && range.fails.lower == range.fails.upper {
@@ -95,7 +95,7 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     match &test.check {
         BoundCheck::Regex(_) => Remaining::Pattern,
         BoundCheck::ElemMatch { elements, inner, .. } => match KnownOperand::of(&test.left, None) {
-            // Each test inside it is expanded for each element.
+            // Every test is repeated for every element.
             Ok(Some(known)) if known.elements(*elements).is_ok_and(|found| found.len() * tests(inner) < MAX_LIST) => {
                 of_elements(inner, this).unwrap_or(Remaining::Other)
             }
@@ -115,7 +115,8 @@ fn of_test(test: &BoundTest, this: Field<'_>) -> Remaining {
     }
 }
 
-/// For a condition on the elements of a context array: the remaining part of the tests that depend on the document.
+/// The remaining part of a condition on the elements of a context array, which is that of the tests that depend on the
+/// document.
 fn of_elements(inner: &Residual, this: Field<'_>) -> Option<Remaining> {
     match inner {
         Residual::Constant(_) | Residual::Failed(_) => None,
@@ -138,7 +139,7 @@ fn tests(inner: &Residual) -> usize {
     }
 }
 
-/// For a comparison with a value of the document.
+/// The remaining part of a comparison with a value of the document.
 fn of_documents(left: &BoundLeft, path: &[Segment]) -> Remaining {
     match left {
         BoundLeft::Value(..) | BoundLeft::Element(..) if path.iter().skip(1).any(|name| name.index().is_some()) => {
@@ -160,7 +161,7 @@ fn of_right(right: &BoundRight, test: &BoundTest, this: Field<'_>) -> Remaining 
         BoundRight::Convert(..) => Remaining::Conversion,
         BoundRight::Document(place, _) => of_documents(&test.left, place.path.segments()),
         BoundRight::Template(_) => of_documents(&test.left, &[]),
-        // The list itself is tested in addition to its elements.
+        // The list as a whole is tested in addition to its elements.
         BoundRight::Value(value) if value.members.as_ref().is_some_and(|list| list.values.iter().len() >= MAX_LIST) => {
             Remaining::List
         }

@@ -3,13 +3,12 @@ use super::field::Field;
 use super::test::{self, Looking};
 use crate::eval::{BoundTest, Residual, Truth};
 
-/// Bounds on the documents for which a condition is True or False, for reads only: both `%%root` and `%%prevRoot` are
-/// the stored document.
+/// Bounds for a condition on stored documents, as for reading: `%%root` and `%%prevRoot` are the same document.
 pub(crate) fn bounds(residual: &Residual, this: Field<'_>) -> Bounds {
     within(residual, Looking::Document(this))
 }
 
-/// As [`bounds`], except that `known` may supply better bounds for a test than MongoDB can.
+/// Like [`bounds`], where `known` may provide better bounds for a test than MongoDB can.
 pub(crate) fn bounds_knowing(residual: &Residual, known: &dyn Fn(&BoundTest) -> Option<Bounds>) -> Bounds {
     let document = Looking::Document(Field::Somewhere);
     combined(residual, &|test| known(test).unwrap_or_else(|| test::bounds(test, document)))
@@ -32,7 +31,8 @@ fn combined(residual: &Residual, leaf: &dyn Fn(&BoundTest) -> Bounds) -> Bounds 
 }
 
 impl Bounds {
-    /// The documents for which the condition is False or Unknown, so that the evaluation goes on. An Error ends it.
+    /// The documents for which the condition is False or Unknown, so that the next role is tried. An Error ends the
+    /// evaluation.
     pub(crate) fn passed_over(&self, residual: &Residual) -> Range {
         let not_true = self.holds.negate();
         match residual {

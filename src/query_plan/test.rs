@@ -1,4 +1,4 @@
-//! Translates single tests to MongoDB. The behaviour of the server in each case was observed and is recorded in
+//! Translation of single tests to MongoDB. Where the server's behaviour matters, it has been observed and recorded in
 //! fixtures/mongodb.
 
 use bson::Bson;
@@ -18,13 +18,13 @@ use crate::expr::Comparison;
 use crate::predicate::{DocumentRoot, Elements};
 use crate::value::{Type, TypeSet, ValueRef, order};
 
-/// What a test is applied to.
+/// The left operand of a test.
 #[derive(Clone, Copy)]
 pub(super) enum Looking<'f> {
     Document(Field<'f>),
-    /// The elements that `$elemMatch` examines.
+    /// An element that `$elemMatch` examines.
     Elements,
-    /// An element of a context array, with the document on the right.
+    /// An element of a context array, compared with a value of the document.
     Known(ValueRef<'f>, Unrolling<'f>),
 }
 
@@ -59,7 +59,7 @@ fn of_place(place: &Place, check: &BoundCheck, this: Field<'_>) -> Bounds {
     }
 }
 
-/// A check on the stored document as a whole, which always exists.
+/// Bounds for a check of the document as a whole, which always exists.
 fn of_root(check: &BoundCheck) -> Bounds {
     match check {
         BoundCheck::Exists => Bounds::constant(Truth::True),
@@ -97,14 +97,14 @@ fn of_path(path: &Path, check: &BoundCheck, place: Option<(&Place, Field<'_>)>) 
         BoundCheck::Exists => Bounds::exact(path.exists()),
         BoundCheck::Size(size) => match i32::try_from(*size) {
             Ok(size) => Bounds::exact(path.test(Operator::Size, size)),
-            // A document cannot contain an array of that length.
+            // No array in a document can have that length.
             Err(_) => Bounds::constant(Truth::False),
         },
         BoundCheck::Type(set) => of_type(path, *set),
         BoundCheck::Mod { divisor, remainder } => {
             Bounds::exact(path.test(Operator::Mod, vec![Bson::Int64(*divisor), Bson::Int64(*remainder)]))
         }
-        // The engines differ, so the filter only requires a type that can match.
+        // The regular expression engines differ, so the filter only requires a type that can match.
         BoundCheck::Regex(_) => {
             let texts = path.test(Operator::Type, aliases(&["string", "symbol", "regex"]));
             Bounds::two_valued(Range { lower: Filter::Never, upper: texts })
@@ -136,12 +136,12 @@ pub(super) fn ordered(path: &Path, comparison: Comparison, value: &Bson) -> Boun
         Comparison::Lte => Operator::Lte,
         Comparison::Eq | Comparison::Ne => return Bounds::OPEN,
     };
-    // A server with an index on the field rejects the negation (6.0: "cannot invert inexact bounds").
+    // If the field has an index, the server rejects the negation (6.0: "cannot invert inexact bounds").
     if let Bson::Symbol(_) = value {
         let texts = path.test(Operator::Type, aliases(&["string", "symbol"]));
         return Bounds::two_valued(Range { lower: Filter::Never, upper: texts });
     }
-    // MongoDB orders values of any type; the rule language does not.
+    // MongoDB has an order for values of any type, but the rule language does not.
     if is_ordered { Bounds::exact(path.test(operator, value.clone())) } else { Bounds::constant(Truth::False) }
 }
 
@@ -154,8 +154,8 @@ fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -
             parts.extend(members.unknown.then_some(Bounds::UNKNOWN));
             Bounds::any(parts)
         }
-        // Both operands are in the same stored document, because it is both `%%root` and `%%prevRoot`. Missing is
-        // Unknown.
+        // Both operands are the same value of the same document, as `%%root` and `%%prevRoot` are the same. If it is
+        // Missing, the test is Unknown.
         BoundRight::Document(other, Standing::Alone)
             if !path.has_index
                 && place
@@ -170,7 +170,7 @@ fn equals(path: &Path, right: &BoundRight, place: Option<(&Place, Field<'_>)>) -
     }
 }
 
-/// Equality with one of the values.
+/// Bounds for equality with one of the values.
 pub(super) fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>) -> Bounds {
     let (listed, others): (Vec<&Bson>, Vec<&Bson>) = values.into_iter().partition(|value| may_be_listed(value));
     if listed.len() + others.len() > MAX_LIST {
@@ -190,7 +190,7 @@ pub(super) fn one_of<'v>(path: &Path, values: impl IntoIterator<Item = &'v Bson>
 
 fn equal(path: &Path, value: &Bson) -> Bounds {
     match value {
-        // MongoDB does not accept undefined as an operand, but it is the only value of its type.
+        // MongoDB does not allow undefined as an operand, but a test for its type is equivalent.
         Bson::Undefined => Bounds::exact(path.test(Operator::Type, "undefined")),
         Bson::Null => null(path),
         Bson::RegularExpression(_) => Bounds::OPEN,
@@ -198,7 +198,7 @@ fn equal(path: &Path, value: &Bson) -> Bounds {
     }
 }
 
-/// Null or Missing. Before MongoDB 8, undefined also equals null.
+/// Bounds for equality with a literal null, which includes Missing. Before MongoDB 8, it also includes undefined.
 fn null(path: &Path) -> Bounds {
     let is_null = path.test(Operator::Type, "null");
     match path.length {
@@ -226,7 +226,7 @@ fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[Bou
         (filter, Elements::All) => filter.to_operators().map(|inner| path.test(Operator::ElemMatch, inner)),
         (filter, Elements::Containers) => filter.to_document().map(|inner| path.test(Operator::ElemMatch, inner)),
     };
-    // As a fallback, the value must at least be an array.
+    // If there is no better filter, the value must at least be an array.
     let some = |filter: &Filter, otherwise: Filter| some(filter).unwrap_or(otherwise);
     let array = || path.test(Operator::Type, "array");
     let (lower, upper) = (&inner.holds.lower, &inner.holds.upper);
@@ -238,7 +238,7 @@ fn elem_match(path: &Path, elements: Elements, inner: &Residual, operands: &[Bou
     } else {
         Range { lower: some(lower, Filter::Never), upper: some(upper, array()) }
     };
-    // It is False if it is False for every element.
+    // `$elemMatch` is False if the condition is False for every element.
     if inner.fails == inner.holds.negate() {
         return Bounds::two_valued(holds);
     }

@@ -6,17 +6,17 @@ use super::bounds::Range;
 use super::field_test::Operator;
 use super::filter::Filter;
 
-/// From this number on, the union of ranges is built by [`gather`].
+/// The number of ranges from which [`gather`] is used for a union.
 const FEW: usize = 16;
 
-/// With more paths, no merging into lists is attempted.
+/// The maximum number of paths for which sets are merged into lists.
 const MAX_PATHS: usize = 16;
 
-/// The union of many similar sets, such as those of the elements of one list: conditions common to all are factored
-/// out, and sets that differ in one value are merged into a list. The time is linear in the number of sets.
+/// The union of many similar sets, such as one for each element of a list: common conditions are factored out, and sets
+/// that differ in one value are merged into a list. This takes time linear in the number of sets.
 pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
     let mut sets = Vec::new();
-    // Sets without a byte representation to compare them by.
+    // Sets that cannot be compared, because they have no key.
     let mut apart = Vec::new();
     let mut seen = HashSet::new();
     for part in parts {
@@ -45,12 +45,12 @@ pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
     Filter::any([Filter::all(common.into_iter().chain([differing]))].into_iter().chain(apart))
 }
 
-/// The union of ranges. Many ranges are gathered; for few, the parts are simplified against each other.
+/// The union of ranges. Many ranges are gathered; a few are simplified by comparing all of them with each other.
 pub(crate) fn united(parts: Vec<Range>) -> Range {
     if parts.len() < FEW { Range::any(parts) } else { gathered(parts) }
 }
 
-/// As [`gather`], for ranges.
+/// [`gather`] for ranges.
 pub(super) fn gathered(parts: Vec<Range>) -> Range {
     let is_exact = parts.iter().all(|range| range.lower == range.upper);
     let (lowers, uppers): (Vec<_>, Vec<_>) = parts.into_iter().map(|range| (range.lower, range.upper)).unzip();
@@ -64,7 +64,7 @@ pub(super) fn gather_all(parts: impl IntoIterator<Item = Filter>) -> Filter {
     gather(parts.into_iter().map(|part| part.negate())).negate()
 }
 
-/// A conjunction of conditions.
+/// A conjunction, by its members.
 struct Conjunction {
     members: Vec<Member>,
 }
@@ -75,7 +75,7 @@ struct Member {
 }
 
 impl Conjunction {
-    /// `None` for the empty set and for sets without a key.
+    /// `None` for the empty set, and for a set that has no key.
     fn new(filter: &Filter) -> Option<Self> {
         if *filter == Filter::Never {
             return None;
@@ -89,12 +89,12 @@ impl Conjunction {
         Some(Self { members })
     }
 
-    /// A key that is equal for equal conjunctions, with one member left out.
+    /// A key that is equal for equal conjunctions, disregarding one of the members.
     fn key_without(&self, left_out: Option<usize>) -> Vec<u8> {
         let members = self.members.iter().enumerate().filter(|(place, _)| Some(*place) != left_out);
         let mut keys: Vec<&[u8]> = members.map(|(_, member)| &*member.key).collect();
         keys.sort_unstable();
-        // Prefixed with the lengths, so that different lists of keys cannot produce the same bytes.
+        // Each key is preceded by its length, so that different lists of keys yield different bytes.
         keys.iter().flat_map(|key| key.len().to_le_bytes().into_iter().chain(key.iter().copied())).collect()
     }
 
@@ -103,7 +103,7 @@ impl Conjunction {
     }
 }
 
-/// Removes the members that all sets have in common.
+/// Removes and returns the members that all sets have in common.
 fn take_common(sets: &mut [Conjunction]) -> Vec<Filter> {
     let [first, others @ ..] = sets else { return Vec::new() };
     if others.is_empty() {
@@ -125,7 +125,7 @@ fn take_common(sets: &mut [Conjunction]) -> Vec<Filter> {
     common.into_iter().map(|(_, filter)| filter).collect()
 }
 
-/// The paths with equalities, in order of occurrence.
+/// The paths that have equalities, in order of occurrence.
 fn listed_paths(sets: &[Conjunction]) -> Vec<Box<str>> {
     let mut paths: Vec<Box<str>> = Vec::new();
     for member in sets.iter().flat_map(|set| &set.members) {
@@ -139,7 +139,7 @@ fn listed_paths(sets: &[Conjunction]) -> Vec<Box<str>> {
     paths
 }
 
-/// Merges sets that are equal except for the values of one path.
+/// Merges sets that differ only in the values at a path.
 fn merge(sets: Vec<Conjunction>, path: &str) -> Vec<Conjunction> {
     let mut merged: Vec<(Conjunction, Option<Values>)> = Vec::with_capacity(sets.len());
     let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
@@ -169,7 +169,7 @@ fn merge(sets: Vec<Conjunction>, path: &str) -> Vec<Conjunction> {
     filled.collect()
 }
 
-/// The distinct values that replace one member.
+/// The values that replace a member, without duplicates.
 struct Values {
     place: usize,
     values: Vec<Bson>,
