@@ -7,7 +7,7 @@ use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Located, Span, Spanned};
 
-/// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file in one of the older layouts.
+/// Compiles a collection's `rules.json`, a `default_rule.json`, or a rules file in an older format.
 ///
 /// # Errors
 /// All errors in the file, in source order.
@@ -25,10 +25,10 @@ pub fn compile(node: &Node) -> Result<RulesFile, Vec<PolicyError>> {
     compile_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`compile`], within the pattern allowance of an application.
+/// Like [`compile`], with the pattern allowance of an application.
 ///
 /// # Errors
-/// As [`compile`].
+/// Same as [`compile`].
 pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result<RulesFile, Vec<PolicyError>> {
     let RulesInPart { rules, mut errors, .. } = compile_in_part_within(node, patterns);
     if errors.is_empty() {
@@ -43,19 +43,19 @@ pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result
     Err(errors)
 }
 
-/// Compiles the valid parts of a rules file. Use the result for lints only, never for decisions.
+/// Compiles the valid parts of a rules file. The result is meant for lints; never base decisions on it.
 #[must_use]
 pub fn compile_in_part(node: &Node) -> RulesInPart {
     compile_in_part_within(node, &PatternAllowance::of_application())
 }
 
-/// As [`compile_in_part`], within the pattern allowance of an application.
+/// Like [`compile_in_part`], with the pattern allowance of an application.
 pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> RulesInPart {
     let mut compiler = Compiler { patterns, errors: Vec::new() };
     let rules = compiler.file(node);
     compiler.errors.sort_by_key(Located::span);
     let mut faults: Vec<Span> = compiler.errors.iter().map(Located::span).collect();
-    // They are sorted by their start.
+    // The positions are sorted, so duplicates are adjacent.
     faults.dedup();
     RulesInPart { rules, errors: compiler.errors, faults }
 }
@@ -63,7 +63,7 @@ pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -
 /// The valid parts of a rules file.
 #[derive(Clone, Debug)]
 pub struct RulesInPart {
-    /// The rules. A rule that is invalid is replaced by `false`; an invalid role or filter is left out.
+    /// The rules. Invalid ones are replaced by `false`; roles and filters that are invalid as a whole are omitted.
     pub rules: RulesFile,
     /// All errors, in source order.
     pub errors: Vec<PolicyError>,
@@ -71,25 +71,25 @@ pub struct RulesInPart {
 }
 
 impl RulesInPart {
-    /// The rules without those that have a fault of any kind, which grant nothing.
+    /// The rules, where those with any fault grant nothing.
     #[must_use]
     pub(crate) fn sound(&self) -> RulesFile {
         let mut rules = self.rules.clone();
         for role in rules.roles.iter_mut().flatten().filter(|role| self.has_fault(role.span)) {
             role.close(&|rule| self.has_fault(rule.expr.span));
         }
-        // A filter restricts access, but what a faulty one would restrict is unknown.
+        // It is unknown what a faulty filter would restrict, so it is dropped.
         rules.filters.retain(|filter| !self.has_fault(filter.span));
         rules
     }
 
-    /// Marks positions as faulty for another reason.
+    /// Marks these positions as faulty, for other reasons.
     pub(crate) fn add_faults(&mut self, faults: impl IntoIterator<Item = Span>) {
         self.faults.extend(faults);
         self.faults.sort();
     }
 
-    /// Whether a part of the text contains a fault.
+    /// Whether there is a fault within this part of the file.
     #[must_use]
     pub fn has_fault(&self, part: Span) -> bool {
         let first = self.faults.partition_point(|fault| fault.start < part.start);
@@ -97,10 +97,10 @@ impl RulesInPart {
     }
 }
 
-/// The maximum number of reported errors per file.
+/// The maximum number of errors to report for a file.
 const MAX_ERRORS: usize = 1000;
 
-/// Replaces an invalid rule.
+/// The rule that takes the place of an invalid one.
 fn never(span: Span) -> Rule {
     Rule { expr: Spanned::new(Expr::Boolean(false), span), predicate: Predicate::Constant(false) }
 }
@@ -122,14 +122,14 @@ impl Compiler<'_> {
         }
         keys::FILE.check(node, &mut self.errors);
         let roles = self.list(&keys::FILE, node, "roles");
-        // An invalid `roles` must not look like an absent one, for which the default roles would apply.
+        // If `roles` is invalid, it must not seem to be absent, since default roles would then apply.
         let broken = (roles.is_none() && !self.errors.is_empty() && node.get("roles").is_some()).then(Vec::new);
         let filters = self.list(&keys::FILE, node, "filters");
         let schema = self.find(&keys::FILE, node, "schema").map(|member| &member.value);
         RulesFile {
             roles: roles.map(|roles| roles.iter().filter_map(|role| self.role(role)).collect()).or(broken),
             filters: filters.unwrap_or_default().iter().filter_map(|filter| self.filter(filter)).collect(),
-            // Exports contain an empty object if there is no schema.
+            // In exports, the schema is an empty object if there is none.
             schema: schema
                 .filter(|schema| !matches!(schema.as_object(), Some([])))
                 .and_then(|schema| self.schema(schema)),
@@ -164,7 +164,7 @@ impl Compiler<'_> {
         list
     }
 
-    /// The members of an object with known keys; reports unknown keys.
+    /// The members of an object with known keys. Unknown keys are reported.
     fn object<'n>(&mut self, keys: &Keys, node: &'n Node, name: &str) -> Option<&'n [Member]> {
         let members = node.as_object();
         if members.is_none() {
@@ -176,7 +176,7 @@ impl Compiler<'_> {
     }
 
     fn missing(&mut self, keys: &Keys, key: &'static str, node: &Node) {
-        // The misspelt key has already been reported, with the same help.
+        // The misspelt key was reported, with the same help.
         if keys.has_near_miss(key, node) {
             return;
         }

@@ -6,30 +6,30 @@ use crate::projection::ProjectionError;
 use crate::schema::SchemaErrorKind;
 use crate::text::{Code, Located};
 
-/// Why a rules file does not load, and where.
+/// Why a rules file is invalid, and where.
 pub type PolicyError = Located<PolicyErrorKind>;
 
 /// The kinds of [`PolicyError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum PolicyErrorKind {
-    /// `"aply_when"`
+    /// An unknown key, such as `"aply_when"`.
     #[error("unknown key `{key}` in {place}")]
     KeyUnknown {
         /// The key.
         key: String,
-        /// The object that contains it: `a role`.
+        /// The kind of object that contains it, such as `a role`.
         place: &'static str,
     },
-    /// A required key is missing.
+    /// A required key that is missing.
     #[error("{place} needs `{key}`")]
     KeyMissing {
         /// The key.
         key: &'static str,
-        /// The object that lacks it.
+        /// The kind of object that lacks it.
         place: &'static str,
     },
-    /// `apply_when` beside `applyWhen`
+    /// Two spellings of the same key, such as `apply_when` and `applyWhen`.
     #[error("`{first}` and `{second}` are two spellings of one key")]
     KeyTwice {
         /// One spelling.
@@ -37,35 +37,35 @@ pub enum PolicyErrorKind {
         /// The other.
         second: String,
     },
-    /// `"roles": {}`
+    /// A value of the wrong type: `"roles": {}`
     #[error("`{key}` must be {expected}, not {found}")]
     Type {
         /// The key.
         key: String,
         /// The expected type.
         expected: &'static str,
-        /// What was found.
+        /// The type that was found.
         found: &'static str,
     },
     /// The file is not an object.
     #[error("a rules file is an object, not {0}")]
     NotObject(&'static str),
-    /// `{"namespace": "db.coll", "read": {}, "valid": {}, "other_fields": {}}`
+    /// Rules of the first version of Stitch: `{"namespace": "db.coll", "read": {}, "valid": {}, "other_fields": {}}`
     #[error("`{0}` is outside of a role: these are rules from the first version of Stitch, which had no roles")]
     FirstStitch(String),
-    /// `"fields": {"address.zip": {}}`
+    /// A dotted path as the name of a field: `"fields": {"address.zip": {}}`
     #[error("the field rule `{0}` has a dot in its name")]
     FieldDotted(String),
     /// A malformed expression.
     #[error("{0}")]
     Expr(ExprErrorKind),
-    /// An expression that is not valid in its scope.
+    /// An expression that refers to something that is not in scope.
     #[error("{0}")]
     Lower(LowerErrorKind),
     /// A malformed projection.
     #[error("{0}")]
     Projection(ProjectionError),
-    /// This many further errors.
+    /// The number of further errors, which are not listed.
     #[error("and {0} more errors")]
     More(usize),
     /// A malformed schema.

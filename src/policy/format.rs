@@ -2,11 +2,11 @@ use super::keys;
 use crate::expr::{self, ExprError};
 use crate::json::{self, Kind, Member, Node};
 
-/// Converts every expression in a rules file, or a single expression, to canonical spelling. Everything else is left
-/// unchanged.
+/// Rewrites every expression in a rules file, or a single expression, with canonical spellings. Everything else remains
+/// as it is.
 ///
 /// # Errors
-/// All errors in its expressions.
+/// All errors in the expressions.
 pub fn canonical(node: &Node) -> Result<Node, Vec<ExprError>> {
     let mut formatter = Formatter { errors: Vec::new() };
     let is_rules = node.get("roles").or(node.get("filters")).is_some_and(|list| list.as_array().is_some());
@@ -29,7 +29,7 @@ impl Formatter {
         }
     }
 
-    /// A copy of an object with some members replaced.
+    /// A copy of an object in which `change` has replaced some values.
     fn members(&mut self, node: &Node, change: impl Fn(&mut Self, &Member) -> Option<Node>) -> Node {
         let Some(members) = node.as_object() else { return node.clone() };
         let members = members

@@ -1,16 +1,16 @@
-//! The keys of rules files, and errors for unknown ones.
+//! The keys of rules files, and the errors for unknown ones.
 
 use super::{PolicyError, PolicyErrorKind};
 use crate::json::{Member, Node};
 use crate::text::closest;
 
-/// The keys of one kind of object.
+/// The keys of a kind of object.
 pub(super) struct Keys {
-    /// The object's name in messages.
+    /// What messages call the object.
     pub(super) place: &'static str,
-    /// The keys with a meaning, each with its older spellings.
+    /// The keys that have a meaning, with their older spellings.
     pub(super) known: &'static [(&'static str, &'static [&'static str])],
-    /// Keys that occur in exports and do not affect decisions.
+    /// Keys that occur in exports but do not affect decisions.
     pub(super) carried: &'static [&'static str],
 }
 
@@ -53,7 +53,7 @@ pub(super) const ADDITIONAL_FIELDS: Keys =
     Keys { place: "`additional_fields`", known: &[("read", &[]), ("write", &[])], carried: &[] };
 
 impl Keys {
-    /// The member with a key in any spelling. Two spellings of the same key are an error.
+    /// The member with this key, in any spelling. Two spellings in the same object are an error.
     pub(super) fn find<'n>(&self, node: &'n Node, key: &str, errors: &mut Vec<PolicyError>) -> Option<&'n Member> {
         let older = self.known.iter().find(|(known, _)| *known == key).map_or(&[][..], |(_, older)| older);
         let mut found = node.as_object()?.iter().filter(|m| m.key == key || older.contains(&m.key.as_str()));
@@ -65,7 +65,7 @@ impl Keys {
         first
     }
 
-    /// Whether a key is a spelling of the known one.
+    /// Whether a key is a spelling of `known`.
     pub(super) fn is(&self, known: &str, key: &str) -> bool {
         self.known.iter().any(|(name, older)| *name == known && (*name == key || older.contains(&key)))
     }
@@ -112,11 +112,11 @@ impl Keys {
     }
 }
 
-/// The top-level keys of rules files of the first version of Stitch; today only roles have them.
+/// The top-level keys of rules files of the first version of Stitch. In later versions, only roles have these keys.
 const FIRST_STITCH: [&str; 6] = ["other_fields", "valid", "fields", "privileges", "read", "write"];
 
-/// Why rules of the first version of Stitch do not load: they have no roles, and the keys alone do not determine their
-/// meaning.
+/// The error for rules of the first version of Stitch. They have no roles, and their meaning cannot be inferred from
+/// the keys alone.
 pub(super) fn first_stitch(node: &Node) -> Option<PolicyError> {
     let member = FIRST_STITCH.iter().find_map(|key| node.member(key))?;
     if node.get("roles").is_some() {

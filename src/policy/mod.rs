@@ -1,5 +1,5 @@
-//! A collection's rules: roles, field rules and filters, compiled from `rules.json` with all errors of the file at
-//! once.
+//! Rules of collections: roles, field rules and filters, compiled from `rules.json`. All errors in a file are reported
+//! at once.
 
 mod compile;
 mod error;

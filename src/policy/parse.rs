@@ -6,8 +6,8 @@ use crate::json;
 use crate::schema::Schema;
 use crate::text::{Finding, Source, Style};
 
-/// Why a rules text does not load: all errors with their positions. Formatted as a report that quotes the lines
-/// concerned.
+/// Why rules are invalid: all errors, with their positions. It is displayed as a report that quotes the lines in
+/// question.
 #[derive(Clone, Debug)]
 pub struct RulesError {
     source: Source,
@@ -39,7 +39,7 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 impl Policy {
-    /// Compiles the text of a `rules.json`. Without roles, the collection is closed to everyone but the system user.
+    /// Compiles a `rules.json`. If it has no roles, nobody but the system user has access.
     ///
     /// ```
     /// use portcullis::{Context, Policy, User};
@@ -51,15 +51,15 @@ impl Policy {
     /// ```
     ///
     /// # Errors
-    /// All errors in the text.
+    /// All errors in the file.
     pub fn parse(rules: &str) -> Result<Arc<Self>, RulesError> {
         Self::parse_file(rules, None)
     }
 
-    /// As [`parse`](Self::parse), with the text of a `schema.json` that written documents must satisfy.
+    /// Like [`parse`](Self::parse), with a `schema.json` that documents must satisfy when they are written.
     ///
     /// # Errors
-    /// All errors in the first of the two texts that does not load.
+    /// All errors in the first of the two files that is invalid.
     pub fn parse_with_schema(rules: &str, schema: &str) -> Result<Arc<Self>, RulesError> {
         let node = json::parse(schema).map_err(|error| RulesError::new("schema.json", schema, [error]))?;
         let compiled = Schema::compile(&node).map_err(|errors| RulesError::new("schema.json", schema, errors))?;

@@ -6,14 +6,14 @@ use crate::projection::Projection;
 use crate::schema::Schema;
 use crate::text::{Span, Spanned};
 
-/// The rules for the documents of one collection.
+/// The rules for the documents of a collection.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// The roles; the first that applies to a document decides.
+    /// The roles. The first one that applies to a document decides.
     pub roles: Vec<Role>,
-    /// The filters; all that apply restrict.
+    /// The filters. All those that apply restrict access.
     pub filters: Vec<Filter>,
-    /// The schema that written documents must satisfy.
+    /// The schema that documents must satisfy when they are written.
     pub schema: Option<Schema>,
     /// Whether there are rules.
     pub presence: Presence,
@@ -22,17 +22,17 @@ pub struct Policy {
 /// Whether a policy has rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// The collection or the defaults have the key `roles`, even if the list is empty.
+    /// The key `roles` is present for the collection or as a default, even if the list is empty.
     #[default]
     Ruled,
-    /// Neither has it: there is only a schema, which also applies to the system user.
+    /// There are no `roles`. A schema, if there is one, applies even to the system user.
     Unruled,
 }
 
-/// A rules file as written, which may leave the roles to the defaults.
+/// The rules in a file, which may leave roles to the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct RulesFile {
-    /// The roles; `None` if the file has no such key.
+    /// The roles; `None` if the key is absent.
     pub roles: Option<Vec<Role>>,
     /// The filters.
     pub filters: Vec<Filter>,
@@ -41,9 +41,9 @@ pub struct RulesFile {
 }
 
 impl RulesFile {
-    /// The policy of a collection: its own roles and filters if it defines roles, otherwise those of the defaults. Its
-    /// own filters combined with default roles apply in addition to the default filters. If neither defines roles,
-    /// there is at most a schema.
+    /// Combines the rules of a collection and the default rules. If the collection has roles, only its own roles and
+    /// filters apply. Otherwise the default roles apply, with the default filters and the collection's own. If neither
+    /// has roles, there is at most a schema.
     #[must_use]
     pub fn effective(own: Option<&Self>, default: Option<&Self>) -> Option<Policy> {
         let schema = own.and_then(|own| own.schema.clone());
@@ -64,12 +64,12 @@ impl RulesFile {
     }
 }
 
-/// An expression with its meaning in its scope.
+/// An expression, with its meaning.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The expression as written.
     pub expr: Spanned<Expr>,
-    /// Its meaning.
+    /// The predicate that it stands for in its scope.
     pub predicate: Predicate,
 }
 
@@ -84,45 +84,45 @@ pub struct Role {
     pub apply_when: Rule,
     /// The conditions for reading or writing a document at all.
     pub document_filters: Option<DocumentFilters>,
-    /// Whether every field may be read.
+    /// Whether all fields may be read.
     pub read: Option<Rule>,
-    /// Whether every field may be written.
+    /// Whether all fields may be written.
     pub write: Option<Rule>,
-    /// Whether documents may be inserted; true if absent.
+    /// Whether documents may be inserted; absent means true.
     pub insert: Option<Rule>,
-    /// Whether documents may be deleted; true if absent.
+    /// Whether documents may be deleted; absent means true.
     pub delete: Option<Rule>,
-    /// Whether documents may be searched; true if absent.
+    /// Whether documents may be searched; absent means true.
     pub search: Option<Rule>,
     /// The rules for top-level fields, in order.
     pub fields: Vec<FieldRule>,
-    /// The rule for all top-level fields without one of their own.
+    /// The rule for all other top-level fields.
     pub additional_fields: Option<FieldRule>,
     /// The position of the role.
     pub span: Span,
 }
 
-/// `document_filters`. Without `read`, every document passes; without `write`, writes are not restricted.
+/// `document_filters`. If `read` is absent, reading is not restricted; if `write` is absent, writing is not restricted.
 #[derive(Clone, Debug)]
 pub struct DocumentFilters {
-    /// For reading; `write` is sufficient as well.
+    /// The condition for reading; satisfying `write` suffices as well.
     pub read: Option<Rule>,
-    /// For writing.
+    /// The condition for writing.
     pub write: Option<Rule>,
     /// Their position.
     pub span: Span,
 }
 
-/// The rule for a field, or for all fields without one of their own.
+/// The rule for a field, or for all fields that have none.
 #[derive(Clone, Debug)]
 pub struct FieldRule {
-    /// The field's name; empty for `additional_fields`.
+    /// The name of the field; empty for `additional_fields`.
     pub name: Box<str>,
     /// Whether the field may be read.
     pub read: Option<Rule>,
     /// Whether the field may be written.
     pub write: Option<Rule>,
-    /// The rules for the fields of an embedded document, or of each document in an array.
+    /// The rules for nested fields: those of an embedded document, or of each document in an array.
     pub fields: Option<Vec<FieldRule>>,
     /// Its position.
     pub span: Span,
@@ -131,11 +131,11 @@ pub struct FieldRule {
 /// A filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Its name, if it has one.
+    /// The name, which may be empty.
     pub name: Arc<str>,
     /// The condition under which the filter applies to a user.
     pub apply_when: Rule,
-    /// The condition on documents.
+    /// The condition that documents must satisfy.
     pub query: Option<Rule>,
     /// The fields that remain visible.
     pub projection: Option<Projection>,
@@ -144,7 +144,7 @@ pub struct Filter {
 }
 
 impl Role {
-    /// All rules of the role, including field rules, each with its JSON pointer relative to the role.
+    /// All rules of the role, including field rules, with JSON pointers relative to the role.
     #[must_use]
     pub fn rules(&self) -> Vec<(String, &Rule)> {
         let mut rules = vec![("/apply_when".to_owned(), &self.apply_when)];
@@ -180,7 +180,7 @@ impl FieldRule {
 }
 
 impl Role {
-    /// Replaces rules by `false`.
+    /// Replaces the rules for which `is_closed` returns true with `false`.
     pub(super) fn close(&mut self, is_closed: &dyn Fn(&Rule) -> bool) {
         let halves = self.document_filters.iter_mut().flat_map(|halves| [&mut halves.read, &mut halves.write]);
         let own = [&mut self.read, &mut self.write, &mut self.insert, &mut self.delete, &mut self.search];
@@ -199,7 +199,7 @@ impl FieldRule {
 }
 
 impl Rule {
-    /// The value of a constant rule: `true`, `{}`, `false`.
+    /// The value of a rule that is constant: `true`, `{}` or `false`.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
         match &self.predicate {
