@@ -1,6 +1,6 @@
 use super::FindError;
 
-/// The error for a MongoDB feature that clients may not use; `None` for any other name.
+/// The error for an operator of MongoDB that clients may not use; `None` if there is no such operator.
 pub(super) fn refusal(name: &str) -> Option<FindError> {
     let help = match name {
         "$where" | "$function" => {

@@ -12,22 +12,22 @@ use crate::question::{At, ClientTest, JsonSchema, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
-/// A compiled client query: MongoDB's query operators, without expansions.
+/// A compiled client filter: MongoDB's query operators on literals, without expansions.
 #[derive(Debug)]
 pub struct Filter {
     residual: Residual,
-    /// Whether there is a double negation, which is no longer visible in the residual.
+    /// Whether a condition is negated twice, which the residual does not show.
     negates_twice: bool,
     /// The number of conditions.
     tests: usize,
     context: Context,
 }
 
-/// What plain names in a filter refer to.
+/// What the field names in a filter refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inside {
     Document,
-    /// To fields of the element that `$elemMatch` examines.
+    /// Fields of the element that `$elemMatch` examines.
     Element,
 }
 
@@ -41,10 +41,10 @@ impl Inside {
 }
 
 impl Filter {
-    /// Compiles a filter. All values are literal: there are no expansions.
+    /// Compiles a filter. All values in it are literals; expansions have no meaning.
     ///
     /// # Errors
-    /// If the filter is malformed or uses an unsupported feature.
+    /// If the filter is malformed, or uses something that is not supported.
     ///
     /// ```
     /// use bson::doc;
@@ -57,7 +57,7 @@ impl Filter {
         Self::compile_within(filter, &PatternAllowance::default())
     }
 
-    /// As [`compile`](Self::compile), within a pattern allowance that is shared with other parts of the request.
+    /// Like [`compile`](Self::compile), with a pattern allowance that is shared with other parts of the request.
     pub fn compile_within(filter: &Document, patterns: &PatternAllowance) -> Result<Self, FindError> {
         let predicate = conditions(filter, Inside::Document, At { depth: 0, patterns })?;
         let context = Context::new();
@@ -91,12 +91,12 @@ impl Filter {
     /// Whether a document matches.
     ///
     /// # Errors
-    /// If raw bytes are not BSON, or the document is nested too deeply.
+    /// If raw bytes are not BSON, if the document is nested too deeply, or if it takes too many steps.
     pub fn matches<'d>(&self, document: impl Into<DocumentRef<'d>>) -> Result<bool, Malformed> {
         self.matches_within(document, &Errors::default())
     }
 
-    /// As [`matches`](Self::matches), within the step budget of `errors`, to which an error is added.
+    /// Like [`matches`](Self::matches), within the step budget of `errors`, to which errors are added.
     pub fn matches_within<'d>(&self, document: impl Into<DocumentRef<'d>>, errors: &Errors) -> Result<bool, Malformed> {
         let documents = Documents { root: Some(document.into().into()), ..Documents::default() };
         match Evaluation::new(documents, &self.context, errors).truth(&self.residual) {
@@ -147,7 +147,7 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
     }
 }
 
-/// Compiles an operator on the document as a whole.
+/// Compiles an operator that applies to the document as a whole.
 fn whole(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predicate, FindError> {
     let question = if name == "$expr" {
         if inside == Inside::Element {
@@ -171,7 +171,7 @@ fn list(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Vec<Pred
     parts.iter().map(conditions).collect()
 }
 
-/// The operators that occur in place of a field name.
+/// The operators that take the place of a field name.
 const IN_PLACE_OF_A_FIELD: [&str; 11] = [
     "$alwaysFalse",
     "$alwaysTrue",
@@ -186,7 +186,8 @@ const IN_PLACE_OF_A_FIELD: [&str; 11] = [
     "$where",
 ];
 
-/// Whether a document is a condition on the element itself, like `{"$gt": 1}`, and not on its fields.
+/// Whether a document consists of operators on the element itself, like `{"$gt": 1}`, rather than of conditions on its
+/// fields.
 pub(crate) fn is_element_condition(conditions: &Document) -> bool {
     is_operators(conditions)
         && conditions.keys().next().is_some_and(|first| !IN_PLACE_OF_A_FIELD.contains(&first.as_str()))

@@ -1,4 +1,4 @@
-//! MongoDB's `find` for documents in memory: filters, sort orders and projections, given as BSON as clients send them.
+//! MongoDB's `find` on documents in memory: filters, sort orders and projections, as sent by clients in BSON.
 
 mod error;
 mod filter;

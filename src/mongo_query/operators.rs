@@ -1,4 +1,4 @@
-//! Operators on a field.
+//! Query operators on fields.
 
 use bson::{Bson, Document};
 
@@ -13,7 +13,7 @@ use crate::question::{At, Bits, ClientTest, MAX_DEPTH, Question};
 use crate::text::Span;
 use crate::value::{Type, TypeSet, ValueRef, order};
 
-/// The operand of a condition.
+/// The left operand of conditions.
 pub(super) struct Subject {
     pub(super) left: Left,
 }
@@ -37,7 +37,7 @@ fn takes(operator: &str, what: &str, found: &Bson) -> FindError {
     FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not a value of type {found}"))
 }
 
-/// Whether the value of a name is a document of operators: its first key decides, unless it is a DBRef.
+/// Whether the value of a field is a document of operators. This depends on the first key; a DBRef is not one.
 pub(super) fn is_operators(document: &Document) -> bool {
     let is_text = |name| document.get(name).is_none_or(|value| value.as_str().is_some());
     let is_reference =
@@ -45,7 +45,7 @@ pub(super) fn is_operators(document: &Document) -> bool {
     document.keys().next().is_some_and(|first| first.starts_with('$')) && !is_reference
 }
 
-/// The operators that a field can have.
+/// The operators that apply to fields.
 const OPERATORS: [&str; 32] = [
     "$all",
     "$bitsAllClear",
@@ -81,7 +81,7 @@ const OPERATORS: [&str; 32] = [
     "$box",
 ];
 
-/// Whether the first key of a document is an existing operator.
+/// Whether the first key of a document is a known operator.
 fn has_operator(document: &Document) -> bool {
     document.keys().next().is_some_and(|first| OPERATORS.contains(&first.as_str()))
 }
@@ -152,7 +152,7 @@ fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) 
     let reference = ValueRef::from(value);
     let check = match value {
         Bson::RegularExpression(_) | Bson::Undefined => return Err(takes(name, "a value that has an order", value)),
-        // Only null and Missing compare with null, and they are equal to it.
+        // Only null and Missing can be compared with null. They are equal to it.
         Bson::Null if matches!(comparison, Comparison::Gt | Comparison::Lt) => return Ok(Predicate::Constant(false)),
         Bson::Null => return Ok(subject.equals(value)),
         _ if order(reference, reference).is_some() => TestKind::Order(comparison, Right::Literal(value.clone())),
@@ -161,7 +161,7 @@ fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) 
     Ok(subject.test(check))
 }
 
-/// `$in`: regular expressions in the list are matched as patterns.
+/// Compiles `$in`, where regular expressions in the list are patterns.
 fn one_of(subject: &Subject, name: &str, value: &Bson, at: At<'_>) -> Result<Predicate, FindError> {
     let Bson::Array(list) = value else { return Err(takes(name, "an array", value)) };
     let mut values = Vec::new();
@@ -208,17 +208,18 @@ fn every(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindE
         Bson::RegularExpression(_) | Bson::Undefined => false,
         _ => true,
     };
-    // A single test for many values walks the array once.
+    // For many values, one test is better, since it walks the array only once.
     if list.len() > ONE_BY_ONE && list.iter().all(|element| is_value(&element)) {
         return Ok(subject.test(TestKind::All(list.iter().cloned().map(Right::Literal).collect())));
     }
     list.iter().map(part).collect::<Result<_, _>>().map(Predicate::All)
 }
 
-/// Up to this length, `$all` is compiled to one test per value, so that the position of a match can be determined.
+/// The length of a list up to which `$all` is compiled to one test per value, from which the position of a match can be
+/// derived.
 const ONE_BY_ONE: usize = 8;
 
-/// Whether MongoDB treats a value as true.
+/// Whether MongoDB takes a value for true.
 fn is_true(value: &Bson) -> bool {
     match value {
         Bson::Boolean(value) => *value,

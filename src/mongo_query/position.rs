@@ -5,33 +5,34 @@ use crate::eval::{BoundCheck, BoundLeft, BoundTest, Documents, Errors, Evaluatio
 use crate::path::Segment;
 use crate::value::Malformed;
 
-/// The array element that a filter matched, which `$` in an update refers to.
+/// The array element that matched a filter, which the positional operator `$` in an update stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// The element at this index, counted from 0.
+    /// The element at this zero-based index.
     Element(usize),
-    /// No condition concerns array elements.
+    /// None, because no condition applies to array elements.
     Nowhere,
-    /// Several conditions do, or one that MongoDB may evaluate in a different order.
+    /// Unknown, because several conditions apply to array elements, or one that MongoDB may evaluate in a different
+    /// order.
     Unclear,
 }
 
-/// The steps per level for wrapping an element in documents.
+/// The number of steps, per level, for wrapping an element in documents.
 const COPY: usize = 4;
 
-/// An array on a path.
+/// An array on the path of a condition.
 struct Met<'d> {
     array: &'d [Bson],
-    /// The segments before it.
+    /// The path segments before the array.
     above: &'d [Segment],
-    /// The segments after it.
+    /// The path segments after the array.
     below: &'d [Segment],
 }
 
 impl Filter {
-    /// The element of the outermost array that the filter matched in a matching document: the first for which the only
-    /// condition on an array holds. With several such conditions, MongoDB lets the last one decide, in an order of its
-    /// own, so that case is [`Position::Unclear`] here.
+    /// The position in a document that matches the filter: the first element of the outermost array for which the
+    /// condition on that array holds. If there are several such conditions, the last one that MongoDB evaluates
+    /// determines the position, and the order is not specified, so the result is [`Position::Unclear`].
     ///
     /// # Errors
     /// If the document is nested too deeply, or its arrays take too many steps.
@@ -59,7 +60,7 @@ impl Filter {
         Ok(found)
     }
 
-    /// The first element that satisfies a test.
+    /// The index of the first element that satisfies the test.
     fn first(
         &self,
         residual: &Residual,
@@ -72,7 +73,7 @@ impl Filter {
             return Ok(Position::Unclear);
         }
         for (index, element) in met.array.iter().enumerate() {
-            // Without the array around the element, a condition on the array as a whole cannot match.
+            // Without the array around it, the element cannot satisfy a condition on the array as a whole.
             let mut value = if enters { Bson::Array(vec![element.clone()]) } else { element.clone() };
             for segment in met.above.iter().rev() {
                 let mut document = Document::new();
@@ -87,12 +88,12 @@ impl Filter {
                 Truth::False | Truth::Unknown => {}
             }
         }
-        // The condition matched the array as a whole.
+        // The condition matches the array as a whole.
         Ok(Position::Nowhere)
     }
 }
 
-/// Collects the tests that must all hold in `plain`, and the remaining tests in `others`.
+/// Sorts tests: those that must all hold go to `plain`, the others to `others`.
 fn collect<'r>(
     residual: &'r Residual,
     all: bool,

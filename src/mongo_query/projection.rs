@@ -6,16 +6,16 @@ use crate::projection::Projection;
 use crate::text::Span;
 use crate::value::ValueRef;
 
-/// MongoDB's error code for a path that is a prefix of another one.
+/// MongoDB's error code for paths of which one is a prefix of another.
 const PATH_COLLISION: i32 = 31249;
 
-/// MongoDB's error code for mixing inclusion and exclusion.
+/// MongoDB's error code for a projection that both includes and excludes fields.
 const MIXED: i32 = 31254;
 
-/// Compiles a client's projection: `{"a": 1}` or `{"a.b": 0}`.
+/// Compiles a client's projection, such as `{"a": 1}` or `{"a.b": 0}`.
 ///
 /// # Errors
-/// If it is malformed, computes fields, or selects array elements.
+/// If it is malformed, computes fields or selects array elements.
 pub fn compile_projection(projection: &Document) -> Result<Projection, FindError> {
     let mut included: Option<bool> = None;
     let mut members = Vec::with_capacity(projection.len());
@@ -28,7 +28,7 @@ pub fn compile_projection(projection: &Document) -> Result<Projection, FindError
         members.push(Member { key: name.clone(), key_span: Span::default(), value: node });
     }
     apart(projection)?;
-    // Only `_id` as a whole may be excluded alongside inclusions.
+    // Beside other fields, `_id` can be included or excluded only as a whole.
     if projection.keys().any(|name| name.starts_with("_id.")) && projection.len() > 1 {
         return Err(FindError::unsupported("a part of `_id` beside other fields in a projection"));
     }
@@ -56,7 +56,7 @@ fn is_included(name: &str, value: &Bson) -> Result<bool, FindError> {
     }
 }
 
-/// Rejects a projection that names both a field and a field inside it.
+/// Rejects a projection with two paths of which one is a prefix of the other.
 fn apart(projection: &Document) -> Result<(), FindError> {
     let mut names: Vec<Vec<&str>> = projection.keys().map(|name| name.split('.').collect()).collect();
     names.sort_unstable();

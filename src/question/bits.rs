@@ -1,24 +1,24 @@
-//! `$bitsAllSet` and similar operators.
+//! Bit tests: `$bitsAllSet` and the like.
 
 use bson::Bson;
 
 use crate::aggregation::{BAD_VALUE, FAILED_TO_PARSE, FindError, nearest_integer};
 use crate::value::{Number, ValueRef};
 
-/// The bits to test, and how.
+/// The bits to test, and the test.
 #[derive(Clone, Debug)]
 pub(crate) struct Bits {
-    /// The positions, counted from the lowest bit.
+    /// The positions of the bits, starting from the lowest.
     positions: Vec<usize>,
     all: bool,
     set: bool,
 }
 
-/// The position of the sign bit, which stands for all higher bits.
+/// The position of the sign bit. All higher positions refer to it.
 const SIGN: usize = 63;
 
 impl Bits {
-    /// `None` if this is a different operator.
+    /// Parses a bit test; `None` if the operator is a different one.
     pub(crate) fn parse(operator: &str, operand: &Bson) -> Option<Result<Self, FindError>> {
         let (all, set) = match operator {
             "$bitsAllSet" => (true, true),
@@ -35,8 +35,8 @@ impl Bits {
             ValueRef::Binary { bytes, .. } => {
                 Box::new(move |at| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1))
             }
-            // The server rounds decimals but rejects doubles with a fraction; a decimal that does not fit becomes the
-            // minimum integer.
+            // MongoDB rounds decimals, but rejects doubles with a fraction. Decimals that do not fit become the lowest
+            // integer.
             ValueRef::Decimal128(number) => {
                 let number = nearest_integer(number).unwrap_or(i64::MIN);
                 Box::new(move |at| number >> at.min(SIGN) & 1 == 1)

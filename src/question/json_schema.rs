@@ -7,7 +7,7 @@ use crate::aggregation::{FAILED_TO_PARSE, FindError};
 use crate::expr::Pattern;
 use crate::value::{Number, Type, TypeSet, ValueRef};
 
-/// A compiled schema. Keywords that concern a type other than the value's have no effect.
+/// A compiled schema. Keywords have an effect only on values of the types that they concern.
 #[derive(Debug, Default)]
 pub(crate) struct JsonSchema {
     pub(super) keywords: Vec<Keyword>,
@@ -27,7 +27,7 @@ pub(super) enum Keyword {
     Items(i64, i64),
     Unique,
     Each(JsonSchema),
-    /// Schemas by index, and the constraint on further elements.
+    /// `items` as an array: a schema for each position, and the constraint on further elements.
     Places(Vec<JsonSchema>, Option<Rest>),
     Fields(i64, i64),
     Required(Vec<String>),
@@ -222,7 +222,7 @@ impl JsonSchema {
         }))
     }
 
-    /// The number of its parts.
+    /// The size of the schema: the number of keywords, including those in the schemas of properties.
     pub(crate) fn parts(&self) -> usize {
         let inner =
             self.properties.iter().map(|(_, schema)| schema).chain(self.patterns.iter().map(|(_, schema)| schema));

@@ -1,4 +1,4 @@
-//! Checks values against a `$jsonSchema`.
+//! Validation of values against a `$jsonSchema`.
 
 use super::JsonSchema;
 use super::json_schema::{Keyword, Rest};

@@ -1,5 +1,5 @@
-//! Conditions that are possible in a client's filter but not in rules: `$expr`, `$jsonSchema`, bit tests, and
-//! comparisons of values that the rule language does not order.
+//! Conditions that clients' filters may contain, but rules may not: `$expr`, `$jsonSchema`, bit tests, and comparisons
+//! of values that have no order in the rule language.
 
 mod bits;
 mod json_schema;
@@ -16,7 +16,7 @@ use crate::expr::PatternAllowance;
 /// The maximum nesting depth of conditions, as in MongoDB.
 pub(crate) const MAX_DEPTH: usize = 100;
 
-/// The nesting depth of a condition, and its pattern allowance.
+/// The nesting depth of the condition that is being compiled, and the pattern allowance.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'p> {
     pub(crate) depth: usize,

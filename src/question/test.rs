@@ -9,17 +9,16 @@ use crate::expr::Comparison;
 use crate::path::Leaf;
 use crate::value::{Steps, Type, ValueRef, sort_order};
 
-/// A condition that is possible only in a client's filter; cheap to clone.
+/// A condition that is allowed only in clients' filters. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ClientTest(Arc<Question>);
 
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// A comparison by an order that only MongoDB defines: between values of one type, and relative to MinKey and
-    /// MaxKey.
+    /// An order comparison that only MongoDB defines: between values of the same type, or with MinKey or MaxKey.
     Order(Comparison, Bson),
     Bits(Bits),
-    /// `$expr`, for the whole document: compiled, and as written.
+    /// `$expr`, compiled and in source form. It applies to the whole document.
     Expression(Expression, Bson),
     /// `$jsonSchema`
     Schema(JsonSchema),
@@ -30,7 +29,7 @@ impl ClientTest {
         Self(Arc::new(question))
     }
 
-    /// Whether an array stands for its elements.
+    /// Whether an array is tested by its elements.
     pub(crate) fn leaf(&self) -> Leaf {
         match &*self.0 {
             Question::Order(..) | Question::Bits(_) => Leaf::Expand,
@@ -38,7 +37,7 @@ impl ClientTest {
         }
     }
 
-    /// Evaluates the condition on a value, or on Missing.
+    /// Evaluates the condition on a value; `None` is Missing.
     pub(crate) fn holds(&self, value: Option<ValueRef<'_>>, steps: &Steps) -> Result<bool, FindError> {
         match &*self.0 {
             Question::Order(comparison, other) => {
@@ -55,8 +54,8 @@ impl ClientTest {
 }
 
 impl ClientTest {
-    /// The top-level fields and the condition, if the database may evaluate it instead of this library. This requires
-    /// that it cannot fail on any document, because the client may not know about some of them.
+    /// The top-level fields that the condition reads and its source, if the database may evaluate it. For this, it must
+    /// not fail on any document, because the client must not learn about documents that may not be read.
     pub(crate) fn pushed(&self) -> Option<(Vec<&str>, &Bson)> {
         match &*self.0 {
             Question::Expression(expression, written) if expression.never_fails() => {
@@ -66,7 +65,7 @@ impl ClientTest {
         }
     }
 
-    /// The number of database tests that it counts as.
+    /// The number of database tests that the condition counts as.
     pub(crate) fn tests(&self) -> usize {
         match &*self.0 {
             Question::Order(..) | Question::Bits(_) => 1,
@@ -89,7 +88,7 @@ fn ordered(value: Option<ValueRef<'_>>, other: ValueRef<'_>, steps: &Steps) -> R
     Ok(Some(sort_order(value, Some(other))?))
 }
 
-/// The maximum number of steps for comparing a value with this one.
+/// The maximum number of steps for comparing this value with another one.
 fn size(value: ValueRef<'_>) -> usize {
     match value {
         ValueRef::Array(array) => array.iter().flatten().map(size).sum::<usize>() + 1,
