@@ -15,11 +15,11 @@ use crate::predicate::Predicate;
 use crate::text::Spanned;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
 
-/// A compiled `schema.json`: [JSON Schema in MongoDB's dialect][mongodb], which is draft 4 with `bsonType`, extended by
-/// App Services' `validate`, an [expression on the field][validate].
+/// A compiled `schema.json`: [JSON Schema in MongoDB's dialect][mongodb], which is draft 4 with `bsonType`, and with
+/// `validate` of App Services, an [expression on the field][validate].
 ///
-/// From later drafts of JSON Schema it supports `const` and numeric `exclusiveMinimum` and `exclusiveMaximum`. A
-/// keyword that is unknown, or known but not enforced (`$ref`, `format`), is an error: a schema is never weaker than it
+/// Of later drafts, `const` and the numeric forms of `exclusiveMinimum` and `exclusiveMaximum` are supported. Keywords
+/// that are unknown, or known but not enforced (`$ref`, `format`), are errors, so that a schema is never weaker than it
 /// looks.
 ///
 /// [mongodb]: https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
@@ -56,7 +56,7 @@ pub struct Schema {
     ignored: Vec<Spanned<String>>,
 }
 
-/// A schema with every `validate` bound to one request.
+/// A schema whose `validate` expressions are bound to the context of a request.
 #[derive(Clone, Debug)]
 pub struct BoundSchema {
     shape: Arc<Shape>,
@@ -67,7 +67,7 @@ impl Schema {
     /// Compiles a schema.
     ///
     /// # Errors
-    /// All errors in it, in source order.
+    /// All errors, in source order.
     ///
     /// ```
     /// use portcullis::schema::Schema;
@@ -80,23 +80,23 @@ impl Schema {
         Self::compile_within(node, &PatternAllowance::of_application())
     }
 
-    /// As [`compile`](Self::compile), within the pattern allowance of an application.
+    /// Like [`compile`](Self::compile), with the pattern allowance of an application.
     ///
     /// # Errors
-    /// As [`compile`](Self::compile).
+    /// Same as [`compile`](Self::compile).
     pub(crate) fn compile_within(node: &Node, patterns: &PatternAllowance) -> Result<Self, Vec<SchemaError>> {
         let (schema, errors) = Self::compile_in_part_within(node, patterns);
         if errors.is_empty() { Ok(schema) } else { Err(errors) }
     }
 
-    /// Compiles the valid parts of a schema and reports the errors in the others. Use the result for lints only, never
-    /// for decisions.
+    /// Compiles the valid parts of a schema, and reports the errors in others. The result is meant for lints; never
+    /// base decisions on it.
     #[must_use]
     pub fn compile_in_part(node: &Node) -> (Self, Vec<SchemaError>) {
         Self::compile_in_part_within(node, &PatternAllowance::of_application())
     }
 
-    /// As [`compile_in_part`](Self::compile_in_part), within the pattern allowance of an application.
+    /// Like [`compile_in_part`](Self::compile_in_part), with the pattern allowance of an application.
     pub(crate) fn compile_in_part_within(node: &Node, patterns: &PatternAllowance) -> (Self, Vec<SchemaError>) {
         let (Compiled { shape, validates, ignored }, errors) = compile(node, patterns);
         (Self { shape: Arc::new(shape), validates, ignored }, errors)
@@ -106,18 +106,19 @@ impl Schema {
         &self.shape
     }
 
-    /// The keys in it that are ignored although they may look like constraints, such as `unique` and `default`.
+    /// The keys that have no effect although they may look like constraints, such as `unique` and `default`.
     #[must_use]
     pub fn ignored(&self) -> &[Spanned<String>] {
         &self.ignored
     }
 
-    /// All `validate` expressions in it.
+    /// All `validate` expressions.
     pub fn validates(&self) -> impl Iterator<Item = &Predicate> {
         self.validates.iter().map(|validate| &validate.predicate)
     }
 
-    /// The `validate` expressions of a field and of what contains it, found through `properties` only.
+    /// The `validate` expressions of a field and of the documents that contain it. The path is followed only through
+    /// `properties`.
     #[must_use]
     pub fn validates_at(&self, path: &[Segment]) -> Vec<&Predicate> {
         let mut shape = &*self.shape;
@@ -131,8 +132,8 @@ impl Schema {
         found
     }
 
-    /// Whether the field at a path, found through `properties` only, may be an array; `None` if the schema does not
-    /// say.
+    /// Whether a field may be an array; `None` if the schema does not restrict it. The path is followed only through
+    /// `properties`.
     #[must_use]
     pub fn takes_array(&self, path: &[Segment]) -> Option<bool> {
         let mut shape = &*self.shape;
@@ -147,14 +148,14 @@ impl Schema {
         Some(types.contains(ValueRef::Array(ArrayRef::Decoded(&[]))))
     }
 
-    /// Evaluates everything that depends only on the context.
+    /// Binds the `validate` expressions to a context.
     #[must_use]
     pub fn bind(&self, context: &Context) -> BoundSchema {
         let validates = self.validates.iter().map(|validate| {
             let residual = bind(&validate.predicate, context);
             match validate.standing {
                 Standing::Plain => residual.settle(),
-                // If Unknown became False, a `not` around it would hold.
+                // If Unknown became False here, a `not` around it would hold.
                 Standing::Inverted => residual,
             }
         });
@@ -163,10 +164,10 @@ impl Schema {
 }
 
 impl BoundSchema {
-    /// The reasons against replacing `before` by `after`, up to [`MAX_FAILURES`](super::MAX_FAILURES); empty if the
-    /// schema accepts the document. `before` is `None` for an insert.
+    /// The reasons for which the schema rejects replacing `before` with `after`, up to
+    /// [`MAX_FAILURES`](super::MAX_FAILURES); empty if it accepts that. `before` is `None` for an insert.
     ///
-    /// Errors in evaluating a `validate` are added to `errors`; such a document is rejected.
+    /// If a `validate` fails, its errors are added to `errors`, and the document is rejected.
     ///
     /// # Errors
     /// If raw bytes are not BSON, or values are nested too deeply to be compared.

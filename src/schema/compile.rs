@@ -12,14 +12,14 @@ use crate::predicate::{Scope, lower};
 use crate::text::{Span, Spanned};
 use crate::value::{Number, ValueRef};
 
-/// A compiled schema and what its parts share.
+/// The result of compiling a schema: its root, and what nested schemas share.
 pub(super) struct Compiled {
     pub(super) shape: Shape,
     pub(super) validates: Vec<Validate>,
     pub(super) ignored: Vec<Spanned<String>>,
 }
 
-/// Compiles a schema and reports all errors in it.
+/// Compiles a schema, reporting all errors.
 pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Vec<SchemaError>) {
     let mut compiler = Compiler {
         errors: Vec::new(),
@@ -34,19 +34,19 @@ pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Ve
     (Compiled { shape, validates: compiler.validates, ignored: compiler.ignored }, compiler.errors)
 }
 
-/// Collects errors. A value returned together with an error is only a placeholder.
+/// The state of compilation. After an error, it continues with a placeholder.
 struct Compiler<'p> {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
     ignored: Vec<Spanned<String>>,
-    /// The pattern allowance of the application.
+    /// The patterns that the application may still use.
     patterns: &'p PatternAllowance,
     has_too_many_patterns: bool,
-    /// The standing of the schema that is being compiled.
+    /// The standing of the current schema.
     standing: Standing,
 }
 
-/// Values in messages are truncated to this many characters.
+/// The number of characters to which values are truncated in messages.
 const MAX_SHOWN: usize = 120;
 
 fn cut(text: &str) -> String {
@@ -93,7 +93,7 @@ impl Compiler<'_> {
         shape.seal()
     }
 
-    /// Compiles a nested schema whose failure can make a document valid.
+    /// Compiles a schema inside `not` or `oneOf`, where a document may be valid because the schema does not hold.
     fn inverted<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let standing = std::mem::replace(&mut self.standing, Standing::Inverted);
         let read = read(self);
@@ -101,7 +101,7 @@ impl Compiler<'_> {
         read
     }
 
-    /// Adds the constraint of one member of `node` to `shape`.
+    /// Adds the constraint of a keyword to `shape`. `member` is one of the members of `node`.
     fn keyword(&mut self, shape: &mut Shape, node: &Node, member: &Member) {
         let exclusive = |key| node.get(key).and_then(Node::as_bool) == Some(true);
         let rule = match member.key.as_str() {
@@ -147,7 +147,7 @@ impl Compiler<'_> {
         shape.rules.extend(rule);
     }
 
-    /// Compiles the keywords that contain other schemas; all other keys are passed on.
+    /// Compiles the keywords that contain schemas; passes others on.
     fn container(&mut self, shape: &mut Shape, node: &Node, member: &Member) {
         match member.key.as_str() {
             "properties" => {
@@ -173,7 +173,7 @@ impl Compiler<'_> {
             },
             "additionalItems" => {
                 let others = self.others(member);
-                // In JSON Schema, `additionalItems` has no effect if `items` is a single schema.
+                // According to JSON Schema, `additionalItems` has no effect if `items` is a single schema.
                 if node.get("items").and_then(Node::as_array).is_some() {
                     shape.items.others = others;
                 } else {
@@ -206,7 +206,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Accepts an annotation, or reports an unknown or unsupported keyword.
+    /// Accepts keys that are not constraints, and reports unknown and unsupported ones.
     fn remark(&mut self, key: &str, member: &Member) {
         let Some(remark) = Remark::of(key) else { return self.unknown(key, member) };
         match (remark, &member.value.kind) {
@@ -244,7 +244,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// A non-empty list of schemas.
+    /// Compiles a list of one or more schemas.
     fn shapes(&mut self, member: &Member) -> Option<Vec<Shape>> {
         match member.value.as_array() {
             Some([]) => {
@@ -295,7 +295,7 @@ impl Compiler<'_> {
         Some(Rule::Type(types))
     }
 
-    /// A value in extended JSON.
+    /// Converts a value from extended JSON.
     fn value(&mut self, node: &Node) -> Option<Bson> {
         json::to_bson(node).map_err(|error| self.errors.push(error.map(SchemaErrorKind::Ejson))).ok()
     }
@@ -313,7 +313,7 @@ impl Compiler<'_> {
         None
     }
 
-    /// A number other than NaN, and its text for messages.
+    /// Parses a number other than NaN. Also returns its source text.
     fn number(&mut self, member: &Member) -> Option<(Number, Box<str>)> {
         let value = self.value(&member.value)?;
         match ValueRef::from(&value).number() {
@@ -328,8 +328,8 @@ impl Compiler<'_> {
         self.number(member).map(|(bound, text)| Rule::Order(order, bound, text))
     }
 
-    /// `exclusiveMinimum` and `exclusiveMaximum`: in draft 4, booleans that modify `minimum` and `maximum`; in later
-    /// drafts, bounds of their own.
+    /// Compiles `exclusiveMinimum` and `exclusiveMaximum`. In draft 4, they are booleans that modify `minimum` and
+    /// `maximum`; in later drafts, they are bounds themselves.
     fn exclusive(
         &mut self,
         node: &Node,
@@ -347,7 +347,7 @@ impl Compiler<'_> {
 
     fn multiple_of(&mut self, member: &Member) -> Option<Rule> {
         let (number, text) = self.number(member)?;
-        // True for positive finite numbers only.
+        // This holds only for numbers that are positive and finite.
         if number.is_multiple_of(number) && number.order(Number::Integer(0)).is_some_and(std::cmp::Ordering::is_gt) {
             return Some(Rule::MultipleOf(number, text));
         }
@@ -369,7 +369,7 @@ impl Compiler<'_> {
     }
 
     fn pattern(&mut self, text: &str, span: Span) -> Option<Pattern> {
-        // Reported once, not for every further pattern.
+        // This is reported once, not for each further pattern.
         if self.has_too_many_patterns {
             return None;
         }
@@ -384,7 +384,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The field names in the array `node`, the value of `member`.
+    /// Parses an array of field names. `node` is the array, `member` the keyword.
     fn names(&mut self, member: &Member, node: &Node) -> Option<Vec<Box<str>>> {
         let names: Option<Vec<_>> =
             node.as_array().and_then(|names| names.iter().map(|name| Some(name.as_str()?.into())).collect());

@@ -5,43 +5,43 @@ use crate::json::EjsonErrorKind;
 use crate::predicate::LowerErrorKind;
 use crate::text::{Code, Located};
 
-/// Why a schema does not load, and where.
+/// Why a schema is invalid, and where.
 pub type SchemaError = Located<SchemaErrorKind>;
 
 /// The kinds of [`SchemaError`].
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SchemaErrorKind {
-    /// `"properties": {"a": "string"}`
+    /// A value that is not a schema: `"properties": {"a": "string"}`
     #[error("a schema is an object, not {0}")]
     NotSchema(&'static str),
-    /// `"requierd"`
+    /// An unknown keyword: `"requierd"`
     #[error("unknown keyword `{0}` in a schema")]
     KeywordUnknown(String),
-    /// `"$ref"`
+    /// A keyword that is not supported: `"$ref"`
     #[error("the JSON Schema keyword `{0}` is not supported")]
     KeywordUnsupported(String),
-    /// `"minLength": "2"`
+    /// A keyword with a value of the wrong type: `"minLength": "2"`
     #[error("`{keyword}` takes {expected}, not {found}")]
     KeywordType {
         /// The keyword.
         keyword: String,
         /// What the keyword accepts.
         expected: &'static str,
-        /// What was found.
+        /// The type that was found.
         found: &'static str,
     },
-    /// `"minLength": -1`
+    /// A keyword with an invalid value: `"minLength": -1`
     #[error("`{keyword}` cannot be `{value}`: it takes {expected}")]
     KeywordValue {
         /// The keyword.
         keyword: String,
         /// What the keyword accepts.
         expected: &'static str,
-        /// What was found.
+        /// The value.
         value: String,
     },
-    /// `"exclusiveMinimum": true` without `minimum`
+    /// A keyword without one that it requires: `"exclusiveMinimum": true` without `minimum`
     #[error("`{keyword}` requires `{partner}`")]
     KeywordAlone {
         /// The keyword.
@@ -49,22 +49,22 @@ pub enum SchemaErrorKind {
         /// The keyword that it requires.
         partner: &'static str,
     },
-    /// `{"bsonType": "string", "%%true": {…}}`
+    /// An expression outside of `validate`: `{"bsonType": "string", "%%true": {…}}`
     #[error("`{0}` belongs in an expression, not among the keywords of a schema")]
     ExpressionMisplaced(String),
-    /// `"bsonType": "strin"`
+    /// An unknown type: `"bsonType": "strin"`
     #[error("unknown type `{0}`")]
     TypeUnknown(String),
-    /// `"pattern": "("`
+    /// An invalid regular expression: `"pattern": "("`
     #[error("{0}")]
     Pattern(PatternError),
-    /// A malformed literal.
+    /// A malformed extended JSON literal.
     #[error("{0}")]
     Ejson(EjsonErrorKind),
-    /// A malformed `validate`.
+    /// A malformed expression in `validate`.
     #[error("{0}")]
     Expr(ExprErrorKind),
-    /// A `validate` that is not valid for a field.
+    /// An expression in `validate` that refers to something that is not in scope.
     #[error("{0}")]
     Lower(LowerErrorKind),
 }

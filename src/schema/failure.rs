@@ -1,12 +1,12 @@
 use std::fmt;
 
-/// The maximum number of failures listed for a document, which may violate a schema in millions of places.
+/// The maximum number of failures to list. A document may violate a schema in millions of places.
 pub const MAX_FAILURES: usize = 100;
 
-/// Field names of untrusted documents are truncated to this many characters in output.
+/// The number of characters to which the field names of untrusted documents are truncated.
 const MAX_SHOWN: usize = 100;
 
-/// A reason why a schema rejects a document, for the log. Formatted like App Services' messages.
+/// A reason for which a schema rejects a document, for the log. It is formatted like the messages of App Services.
 ///
 /// ```
 /// use portcullis::schema::Failure;
@@ -16,10 +16,10 @@ const MAX_SHOWN: usize = 100;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
-    /// The dotted path of the invalid value, with the indexes of array elements; empty for the document itself. Names
-    /// in it are sanitized for output: long ones are truncated, and control characters are replaced.
+    /// The dotted path of the value that is not valid, including array indexes; empty for the document itself. Long
+    /// field names are truncated and control characters replaced.
     pub path: String,
-    /// The reason.
+    /// What is wrong with the value.
     pub message: String,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Formats untrusted text for a line of a log.
+/// Displays untrusted text on one line of a log.
 pub(super) struct Shown<'t>(pub(super) &'t str);
 
 impl fmt::Display for Shown<'_> {

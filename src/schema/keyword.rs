@@ -1,6 +1,6 @@
 use crate::text::closest;
 
-/// The keywords that are enforced.
+/// The supported keywords.
 const KEYWORDS: [&str; 31] = [
     "bsonType",
     "type",
@@ -35,21 +35,21 @@ const KEYWORDS: [&str; 31] = [
     "description",
 ];
 
-/// The values allowed for a key that is not a constraint. A schema as its value would be one that was meant to be under
-/// `properties`.
+/// The values that a key other than a keyword may have. It may not have a schema, because that was probably meant to be
+/// in `properties`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remark {
     /// A string.
     Text,
     /// A string or a boolean.
     Mark,
-    /// Anything.
+    /// Any value other than a schema.
     Anything,
 }
 
 impl Remark {
-    /// Looks up the keys that are not constraints: JSON Schema's annotations, and keys found in exported applications
-    /// or written by the SDKs' generators.
+    /// Looks up a key that is not a constraint: an annotation of JSON Schema, or a key that occurs in exports or that
+    /// the generators of the SDKs write.
     pub(super) fn of(key: &str) -> Option<Self> {
         Some(match key {
             "title" | "description" | "$schema" | "$id" | "id" | "$comment" => Self::Text,
@@ -60,7 +60,7 @@ impl Remark {
     }
 }
 
-/// Constraints of JSON Schema and MongoDB that are not supported here, and what to use instead.
+/// What to use instead of a keyword that is not supported; `None` if the key is no such keyword.
 pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     Some(match key {
         "$ref" | "$dynamicRef" | "$recursiveRef" => "inline the schema",
@@ -80,7 +80,7 @@ pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     })
 }
 
-/// The keyword that was most likely meant.
+/// The keyword that was probably intended.
 pub(super) fn suggest(key: &str) -> Option<&'static str> {
     closest(key, KEYWORDS)
 }

@@ -5,7 +5,7 @@ use bson::{Bson, Document};
 use crate::json::from_bson;
 use crate::value::{ArrayRef, Malformed, Number, ValueRef, order};
 
-/// Whether an array contains duplicates, in `n log n` time.
+/// Whether an array has equal elements. This takes `n log n` time.
 pub(super) fn has_twins(array: ArrayRef<'_>) -> Result<bool, Malformed> {
     let elements = array.iter().map(|element| element?.to_bson().map(sorted));
     let mut elements = elements.collect::<Result<Vec<_>, _>>()?;
@@ -13,23 +13,23 @@ pub(super) fn has_twins(array: ArrayRef<'_>) -> Result<bool, Malformed> {
     Ok(elements.iter().zip(elements.iter().skip(1)).any(|(a, b)| line_up(a, b) == Ordering::Equal))
 }
 
-/// Prepares values for [`is_among`]: each is [`sorted`], and so is the list.
+/// Prepares a list of values for [`is_among`]: [`sorted`] values in sorted order.
 pub(super) fn listed(values: Vec<Bson>) -> Vec<Bson> {
     let mut values: Vec<Bson> = values.into_iter().map(sorted).collect();
     values.sort_unstable_by(line_up);
     values
 }
 
-/// Whether a value is in a [`listed`] list, in `log n` time.
+/// Whether a value equals one in a [`listed`] list. This takes `log n` time.
 pub(super) fn is_among(value: ValueRef<'_>, listed: &[Bson]) -> Result<bool, Malformed> {
     let value = sorted(value.to_bson()?);
     Ok(listed.binary_search_by(|one| line_up(one, &value)).is_ok())
 }
 
-/// A copy with the fields of every nested document sorted by name. Field order must not matter to `enum`, `const` and
-/// `uniqueItems`; otherwise an attacker could evade them by reordering fields.
+/// A copy in which the fields of all documents are sorted by name. The order of fields must not matter to `enum`,
+/// `const` and `uniqueItems`, because it would be a way to circumvent them.
 ///
-/// Source: `$jsonSchema` of MongoDB, observed on server 6.0.
+/// This is how `$jsonSchema` behaves on MongoDB 6.0.
 pub(super) fn sorted(value: Bson) -> Bson {
     match value {
         Bson::Document(fields) => {
@@ -42,7 +42,7 @@ pub(super) fn sorted(value: Bson) -> Bson {
     }
 }
 
-/// A total order in which two values compare as equal exactly if [`equal`] holds for them.
+/// A total order in which values are equal if and only if [`equal`] says so.
 fn line_up(a: &Bson, b: &Bson) -> Ordering {
     use Bson as B;
     rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
@@ -58,7 +58,7 @@ fn line_up(a: &Bson, b: &Bson) -> Ordering {
             (a.pattern.as_str(), a.options.as_str()).cmp(&(b.pattern.as_str(), b.options.as_str()))
         }
         (B::DbPointer(_), B::DbPointer(_)) => from_bson(a).to_string().cmp(&from_bson(b).to_string()),
-        // Values of the same rank are either ordered or all equal.
+        // Values of the same rank are either ordered or equal.
         _ => order(a.into(), b.into()).unwrap_or(Ordering::Equal),
     })
 }
@@ -71,14 +71,14 @@ fn line_up_fields(a: &Document, b: &Document) -> Ordering {
         .unwrap_or(a.len().cmp(&b.len()))
 }
 
-/// Values of different ranks are never equal.
+/// The rank of a value. Values of different ranks are never equal.
 fn rank(value: &Bson) -> u8 {
     match value {
         Bson::MinKey => 0,
         Bson::Undefined => 1,
         Bson::Null => 2,
         Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => {
-            // NaN equals only NaN and is not ordered relative to other numbers.
+            // NaN equals only NaN, and has no order relative to other numbers.
             if ValueRef::from(value).number().is_some_and(Number::is_nan) { 3 } else { 4 }
         }
         Bson::String(_) | Bson::Symbol(_) => 5,

@@ -1,4 +1,5 @@
-//! `schema.json`: which documents a collection accepts, from any writer, with all reasons against a document at once.
+//! Schemas, `schema.json`: which documents may be written to a collection by anyone. All reasons for which a document
+//! is rejected are reported at once.
 
 mod bound;
 mod compile;

@@ -1,4 +1,4 @@
-//! What a schema states about a path, for lints, which have no documents.
+//! What a schema says about paths, for lints, which have no documents to validate.
 
 use bson::{Bson, Document};
 
@@ -12,24 +12,24 @@ use crate::path::{FieldPath, Segment};
 use crate::predicate::Predicate;
 use crate::value::{Steps, Type, ValueRef};
 
-/// What a schema states about a path.
+/// What a schema says about a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Property<'s> {
-    /// The schema describes the path, or may do so.
+    /// The schema describes the path, or may describe it.
     Known,
-    /// The schema describes the fields of the parent document, and this one is not among them.
+    /// The schema describes the fields of the document that would contain this one, which is not among them.
     Absent {
-        /// The number of segments up to and including the missing field.
+        /// The number of segments of the path up to and including the field that is not described.
         length: usize,
         /// The fields that are described.
         names: Vec<&'s str>,
-        /// Whether documents with an undescribed field are rejected.
+        /// Whether the schema rejects documents with other fields.
         closed: bool,
     },
 }
 
 impl Schema {
-    /// Whether the description of a path allows a value, other parts of the schema aside.
+    /// Whether the schema of a path accepts a value, regardless of other parts of the schema.
     #[must_use]
     pub fn takes(&self, path: &[Segment], value: &Bson) -> bool {
         let Some((last, way)) = path.split_last() else { return true };
@@ -43,7 +43,7 @@ impl Schema {
         })
     }
 
-    /// The values that `enum` or `const` allows at a path.
+    /// The values at a path that `enum` or `const` allows.
     #[must_use]
     pub fn values_at(&self, path: &[Segment]) -> Vec<&Bson> {
         let rules = self.described(path).into_iter().flat_map(|shape| &shape.rules);
@@ -54,20 +54,21 @@ impl Schema {
         listed.flatten().collect()
     }
 
-    /// Whether a path may hold a value of this type or an array that contains one; true if the schema does not say.
+    /// Whether the value at a path may be of this type, or an array with an element of this type. True if the schema
+    /// does not restrict it.
     #[must_use]
     pub fn may_hold(&self, path: &[Segment], value: ValueRef<'_>) -> bool {
         let described = self.described(path);
         described.is_empty() || described.into_iter().any(|shape| holds(shape, value))
     }
 
-    /// The names of the types allowed at a path, as written; `None` if the schema does not say.
+    /// The names of the types that a path may have, in source form; `None` if the schema does not restrict them.
     #[must_use]
     pub fn type_names_at(&self, path: &[Segment]) -> Option<&str> {
         self.described(path).into_iter().find_map(|shape| types(shape).map(super::types::Types::names))
     }
 
-    /// What the schema states about a path.
+    /// What the schema says about a path.
     #[must_use]
     pub fn property<'s>(&'s self, path: &'s [Segment]) -> Property<'s> {
         for (length, segment) in path.iter().enumerate() {
@@ -81,7 +82,7 @@ impl Schema {
                     || property(shape, segment.name()).is_some()
                     || is_patterned(shape, segment.name())
             };
-            // The name may be an array index.
+            // The segment may be an array index.
             if parents.is_empty() || segment.index().is_some() || parents.iter().any(unknown) {
                 if parents.iter().any(|shape| property(shape, segment.name()).is_some()) {
                     continue;
@@ -96,12 +97,12 @@ impl Schema {
         Property::Known
     }
 
-    /// The names of the top-level fields that are described.
+    /// The names of the top-level fields in the schema.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.shape().properties.named.iter().map(|(name, _)| &**name)
     }
 
-    /// The `validate` expressions of properties that are found by name only, with their paths.
+    /// The `validate` expressions of fields, with their paths. The schema is followed only through `properties`.
     #[must_use]
     pub fn validates_of_properties(&self) -> Vec<(FieldPath, &Predicate)> {
         let mut found = Vec::new();
@@ -120,8 +121,7 @@ impl Schema {
         found
     }
 
-    /// A document with the required fields. The schema accepts it unless it constrains more than types, values and
-    /// sizes.
+    /// A document with all required fields. The schema accepts it if it restricts nothing but types, values and sizes.
     #[must_use]
     pub fn sample(&self) -> Document {
         match sample(self.shape(), 0) {
@@ -130,7 +130,7 @@ impl Schema {
         }
     }
 
-    /// The schemas that describe a path; for an array, also those of its elements.
+    /// The schemas that apply to a path. For an array, these include the schemas of its elements.
     fn described(&self, path: &[Segment]) -> Vec<&Shape> {
         let mut shapes = vec![self.shape()];
         for segment in path {
@@ -169,7 +169,7 @@ fn types(shape: &Shape) -> Option<&super::types::Types> {
     })
 }
 
-/// Whether a value satisfies a schema, assuming that every `validate` holds.
+/// Whether a schema accepts a value, provided that all `validate` expressions hold.
 fn accepts(shape: &Shape, value: &Bson) -> bool {
     let ask = |_, _, _| Truth::True;
     let verdict =
@@ -177,7 +177,7 @@ fn accepts(shape: &Shape, value: &Bson) -> bool {
     verdict.is_ok_and(|verdict| verdict.is_none_or(Truth::is_true))
 }
 
-/// Whether a schema may accept a value of this type or an array that contains one.
+/// Whether a schema may accept a value of this type, or an array with an element of this type.
 fn holds(shape: &Shape, value: ValueRef<'_>) -> bool {
     let Some(types) = types(shape) else { return true };
     if types.contains(value) || (value.number().is_some() && types.has_number()) {
@@ -193,7 +193,7 @@ fn holds(shape: &Shape, value: ValueRef<'_>) -> bool {
             })
 }
 
-/// The maximum depth of a sample document.
+/// The maximum nesting depth of a sample document.
 const MAX_DEPTH: usize = 8;
 /// The maximum length of strings and arrays in a sample document.
 const MAX_LENGTH: usize = 1000;
@@ -243,7 +243,7 @@ fn sample(shape: &Shape, depth: usize) -> Option<Bson> {
     (depth == 0 || is(Type::Object)).then(|| document.into())
 }
 
-/// Integers at and next to the bounds.
+/// The integers at the bounds, and next to them.
 fn bounds(shape: &Shape) -> Vec<i32> {
     let mut found = vec![1, 0, -1, 100];
     for rule in &shape.rules {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::failure::{Failure, MAX_FAILURES, Shown};
 
-/// The path of a value in a document, formatted only for a failure.
+/// The position of a value in a document. It is formatted only if there is a failure.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
     /// The document itself.
@@ -28,11 +28,11 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// What to do with failures.
+/// What happens to failures.
 pub(super) enum Report {
-    /// List them.
+    /// They are listed.
     Listing(Vec<Failure>),
-    /// Discard them, because only the verdict matters, as in a branch of `anyOf`.
+    /// They are discarded, because only the outcome matters, as for a branch of `anyOf`.
     Silent,
 }
 

@@ -9,18 +9,18 @@ use super::types::Types;
 use crate::expr::Pattern;
 use crate::value::{DocumentRef, Malformed, Number, ValueRef};
 
-/// A constraint on a single value. As in JSON Schema, values of types that the constraint does not concern satisfy it.
+/// A constraint on a value. As in JSON Schema, it is satisfied by values of types that it does not concern.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    /// `bsonType`, `type`
+    /// `bsonType` or `type`
     Type(Types),
-    /// `enum`, `const`: the sorted values, and the text of the requirement for messages.
+    /// `enum` or `const`: the sorted values, and the requirement as shown in messages.
     OneOf(Vec<Bson>, Box<str>),
-    /// `minimum`, `maximum` and their exclusive forms: the required ordering, the bound, and the bound as written.
+    /// `minimum` and `maximum`, or their exclusive forms: the required ordering, the bound, and its source text.
     Order(Order, Number, Box<str>),
-    /// `multipleOf`: the divisor, and the divisor as written.
+    /// `multipleOf`: the divisor, and its source text.
     MultipleOf(Number, Box<str>),
-    /// `minLength`, `maxItems` and similar keywords
+    /// `minLength`, `maxItems` and the like.
     Count(Counted, Limit, usize),
     /// `pattern`
     Pattern(Pattern),
@@ -28,7 +28,7 @@ pub(super) enum Rule {
     Unique,
     /// `required`
     Required(Vec<Box<str>>),
-    /// A `dependencies` entry with a list: if the first field exists, the others are required.
+    /// An entry of `dependencies` that is a list: if the first field exists, the others are required.
     RequiredBeside(Box<str>, Vec<Box<str>>),
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Order {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// The characters of a string; a symbol counts as one.
+    /// The characters of a string. A symbol counts as one character.
     Characters,
     /// The elements of an array.
     Items,
@@ -60,7 +60,7 @@ pub(super) enum Limit {
 }
 
 impl Order {
-    /// NaN is not ordered relative to a bound and therefore fails.
+    /// Whether a number satisfies the constraint. NaN has no order relative to the bound, so it does not.
     const fn accepts(self, order: Option<Ordering>) -> bool {
         match (self, order) {
             (Self::AtLeast, Some(order)) => order.is_ge(),
@@ -121,7 +121,7 @@ impl Rule {
     /// The approximate number of steps for checking a value.
     pub(super) fn steps(&self, value: ValueRef<'_>) -> usize {
         match (self, value) {
-            // Binary search in a sorted list.
+            // The list is sorted, so this is a binary search.
             (Self::OneOf(values, _), _) => usize::try_from(values.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1,
             (Self::Pattern(pattern), ValueRef::String(text) | ValueRef::Symbol(text)) => pattern.steps(text.len()),
             (Self::Count(Counted::Characters, ..), ValueRef::String(text) | ValueRef::Symbol(text)) => text.len() / 64,
@@ -130,7 +130,7 @@ impl Rule {
         }
     }
 
-    /// Calls `fail` for each violation of the rule.
+    /// Calls `fail` for every violation of the constraint.
     pub(super) fn check(&self, value: ValueRef<'_>, fail: &mut dyn FnMut(fmt::Arguments<'_>)) -> Result<(), Malformed> {
         match self {
             Self::Type(types) => {
@@ -203,7 +203,8 @@ impl Rule {
     }
 }
 
-/// Above this number, names are looked up in a hash table of the document's fields, which takes one pass.
+/// The number of names up to which they are looked up one by one. For more, the fields of the document are hashed,
+/// which takes one pass.
 pub(super) const FEW: usize = 16;
 
 /// Looks up the fields of a document.

@@ -4,60 +4,61 @@ use super::rule::Rule;
 use crate::expr::Pattern;
 use crate::predicate::Predicate;
 
-/// The meaning of a schema or nested schema. An empty one accepts everything.
+/// The meaning of a schema, whether it is nested or not. The default accepts every value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
     /// The constraints on the value itself.
     pub(super) rules: Vec<Rule>,
-    /// The index of its `validate` expression in the schema.
+    /// The index of the schema's own `validate` expression, if there is one.
     pub(super) validate: Option<usize>,
-    /// `properties`, `patternProperties` and `additionalProperties`
+    /// `properties`, `patternProperties` and `additionalProperties`.
     pub(super) properties: Properties,
-    /// `items` and `additionalItems`
+    /// `items` and `additionalItems`.
     pub(super) items: Items,
-    /// `dependencies` entries with a schema: the field, and the schema that applies if the field exists.
+    /// The entries of `dependencies` that are schemas, each with the field for whose presence it applies.
     pub(super) dependencies: Vec<(Box<str>, Shape)>,
-    /// `allOf`, `anyOf`, `oneOf` and `not`
+    /// `allOf`, `anyOf`, `oneOf` and `not`.
     pub(super) combinations: Vec<Combination>,
-    /// Whether it contains a `validate` at any depth. If not, it does not apply to removed values.
+    /// Whether there is a `validate` at any depth. If there is none, the schema does not apply to values that are
+    /// removed.
     pub(super) validates: bool,
 }
 
 /// The constraints on the fields of a document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Properties {
-    /// By name, in source order.
+    /// The schemas of named fields, in source order.
     pub(super) named: Vec<(Box<str>, Shape)>,
     /// The same names as a set.
     pub(super) names: HashSet<Box<str>>,
-    /// By pattern.
+    /// The schemas of fields whose name matches a pattern.
     pub(super) patterns: Vec<(Pattern, Shape)>,
-    /// For all other fields.
+    /// The constraint on other fields.
     pub(super) others: Others,
 }
 
 /// The constraints on the elements of an array.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Items {
-    /// By position.
+    /// The schemas of the first elements, by position.
     pub(super) first: Vec<Shape>,
-    /// For all other elements.
+    /// The constraint on other elements.
     pub(super) others: Others,
 }
 
-/// The constraint on fields or elements without one of their own.
+/// The constraint on fields or elements to which no other schema applies.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Others {
-    /// None.
+    /// There is none.
     #[default]
     Free,
     /// They are not allowed.
     Forbidden,
-    /// They must satisfy this schema.
+    /// They have to satisfy this schema.
     Shape(Box<Shape>),
 }
 
-/// Schemas for the same value, and how many of them must hold.
+/// Several schemas for one value, by how many of them have to hold.
 #[derive(Clone, Debug)]
 pub(super) enum Combination {
     /// `allOf`
@@ -70,19 +71,19 @@ pub(super) enum Combination {
     Not(Box<Shape>),
 }
 
-/// A `validate`, and whether the document can become valid by its failing.
+/// A `validate` expression, with its standing.
 #[derive(Clone, Debug)]
 pub(super) struct Validate {
     pub(super) predicate: Predicate,
     pub(super) standing: Standing,
 }
 
-/// Whether failing to satisfy a nested schema can make the document valid.
+/// Whether a document can be valid because a nested schema does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It cannot.
     Plain,
-    /// It can, because the schema is inside `not` or `oneOf`.
+    /// It can: the schema is inside `not` or `oneOf`.
     Inverted,
 }
 
@@ -102,26 +103,26 @@ impl Combination {
 }
 
 impl Properties {
-    /// Whether fields that are not named are unconstrained.
+    /// Whether any field is allowed, whatever its value, unless it is named.
     pub(super) fn is_free(&self) -> bool {
         self.patterns.is_empty() && matches!(self.others, Others::Free)
     }
 
-    /// Whether a `validate` may apply to a field that is not found by name.
+    /// Whether a `validate` may apply to a field that is not named.
     pub(super) fn others_validate(&self) -> bool {
         self.others.validates() || self.patterns.iter().any(|(_, shape)| shape.validates)
     }
 }
 
 impl Items {
-    /// Whether elements are unconstrained.
+    /// Whether all elements are allowed.
     pub(super) fn is_free(&self) -> bool {
         self.first.is_empty() && matches!(self.others, Others::Free)
     }
 }
 
 impl Shape {
-    /// Records whether it contains a `validate`.
+    /// Sets `validates`.
     pub(super) fn seal(mut self) -> Self {
         self.validates = self.validate.is_some()
             || self.properties.named.iter().any(|(_, shape)| shape.validates)

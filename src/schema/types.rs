@@ -1,21 +1,21 @@
 use crate::text::closest;
 use crate::value::{Type, TypeSet, ValueRef};
 
-/// The types named by a `bsonType` or `type`.
+/// The types in a `bsonType` or `type`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
     set: TypeSet,
-    /// Whether they include binary data that is a UUID.
+    /// Whether these include UUIDs: 16 bytes of binary data with subtype 4.
     uuid: bool,
-    /// As written: `string or null`.
+    /// The names in source form, such as `string or null`.
     names: String,
 }
 
-/// Type names other than the aliases of `$type`: those of JSON Schema, and some found in exported applications.
+/// The names of types that are not aliases of `$type`: those of JSON Schema, and those that occur in exports.
 const OTHERS: [&str; 7] = ["objectID", "boolean", "float", "number", "integer", "mixed", "uuid"];
 
 impl Types {
-    /// Adds the type with this name; returns false if it is unknown.
+    /// Adds the type with this name. Returns false if it is unknown.
     pub(super) fn add(&mut self, name: &str) -> bool {
         let set = match name {
             "objectID" => TypeSet::default().with(Type::ObjectId),
@@ -47,22 +47,22 @@ impl Types {
             || self.uuid && matches!(value, ValueRef::Binary { subtype: 4, bytes } if bytes.len() == 16)
     }
 
-    /// Whether the types include this one.
+    /// Whether a type is among them.
     pub(super) const fn has(&self, kind: Type) -> bool {
         self.set.contains(kind)
     }
 
-    /// Whether the types include any number type. Numbers of different types can be equal.
+    /// Whether any numeric type is among them. Numbers of different types may be equal.
     pub(super) fn has_number(&self) -> bool {
         TypeSet::NUMBER.iter().any(|kind| self.set.contains(kind))
     }
 
-    /// The names for messages.
+    /// The names, for messages.
     pub(super) fn names(&self) -> &str {
         &self.names
     }
 
-    /// The type name that was most likely meant.
+    /// The name of a type that was probably intended.
     pub(super) fn suggest(name: &str) -> Option<&'static str> {
         match name.to_lowercase().as_str() {
             "int32" => return Some("int"),

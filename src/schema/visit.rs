@@ -8,15 +8,15 @@ use crate::eval::Truth;
 use crate::expr::Pattern;
 use crate::value::{ArrayRef, DocumentRef, Malformed, Steps, ValueRef};
 
-/// The outcome at one path; `None` if the value is removed and no `validate` applies to it.
+/// The outcome for a value; `None` if the value is removed and no `validate` applies to that.
 type Verdict = Option<Truth>;
 
 type Value<'d> = Option<ValueRef<'d>>;
 
-/// Evaluates a `validate` of the schema, given its index and the field's new and old value.
+/// Evaluates the `validate` expression with this index, given the new and the old value of its field.
 type Ask<'v, 'd> = &'v dyn Fn(usize, Value<'d>, Value<'d>) -> Truth;
 
-/// Walks the old and the new document in parallel, following a schema.
+/// A simultaneous traversal of the new and the old document, as the schema prescribes.
 pub(super) struct Visit<'v, 'd> {
     ask: Ask<'v, 'd>,
     steps: &'v Steps,
@@ -44,7 +44,7 @@ fn array(value: Value<'_>) -> Option<ArrayRef<'_>> {
     }
 }
 
-/// The fields in order, with the first occurrence of a duplicate key.
+/// The fields, in order. Of duplicate keys, the first counts.
 fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>, Malformed> {
     let Some(document) = document else { return Ok(Vec::new()) };
     let mut fields = document.iter().collect::<Result<Vec<_>, _>>()?;
@@ -55,13 +55,13 @@ fn fields(document: Option<DocumentRef<'_>>) -> Result<Vec<(&str, ValueRef<'_>)>
     Ok(fields)
 }
 
-/// The fields by name, for more fields than are worth searching linearly.
+/// The fields by name. This pays off for many fields.
 fn table(document: Option<DocumentRef<'_>>) -> Result<HashMap<&str, ValueRef<'_>>, Malformed> {
     Ok(fields(document)?.into_iter().collect())
 }
 
 impl<'v, 'd> Visit<'v, 'd> {
-    /// Creates a visit within a step budget.
+    /// Creates a traversal within a step budget.
     pub(super) const fn new(ask: Ask<'v, 'd>, steps: &'v Steps) -> Self {
         Self { ask, steps }
     }
@@ -70,7 +70,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         document.map_or(Ok(None), |document| self.steps.get(document, name))
     }
 
-    /// Applies `shape` to the value at `place`, which changes from `before` to `after`.
+    /// Applies a schema to the value at `place`, which changes from `before` to `after`.
     pub(super) fn visit(
         &self,
         shape: &Shape,
@@ -111,7 +111,7 @@ impl<'v, 'd> Visit<'v, 'd> {
                 verdict = both(verdict, self.others(&shape.properties, place, documents, report)?);
             }
             for (name, inner) in &shape.dependencies {
-                // If the whole document is removed, the old one decides.
+                // If the whole document is removed, its old content counts.
                 if self.field(documents.1.or(documents.0), name)?.is_some() {
                     verdict = both(verdict, self.visit(inner, place, before, after, report)?);
                 }
@@ -149,7 +149,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         Ok(verdict)
     }
 
-    /// Checks the fields that match a pattern, and those that match neither a name nor a pattern.
+    /// Checks the fields that match a pattern, and those that match neither a pattern nor a name.
     fn others(
         &self,
         properties: &Properties,
@@ -201,7 +201,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         })
     }
 
-    /// Checks the elements of an array, each against the old one at the same index.
+    /// Checks the elements of an array. Each is compared with the old element at the same index.
     fn items(
         &self,
         items: &Items,
@@ -234,7 +234,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         Ok(verdict)
     }
 
-    /// Combines several schemas for the same value. Those that do not apply to a removed value are left out.
+    /// Combines schemas for one value. If the value is removed, those that do not apply to that are skipped.
     fn combination(
         &self,
         combination: &Combination,
