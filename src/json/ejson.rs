@@ -13,18 +13,18 @@ pub type EjsonError = Located<EjsonErrorKind>;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EjsonErrorKind {
-    /// `{"$oid": "xyz"}`
+    /// A malformed literal: `{"$oid": "xyz"}`
     #[error("`{key}` is not a valid extended JSON value here: {reason}")]
     Invalid {
-        /// The key that identifies the type.
+        /// The key that identifies its type.
         key: String,
         /// The reason.
         reason: String,
     },
-    /// The value must be a document.
+    /// A value of this type, where a document is required.
     #[error("expected a document, found {0}")]
     NotDocument(&'static str),
-    /// A key that contains NUL, which BSON cannot represent.
+    /// A key that contains NUL, which BSON does not allow.
     #[error("a key must not contain the character U+0000")]
     KeyNul,
 }
@@ -39,7 +39,7 @@ impl Code for EjsonErrorKind {
     }
 }
 
-/// The keys that mark an object as a literal of a type that JSON lacks ([extended JSON
+/// The keys that make an object a literal of a type that JSON lacks ([extended JSON
 /// v2](https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/)).
 const LITERALS: [&str; 16] = [
     "$oid",
@@ -60,19 +60,19 @@ const LITERALS: [&str; 16] = [
     "$dbPointer",
 ];
 
-/// Whether an object is a literal of extended JSON, such as `{"$oid": "…"}`.
+/// Whether an object is an extended JSON literal, such as `{"$oid": "…"}`.
 #[must_use]
 pub fn is_literal(members: &[Member]) -> bool {
     members.iter().any(|member| is_literal_key(&member.key))
 }
 
-/// Whether a key marks a literal of extended JSON.
+/// Whether a key makes an object an extended JSON literal.
 pub(crate) fn is_literal_key(key: &str) -> bool {
     key.starts_with('$') && LITERALS.contains(&key)
 }
 
-/// Converts a JSON value that is canonical or relaxed extended JSON. An integer becomes an int32 if it fits, else an
-/// int64 if it fits, else a double.
+/// Converts canonical or relaxed extended JSON. An integer becomes an int32 if it fits, otherwise an int64 if it fits,
+/// otherwise a double.
 ///
 /// # Errors
 /// The first malformed literal.
@@ -88,10 +88,10 @@ pub fn to_bson(node: &Node) -> Result<Bson, EjsonError> {
     })
 }
 
-/// As [`to_bson`], for a value that must be a document.
+/// Like [`to_bson`], for a value that must be a document.
 ///
 /// # Errors
-/// As [`to_bson`], and [`EjsonErrorKind::NotDocument`].
+/// Same as [`to_bson`], or [`EjsonErrorKind::NotDocument`].
 pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
     match to_bson(node)? {
         Bson::Document(document) => Ok(document),
@@ -103,10 +103,10 @@ pub fn to_document(node: &Node) -> Result<Document, EjsonError> {
     }
 }
 
-/// A function that converts a value.
+/// The conversion of a value.
 type Read = fn(&Node) -> Result<Bson, EjsonError>;
 
-/// Builds a document from these members, converting the values with `read`.
+/// Creates a document from the members of an object, converting values with `read`.
 pub(super) fn document(members: &[Member], read: Read) -> Result<Document, EjsonError> {
     members
         .iter()
@@ -121,7 +121,7 @@ pub(super) fn document(members: &[Member], read: Read) -> Result<Document, Ejson
 
 pub(super) fn number(text: &str) -> Bson {
     match text.parse::<i64>() {
-        // `-0` is an integer in the JSON grammar, but only a double can represent it.
+        // `-0` is an integer in JSON, but only a double can represent it.
         Ok(0) if text.starts_with('-') => Bson::Double(-0.0),
         Ok(value) => i32::try_from(value).map_or(Bson::Int64(value), Bson::Int32),
         Err(_) => Bson::Double(text.parse().unwrap_or(f64::NAN)),
@@ -134,7 +134,7 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
     if let Some(other) = members.iter().find(|m| m.key != key && !(key == "$code" && m.key == "$scope")) {
         return Err(invalid(format!("`{}` cannot stand beside it", other.key)));
     }
-    // The scope is converted here, so that errors in its literals have positions.
+    // The scope is converted here, so that errors in it have positions.
     let read = match (key, node.get("$code"), node.get("$scope")) {
         ("$code", Some(code), Some(scope)) => Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
@@ -144,14 +144,14 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
             .map_err(|error| invalid(form(key).map_or_else(|| reason(&error), str::to_owned)))?,
     };
     match read {
-        // The library returns a document for a literal that it does not recognise.
+        // `bson` returns a document for literals that it does not recognise.
         Bson::Document(_) => Err(invalid("its value has the wrong form".to_owned())),
         read => Ok(read),
     }
 }
 
-/// A literal whose own numbers were written as literals again, as realm-web does because it serializes its arguments twice:
-/// `{"$timestamp": {"t": {"$numberInt": "4"}, "i": {"$numberInt": "2"}}}`.
+/// Replaces numbers in a literal that are themselves literals. realm-web sends these, because it serializes arguments
+/// twice: `{"$timestamp": {"t": {"$numberInt": "4"}, "i": {"$numberInt": "2"}}}`.
 fn with_plain_numbers(key: &str, mut literal: Value) -> Value {
     let plain = |value: &mut Value| {
         let number =
@@ -169,7 +169,7 @@ fn with_plain_numbers(key: &str, mut literal: Value) -> Value {
     literal
 }
 
-/// The expected value of a key for which the library's message is unclear.
+/// The form required of a literal, for those that the error messages of `bson` do not explain well.
 fn form(key: &str) -> Option<&'static str> {
     Some(match key {
         "$oid" => "it takes a string of 24 hexadecimal digits",
@@ -178,10 +178,10 @@ fn form(key: &str) -> Option<&'static str> {
     })
 }
 
-/// The library's message, shortened to one line.
+/// The error message of `bson`, in short and on one line.
 fn reason(error: &bson::error::Error) -> String {
     let text = error.to_string().replace('\n', " ");
-    // The prefix names the library's internal error kind.
+    // The part before it is the name of an internal error kind.
     let text = text.split_once("Message: ").map_or(text.as_str(), |(_, message)| message);
     let text = text.trim_end_matches('.').to_owned();
     match text.char_indices().nth(160) {
@@ -190,8 +190,8 @@ fn reason(error: &bson::error::Error) -> String {
     }
 }
 
-/// Converts a value to the shortest extended JSON from which [`to_bson`] restores exactly the same value: plain JSON
-/// where possible, canonical literals otherwise.
+/// Converts a value to the shortest extended JSON from which [`to_bson`] restores the identical value: plain JSON if
+/// possible, otherwise canonical literals.
 #[must_use]
 pub fn from_bson(value: &Bson) -> Value {
     match value {
@@ -213,7 +213,7 @@ pub fn from_bson(value: &Bson) -> Value {
     }
 }
 
-/// Dates from 1970 to 9999 in ISO 8601, as in relaxed extended JSON; others in milliseconds.
+/// As in relaxed extended JSON, dates from 1970 to 9999 are in ISO 8601; others are in milliseconds.
 fn date_to_json(date: bson::DateTime) -> Value {
     let millis = date.timestamp_millis();
     match date.try_to_rfc3339_string() {

@@ -1,6 +1,6 @@
-//! JSON with source positions and member order. It rejects what a permission file must not contain – duplicate keys,
-//! nesting deeper than [`MAX_DEPTH`], texts larger than [`MAX_SIZE`] – and converts to BSON as extended or as plain
-//! JSON.
+//! JSON that keeps source positions and the order of members. It rejects what files about permissions must not contain
+//! – duplicate keys, nesting deeper than [`MAX_DEPTH`], more than [`MAX_SIZE`] bytes – and converts to BSON, as
+//! extended or as plain JSON.
 
 mod ejson;
 mod node;

@@ -1,9 +1,9 @@
 use crate::text::Span;
 
-/// A JSON value and its position in the text.
+/// A JSON value, with its position.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its position, including delimiters.
+    /// The position, including delimiters.
     pub span: Span,
     /// The value.
     pub kind: Kind,
@@ -14,22 +14,22 @@ pub struct Node {
 pub enum Kind {
     /// `null`
     Null,
-    /// `true`, `false`
+    /// `true` or `false`
     Boolean(bool),
-    /// `-1.50e3`: the text as written, which is a valid JSON number in the range of a double
+    /// A number in source form, such as `-1.50e3`. It is a valid JSON number in the range of a double.
     Number(String),
-    /// `"…"`, unescaped
+    /// A string, without quotes and escapes.
     String(String),
-    /// `[…]`
+    /// An array.
     Array(Vec<Node>),
-    /// `{…}`, in source order, without duplicate keys
+    /// An object, with its members in source order and without duplicate keys.
     Object(Vec<Member>),
 }
 
-/// One `"key": value` of an object.
+/// A member of an object, `"key": value`.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The key, unescaped.
+    /// The key, without quotes and escapes.
     pub key: String,
     /// The position of the key, including quotes.
     pub key_span: Span,
@@ -44,8 +44,7 @@ impl Member {
     }
 }
 
-/// The index of the part that contains a span. The parts are in source order, unless they were combined from several
-/// texts.
+/// The index of the part that contains a span. Parts are in source order, unless they come from several texts.
 fn place<P>(parts: &[P], span: Span, of: impl Fn(&P) -> Span) -> Option<usize> {
     let contains = |index: &usize| parts.get(*index).is_some_and(|part| of(part).contains(span));
     let last = parts.partition_point(|part| of(part).start <= span.start).checked_sub(1);
@@ -53,7 +52,7 @@ fn place<P>(parts: &[P], span: Span, of: impl Fn(&P) -> Span) -> Option<usize> {
 }
 
 impl Node {
-    /// A description of this value for messages: `an object`.
+    /// What messages call the value, such as `an object`.
     #[must_use]
     pub const fn describe(&self) -> &'static str {
         match self.kind {
@@ -66,7 +65,7 @@ impl Node {
         }
     }
 
-    /// The string, if this value is one.
+    /// The string, if it is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
@@ -75,7 +74,7 @@ impl Node {
         }
     }
 
-    /// The members, if this value is an object.
+    /// The members, if it is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&[Member]> {
         match &self.kind {
@@ -84,7 +83,7 @@ impl Node {
         }
     }
 
-    /// The elements, if this value is an array.
+    /// The elements, if it is an array.
     #[must_use]
     pub fn as_array(&self) -> Option<&[Node]> {
         match &self.kind {
@@ -93,7 +92,7 @@ impl Node {
         }
     }
 
-    /// The boolean, if this value is one.
+    /// The boolean, if it is one.
     #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
         match self.kind {
@@ -102,13 +101,13 @@ impl Node {
         }
     }
 
-    /// The value of a key, if this value is an object that has it.
+    /// The value at a key, if it is an object with that key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.member(key).map(|member| &member.value)
     }
 
-    /// The member with this key, if this value is an object that has it.
+    /// The member with this key, if it is an object with that key.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<&Member> {
         self.as_object()?.iter().find(|member| member.key == key)
@@ -138,13 +137,13 @@ impl Node {
         }
     }
 
-    /// This value as compact JSON text.
+    /// The value as compact JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
         self.to_json().to_string()
     }
 
-    /// This value without positions. A number beyond 64 bits becomes the nearest double.
+    /// The value without positions. Numbers that do not fit 64 bits become the nearest double.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;

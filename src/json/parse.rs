@@ -5,20 +5,20 @@ use thiserror::Error;
 use super::{Kind, Member, Node};
 use crate::text::{Code, Located, Span};
 
-/// The maximum size of a text in bytes: 16 MiB, like a MongoDB document.
+/// The maximum length of JSON text in bytes: 16 MiB, like MongoDB documents.
 pub const MAX_SIZE: usize = 16 * 1024 * 1024;
 
 /// The maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 128;
 
-/// Why a text is not JSON, and where.
+/// Why text is not valid JSON, and where.
 pub type JsonError = Located<JsonErrorKind>;
 
 /// The kinds of [`JsonError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JsonErrorKind {
-    /// Anything other than what the grammar expects.
+    /// Anything that the grammar does not allow.
     #[error("expected {expected}, found {found}")]
     Unexpected {
         /// What was expected.
@@ -26,27 +26,27 @@ pub enum JsonErrorKind {
         /// What was found.
         found: String,
     },
-    /// `{"a": 1, "a": 2}`
+    /// A duplicate key: `{"a": 1, "a": 2}`
     #[error("duplicate key `{key}`, first defined on line {first}")]
     KeyDuplicate {
         /// The key.
         key: String,
-        /// The line of the first occurrence, counted from 1.
+        /// The line of the first occurrence, starting at 1.
         first: usize,
     },
-    /// More than [`MAX_DEPTH`] levels.
+    /// Nesting deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
     Depth,
-    /// More than [`MAX_SIZE`] bytes, or than the caller's own limit.
+    /// More bytes than this limit, which is [`MAX_SIZE`] or that of the caller.
     #[error("the text has {0} bytes; at most {MAX_SIZE} are read")]
     Size(usize),
-    /// The bytes are not UTF-8.
+    /// Bytes that are not UTF-8, from this offset on.
     #[error("byte {0} is not valid UTF-8")]
     Encoding(usize),
-    /// A string with a bad escape or a control character.
+    /// A string with an invalid escape or with a control character.
     #[error("invalid string: {0}")]
     String(String),
-    /// `01`, `1.`, `.5`, `1e999`
+    /// An invalid number: `01`, `1.`, `.5`, `1e999`
     #[error("`{0}` is not a JSON number, or lies outside the range of a double")]
     Number(String),
 }
@@ -65,10 +65,10 @@ impl Code for JsonErrorKind {
     }
 }
 
-/// Parses a JSON text, ignoring a leading byte order mark.
+/// Parses JSON text. A leading byte order mark is ignored.
 ///
 /// # Errors
-/// The first violation of JSON syntax or of this module's limits.
+/// The first violation of the grammar or of a limit.
 ///
 /// ```
 /// let node = portcullis::json::parse(r#"{"a": [1, true]}"#).unwrap();
@@ -94,27 +94,27 @@ fn parse_from_line(text: &str, first_line: usize, most: usize) -> Result<Node, J
     }
 }
 
-/// As [`parse`], from bytes that may not be UTF-8.
+/// Like [`parse`], for bytes that may not be UTF-8.
 ///
 /// # Errors
-/// As [`parse`], and [`JsonErrorKind::Encoding`].
+/// Same as [`parse`], or [`JsonErrorKind::Encoding`].
 pub fn parse_bytes(bytes: &[u8]) -> Result<Node, JsonError> {
     parse_up_to(bytes, MAX_SIZE)
 }
 
-/// As [`parse_bytes`], for a part of a longer text that starts on this line: errors report the line in the whole text.
-/// Byte offsets are relative to the part.
+/// Like [`parse_bytes`], for part of a longer text, which starts at this line: error messages contain line numbers of
+/// the longer text. Byte offsets are relative to the part.
 ///
 /// # Errors
-/// As [`parse_bytes`].
+/// Same as [`parse_bytes`].
 pub fn parse_part(bytes: &[u8], first_line: usize) -> Result<Node, JsonError> {
     parse_within(bytes, first_line, MAX_SIZE)
 }
 
-/// As [`parse_bytes`], for a caller with a limit of its own on the number of bytes, in place of [`MAX_SIZE`].
+/// Like [`parse_bytes`], with a limit of `most` bytes instead of [`MAX_SIZE`].
 ///
 /// # Errors
-/// As [`parse_bytes`].
+/// Same as [`parse_bytes`].
 pub fn parse_up_to(bytes: &[u8], most: usize) -> Result<Node, JsonError> {
     parse_within(bytes, 1, most)
 }
@@ -130,15 +130,15 @@ fn parse_within(bytes: &[u8], first_line: usize, most: usize) -> Result<Node, Js
     }
 }
 
-/// Up to so many keys of an object are compared one by one, which takes less than to hash them.
+/// The number of keys up to which comparing them one by one is faster than hashing.
 const FEW_KEYS: usize = 16;
 
-/// The keys of an object that has many, with their positions.
+/// The keys of an object with many keys, with their positions.
 #[derive(Default)]
 struct Seen(HashMap<String, usize>);
 
 impl Seen {
-    /// Where a key stands among the members that were read before it.
+    /// The position of an earlier member with the same key, if there is one.
     fn before(&mut self, key: &str, at: usize, members: &[Member]) -> Option<usize> {
         if members.len() < FEW_KEYS {
             return members.iter().find(|member| member.key == key).map(|member| member.key_span.start);
@@ -153,7 +153,7 @@ impl Seen {
 pub(super) struct Parser<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
-    /// The line number at which the text starts.
+    /// The line number of the first line.
     pub(super) first_line: usize,
 }
 
@@ -311,7 +311,7 @@ impl<'t> Parser<'t> {
         }
         let quoted = self.text.get(start..=end).unwrap_or_default();
         serde_json::from_str(quoted).map_err(|error| {
-            // The library appends a position within this string, which would be misleading.
+            // The message ends with a position within the string, which would be misleading.
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
             JsonError::new(JsonErrorKind::String(message), Span::new(start, end + 1))
@@ -358,12 +358,12 @@ impl<'t> Parser<'t> {
         Ok(kind)
     }
 
-    /// The line number of a byte offset.
+    /// The line number at a byte offset.
     fn line(&self, at: usize) -> usize {
         self.first_line + self.text.get(..at).unwrap_or_default().matches('\n').count()
     }
 
-    /// As [`Self::unexpected`]; at the end of the text, the error also names the bracket that is not closed.
+    /// Like [`Self::unexpected`]. At the end of the text, the error names the bracket that is not closed.
     fn in_bracket(&self, open: usize, expected: &'static str) -> JsonError {
         let error = self.unexpected(expected);
         let Some(bracket) = self.text.get(open..=open).filter(|_| self.peek().is_none()) else { return error };
@@ -372,7 +372,7 @@ impl<'t> Parser<'t> {
         error.help(format!("the `{bracket}` at {line}:{column} is never closed"))
     }
 
-    /// An error for anything other than `expected` at this position.
+    /// The error for finding anything other than `expected` at the current position.
     fn unexpected(&self, expected: &'static str) -> JsonError {
         let rest = self.rest();
         let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').take(40).collect();
@@ -397,7 +397,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// The extended JSON for a constructor call of the MongoDB shell.
+/// The extended JSON for a constructor of the MongoDB shell.
 fn shell_literal(word: &str) -> Option<&'static str> {
     Some(match word {
         "ObjectId" | "ObjectID" => "that is the shell's notation; write {\"$oid\": \"…\"}",
@@ -420,7 +420,7 @@ fn shell_literal(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a text is a JSON number within the range of a double.
+/// Whether text is a JSON number in the range of a double.
 pub(super) fn is_number(text: &str) -> bool {
     has_form_of_number(text.as_bytes()) && text.parse().is_ok_and(f64::is_finite)
 }

@@ -3,13 +3,13 @@ use bson::{Bson, Document};
 use super::ejson::{document, number};
 use super::{EjsonError, EjsonErrorKind, Kind, Node};
 
-/// Converts a JSON value as plain JSON: every object is a document, whatever its keys. Numbers are converted as by
+/// Converts plain JSON: every object becomes a document, whatever its keys. Numbers are converted as by
 /// [`to_bson`](super::to_bson).
 ///
-/// Use this for untrusted text, whose authors must not be able to choose the type of a value by writing `{"$oid": …}`.
+/// This is meant for untrusted text, whose authors must not be able to choose types by writing `{"$oid": …}`.
 ///
 /// # Errors
-/// [`EjsonErrorKind::KeyNul`]
+/// [`EjsonErrorKind::KeyNul`] if a key contains NUL.
 pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
     Ok(match &node.kind {
         Kind::Null => Bson::Null,
@@ -21,10 +21,10 @@ pub fn to_plain_bson(node: &Node) -> Result<Bson, EjsonError> {
     })
 }
 
-/// As [`to_plain_bson`], for a value that must be a document.
+/// Like [`to_plain_bson`], for a value that must be a document.
 ///
 /// # Errors
-/// As [`to_plain_bson`], and [`EjsonErrorKind::NotDocument`].
+/// Same as [`to_plain_bson`], or [`EjsonErrorKind::NotDocument`].
 ///
 /// ```
 /// use bson::doc;

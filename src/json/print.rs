@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 use super::{Kind, Node};
 
 impl Node {
-    /// This value as JSON text over several lines, indented by two spaces, with numbers as written. An array or object
-    /// that contains neither is put on one line if it is short. Ends without a newline.
+    /// Formats the value on several lines, indented by two spaces, with numbers in source form. Arrays and objects that
+    /// do not contain others are on a single line if they are short. There is no newline at the end.
     #[must_use]
     pub fn to_pretty(&self) -> String {
         let mut out = String::new();
@@ -13,7 +13,7 @@ impl Node {
     }
 }
 
-/// The maximum width of an array or object on one line.
+/// The maximum width of a line that contains a whole array or object.
 const WIDTH: usize = 100;
 
 fn quoted(text: &str) -> String {
@@ -61,13 +61,13 @@ fn write_lines<T>(
     out.push(close);
 }
 
-/// The value on one line, if it is shallow and short enough.
+/// The value on one line; `None` if it contains too many levels or is too long.
 fn one_line(node: &Node, indent: usize) -> Option<String> {
     let mut line = String::new();
     inline(node, 5, WIDTH.saturating_sub(indent), &mut line).then_some(line)
 }
 
-/// Appends a value to the line; returns false if it is nested too deeply or the line becomes too long.
+/// Appends a value to the line. Returns false if it contains too many levels or the line becomes too long.
 fn inline(node: &Node, depth: usize, width: usize, line: &mut String) -> bool {
     if line.len() > width {
         return false;

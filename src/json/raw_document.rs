@@ -1,4 +1,4 @@
-//! A fast conversion from text directly to BSON bytes, for the many texts without errors.
+//! A fast path from JSON text to BSON bytes, for the vast majority of texts, which have no errors.
 
 use std::io::Write as _;
 
@@ -9,9 +9,9 @@ use super::parse::{MAX_DEPTH, MAX_SIZE, Parser, has_form_of_number};
 use crate::byte_search::string_end;
 use crate::value::Keys;
 
-/// Converts a text like [`parse_bytes`](super::parse_bytes) followed by [`to_document`](super::to_document), into a
-/// buffer that can be reused for the next text. `None` for any text that this conversion does not cover, which includes
-/// every invalid one; those two functions then give the result or the error.
+/// Converts text to BSON with the same result as [`parse_bytes`](super::parse_bytes) followed by
+/// [`to_document`](super::to_document), into a buffer that can be reused. `None` if the fast path does not apply, as
+/// for all invalid texts; the caller then has to use these functions to get the result or the error.
 ///
 /// ```
 /// let mut bytes = Vec::new();
@@ -43,7 +43,7 @@ struct Straight<'t, 'b> {
     bytes: &'b mut Vec<u8>,
 }
 
-/// Objects with more keys are not covered, because checking them for duplicates would take too long.
+/// The maximum number of keys in an object. With more, checking for duplicates would take too long.
 const KEYS: u32 = 128;
 
 impl<'t> Straight<'t, '_> {
@@ -61,7 +61,7 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Starts an element and reserves a byte for its type.
+    /// Starts an element, reserving its type byte.
     fn begin(&mut self) -> usize {
         self.bytes.push(0);
         self.bytes.len() - 1
@@ -72,13 +72,13 @@ impl<'t> Straight<'t, '_> {
         Some(())
     }
 
-    /// Starts a value with a length prefix.
+    /// Starts a value, reserving its length prefix.
     fn open(&mut self) -> usize {
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.len() - 4
     }
 
-    /// Ends a value with a length prefix and fills the prefix in.
+    /// Completes a value by filling in its length prefix.
     fn close(&mut self, start: usize, counted_from: usize) -> Option<()> {
         self.bytes.push(0);
         let length = i32::try_from(self.bytes.len().checked_sub(counted_from)?).ok()?;
@@ -103,7 +103,7 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Reads an object. The outermost object has no type byte.
+    /// Converts an object. The outermost one has no type byte.
     fn object(&mut self, kind: Option<usize>, depth: usize) -> Option<()> {
         if depth >= MAX_DEPTH {
             return None;
@@ -120,7 +120,7 @@ impl<'t> Straight<'t, '_> {
             if self.peek()? != b'"' {
                 return None;
             }
-            // Possibly a literal.
+            // This may be an extended JSON literal.
             if matches!(self.rest().get(1), Some(b'$' | b'\\')) {
                 if !keys.is_empty() {
                     return None;
@@ -150,7 +150,7 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Starts an element with the key that follows, which must not occur in the object that starts at `start`.
+    /// Starts an element with the key that follows. The object, which starts at `start`, must not have that key yet.
     fn key(&mut self, start: usize, element: usize, keys: &mut Keys) -> Option<()> {
         let quoted = self.rest();
         let key = self.plain_string()?;
@@ -163,7 +163,7 @@ impl<'t> Straight<'t, '_> {
                 return None;
             }
         }
-        // One quote becomes the type, the other the NUL.
+        // The opening quote is replaced by the type byte, the closing one by the NUL.
         append(self.bytes, quoted, key.len() + 2);
         self.end_text()
     }
@@ -200,7 +200,7 @@ impl<'t> Straight<'t, '_> {
         self.close(start, start)
     }
 
-    /// Skips a quoted string without escapes.
+    /// Skips a quoted string; `None` if it contains escapes.
     #[inline]
     fn plain_string(&mut self) -> Option<&'t [u8]> {
         let content = self.rest().get(1..)?;
@@ -212,13 +212,13 @@ impl<'t> Straight<'t, '_> {
         content.get(..end)
     }
 
-    /// Writes a quoted string as a value.
+    /// Converts a quoted string.
     fn string(&mut self) -> Option<()> {
         let quoted = self.rest();
         match self.plain_string() {
             Some(text) => {
                 self.text_length(text.len())?;
-                // The quote becomes the NUL.
+                // The closing quote is replaced by the NUL.
                 append(self.bytes, quoted.get(1..).unwrap_or_default(), text.len() + 1);
                 self.end_text()
             }
@@ -234,14 +234,14 @@ impl<'t> Straight<'t, '_> {
         }
     }
 
-    /// Writes the length of a string value.
+    /// Writes the length prefix of a string.
     #[inline]
     fn text_length(&mut self, length: usize) -> Option<()> {
         self.bytes.extend_from_slice(&i32::try_from(length + 1).ok()?.to_le_bytes());
         Some(())
     }
 
-    /// Replaces the byte behind a text, which is written, by NUL.
+    /// Replaces the byte after a string with the NUL.
     #[inline]
     fn end_text(&mut self) -> Option<()> {
         *self.bytes.last_mut()? = 0;
@@ -282,7 +282,7 @@ impl<'t> Straight<'t, '_> {
         self.set_kind(at, kind)
     }
 
-    /// Reads an object of which only the first key has been examined, by way of [`parse`](super::parse).
+    /// Converts an object by means of [`parse`](super::parse), after only its first key was read.
     fn carefully(&mut self, kind: usize, depth: usize) -> Option<()> {
         if let Some(id) = object_id(self.rest()) {
             self.at += OBJECT_ID;
@@ -292,17 +292,17 @@ impl<'t> Straight<'t, '_> {
         let node = parser.value(depth).ok()?;
         let document = RawDocumentBuf::try_from(&bson::doc! { "": to_bson(&node).ok()? }).ok()?;
         self.at = parser.at;
-        // The value is preceded by the length, its type and an empty key, and followed by the document's NUL.
+        // The value follows the length, its type byte and an empty key, and precedes the final NUL.
         let [_, _, _, _, found, _, value @ .., _] = document.as_bytes() else { return None };
         self.plain(kind, *found, value)
     }
 }
 
-/// Up to this many bytes are copied without a call.
+/// The number of bytes up to which copying is inlined.
 const AT_ONCE: usize = 32;
 
-/// Appends the first `length` bytes of a text. Short texts are copied with a constant length that includes the bytes
-/// after them, which are then truncated: a copy of constant length takes few instructions.
+/// Appends the first `length` bytes of `text`. If they are few, a constant number of bytes is copied, which takes few
+/// instructions, and the excess is truncated.
 #[inline(always)]
 fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     let end = bytes.len() + length;
@@ -315,7 +315,7 @@ fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     }
 }
 
-/// The integer of up to nine digits at the start of a text, and its length; `None` for other numbers or anything else.
+/// The integer of up to nine digits with which a text starts, and its length. `None` for any other number or text.
 fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -329,7 +329,7 @@ fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
         }
         length += 1;
     };
-    // `-0` is not an integer here, and `007` is not a number.
+    // `-0` is a double, and `007` is not a number.
     let is_plain =
         matches!((digits.first(), length), (Some(b'1'..=b'9'), _) | (Some(b'0'), 1)) && !(negative && value == 0);
     let ends = !matches!(next, Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'));
@@ -339,10 +339,10 @@ fn small_integer(text: &[u8]) -> Option<(i32, usize)> {
 /// The length of `{"$oid":"65b000000000000000000001"}`.
 const OBJECT_ID: usize = 35;
 
-/// A bit that is not set in any digit.
+/// A bit that no digit has set.
 const NO_DIGIT: u8 = 16;
 
-/// The value of each byte that is a hexadecimal digit, and [`NO_DIGIT`] for all others.
+/// The value of every byte that is a hexadecimal digit, and [`NO_DIGIT`] for other bytes.
 const HEX: [u8; 256] = {
     let (mut values, mut digit) = ([NO_DIGIT; 256], u8::MAX);
     while let Some((place, _)) = values.split_at_mut(digit as usize).1.split_first_mut() {
@@ -364,7 +364,7 @@ const fn hex(digit: u8) -> u8 {
     }
 }
 
-/// The ObjectId literal at the start of a text, if it is written without spaces, as tools do.
+/// The ObjectId literal with which a text starts, provided that it contains no white space, as when written by tools.
 fn object_id(text: &[u8]) -> Option<[u8; 12]> {
     let (digits, rest) = text.strip_prefix(br#"{"$oid":""#)?.split_first_chunk::<24>()?;
     rest.starts_with(br#""}"#).then_some(())?;

@@ -2,8 +2,8 @@ use std::io::{self, BufRead, Read};
 
 use super::MAX_SIZE;
 
-/// Splits a stream of JSON values: each value is on one line, or on several lines of which only the first begins with
-/// `{`.
+/// Splits a stream of JSON values. A value is either on a single line, or on several lines of which only the first
+/// starts with `{`.
 ///
 /// ```
 /// use portcullis::json::Stream;
@@ -16,18 +16,19 @@ use super::MAX_SIZE;
 #[derive(Debug)]
 pub struct Stream<R> {
     reader: R,
-    /// The number of the line that was read last, counted from 1.
+    /// The number of the last line that was read, starting at 1.
     line: usize,
-    /// A line that has been read and belongs to the next value.
+    /// A line that was read but belongs to the next value.
     waiting: Option<Vec<u8>>,
 }
 
 /// A value of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The number of its first line, counted from 1.
+    /// The number of its first line, starting at 1.
     pub line: usize,
-    /// Its text, not parsed yet. If it exceeds [`MAX_SIZE`], it is truncated so that parsing still reports the excess.
+    /// The text, which has not been parsed. If it exceeds [`MAX_SIZE`], it is truncated, but still too long, so that
+    /// parsing reports that.
     pub bytes: Vec<u8>,
 }
 
@@ -37,8 +38,8 @@ impl<R: BufRead> Stream<R> {
         Self { reader, line: 0, waiting: None }
     }
 
-    /// Reads the text of the next value, up to its closing bracket. A line that begins with `{` always starts a new
-    /// value, so that one broken value does not affect the rest.
+    /// Reads a value up to its closing bracket. A line that starts with `{` starts a new value in any case, so that a
+    /// malformed value does not affect the next.
     fn read(&mut self) -> io::Result<Option<Chunk>> {
         let mut chunk = Chunk { line: 0, bytes: Vec::new() };
         let mut nesting = Nesting::default();
@@ -76,7 +77,7 @@ impl<R: BufRead> Stream<R> {
             return Ok(None);
         }
         self.line += 1;
-        // The line is already too long; its rest must not be read as another value.
+        // The line is too long. Its rest must not be taken for another value.
         if read > MAX_SIZE && line.last() != Some(&b'\n') {
             let mut rest = Vec::new();
             while line.last() != Some(&b'\n') && rest.last() != Some(&b'\n') {
@@ -98,16 +99,16 @@ impl<R: BufRead> Iterator for Stream<R> {
     }
 }
 
-/// The bracket depth of a text.
+/// The bracket depth at a position.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
-    /// Whether the outermost bracket is an array, as written by `mongoexport --jsonArray`.
+    /// Whether the outermost bracket is that of an array, as written by `mongoexport --jsonArray`.
     is_array: bool,
 }
 
 impl Nesting {
-    /// Reads a line. JSON strings cannot span lines.
+    /// Updates the depth for a line. JSON strings do not span lines.
     fn read(&mut self, line: &[u8]) {
         let (mut in_string, mut escaped) = (false, false);
         for byte in line {

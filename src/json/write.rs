@@ -4,7 +4,7 @@ use super::{from_bson, is_literal_key};
 use crate::byte_search::string_end;
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
 
-/// Writes a document like [`from_bson`] as one line of text; a raw document is not decoded first.
+/// Writes a document on one line, with the same result as [`from_bson`]. Raw documents are not decoded.
 ///
 /// ```
 /// let document = bson::rawdoc! { "a": [1, true], "b": bson::oid::ObjectId::from_bytes([7; 12]) };
@@ -83,17 +83,17 @@ fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
     text.extend_from_slice(br#""}"#);
 }
 
-/// Writing to a `Vec` cannot fail; a value that JSON cannot represent can.
+/// Writing to a `Vec` cannot fail, but a value may be impossible to represent in JSON.
 fn failed(error: &serde_json::Error) -> Malformed {
     Malformed::new(error.to_string())
 }
 
-/// Why a value cannot be written as extended JSON that is read back as the same value.
+/// Why a value would not round-trip through extended JSON.
 #[derive(Debug)]
 pub(crate) enum NotJson {
-    /// Bytes that are not BSON, or are nested too deeply.
+    /// The bytes are not valid BSON, or are nested too deeply.
     Malformed(Malformed),
-    /// A document with a key that extended JSON reserves for a literal.
+    /// A document has a key that extended JSON reserves for literals.
     Key(String),
 }
 
@@ -103,11 +103,11 @@ impl From<Malformed> for NotJson {
     }
 }
 
-/// Appends a value as relaxed extended JSON on one line. `depth` is its nesting depth in the output.
+/// Appends a value as relaxed extended JSON on one line. `depth` is the depth at which it is nested in the output.
 ///
 /// # Errors
-/// If raw bytes are not BSON, if they are nested deeper than [`MAX_DEPTH`], or if a document in the value would be read
-/// as a literal.
+/// If raw bytes are not BSON, if values are nested deeper than [`MAX_DEPTH`], or if a document would be taken for a
+/// literal.
 pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), NotJson> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth().into());
@@ -156,7 +156,7 @@ pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8
     }
 }
 
-/// Appends a text as a JSON string.
+/// Appends text as a JSON string.
 pub(crate) fn string(value: &str, text: &mut Vec<u8>) {
     text.reserve(value.len() + 2);
     text.push(b'"');
@@ -164,7 +164,7 @@ pub(crate) fn string(value: &str, text: &mut Vec<u8>) {
     text.push(b'"');
 }
 
-/// Appends a text as the content of a JSON string. Runs without escapes, usually the whole text, are copied at once.
+/// Appends text as the content of a JSON string. Parts without escapes, usually the whole text, are copied at once.
 pub(crate) fn escape(value: &str, text: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
     while let Some((plain, [byte, after @ ..])) = string_end(rest).and_then(|end| rest.split_at_checked(end)) {
