@@ -1,29 +1,29 @@
-//! Eight bytes at a time.
+//! Searches in bytes, eight at a time, as little-endian words.
 
 const ONES: u64 = repeated(0x01);
 const SPACES: u64 = repeated(b' ');
 pub(crate) const HIGH_BITS: u64 = repeated(0x80);
 
-/// A word of one byte.
+/// A word in which every byte is `byte`.
 #[inline(always)]
 pub(crate) const fn repeated(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// The lowest bit that is set stands in the first byte that is 0; none is set if there is none.
+/// A word whose lowest set bit is in the first zero byte of `word`. No bit is set if there is no zero byte.
 #[inline(always)]
 pub(crate) const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH_BITS
 }
 
-/// The number of the first byte that a bit is set in.
+/// The index of the byte that contains the lowest set bit.
 #[inline(always)]
 pub(crate) const fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / 8) as usize
 }
 
-/// Where the first byte stands that ends a JSON string, or that stands in one only when it is escaped: a quote, a backslash
-/// or a control character.
+/// The position of the first byte that ends a JSON string or has to be escaped in one: a quote, a backslash or a
+/// control character.
 #[inline]
 pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
     let (words, tail) = content.as_chunks();
@@ -37,7 +37,7 @@ pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
         return None;
     }
     match content.last_chunk() {
-        // The bytes before the tail were looked at: none of them is what is found.
+        // The bytes before the tail have been searched, so whatever is found lies in the tail.
         Some(word) => {
             let special = string_ends(u64::from_le_bytes(*word));
             (special != 0).then(|| content.len() - 8 + first_byte(special))
@@ -46,7 +46,7 @@ pub(crate) fn string_end(content: &[u8]) -> Option<usize> {
     }
 }
 
-/// The lowest bit that is set stands in the first byte that [`string_end`] looks for.
+/// A word whose lowest set bit is in the first byte that [`string_end`] searches for.
 #[inline(always)]
 pub(crate) const fn string_ends(word: u64) -> u64 {
     const QUOTES: u64 = repeated(b'"');
@@ -54,7 +54,7 @@ pub(crate) const fn string_ends(word: u64) -> u64 {
     let quotes = (word ^ QUOTES).wrapping_sub(ONES);
     let backslashes = (word ^ BACKSLASHES).wrapping_sub(ONES);
     let controls = word.wrapping_sub(SPACES);
-    // None of the three has a high bit, so that the high bits of the word count for all of them.
+    // Bytes with the high bit set are none of the three, so they are masked out.
     (quotes | backslashes | controls) & !word & HIGH_BITS
 }
 
@@ -71,7 +71,7 @@ mod tests {
                 for special in [b'"', b'\\', 0, 0x1f] {
                     let mut content = plain.clone();
                     content[at] = special;
-                    // Whatever stands behind it is not what is found.
+                    // Whatever follows must not affect the result.
                     if let Some(last) = content.get_mut(at + 1..).and_then(<[u8]>::last_mut) {
                         *last = b'"';
                     }

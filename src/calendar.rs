@@ -1,6 +1,6 @@
-//! Days and times in the Gregorian calendar, in UTC, without leap seconds.
+//! The Gregorian calendar: days and times in UTC, without leap seconds.
 
-/// The parts of a point in time.
+/// A point in time, by year, month, day and time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Civil {
     pub(crate) year: i64,
@@ -17,9 +17,9 @@ pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// The number of a day, counted from 1970-01-01.
+/// The number of days from 1970-01-01 to this date.
 pub(crate) const fn days(year: i64, month: i64, day: i64) -> i64 {
-    // With years that begin in March, the leap day is the last day of the year.
+    // If years are taken to start in March, the leap day is the last day of a year.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
@@ -60,14 +60,14 @@ impl Civil {
         self.number() - days(self.year, 1, 1) + 1
     }
 
-    /// From 1 for Monday to 7 for Sunday.
+    /// The weekday, from 1 (Monday) to 7 (Sunday).
     pub(crate) const fn weekday(&self) -> i64 {
         (self.number() + 3).rem_euclid(7) + 1
     }
 
-    /// The ISO year and week number.
+    /// The year and week number according to ISO 8601.
     pub(crate) const fn iso_week(&self) -> (i64, i64) {
-        // A week belongs to the year of its Thursday.
+        // A week belongs to the year that contains its Thursday.
         let thursday = self.number() - self.weekday() + 4;
         let mut year = self.year;
         if thursday < days(year, 1, 1) {
@@ -78,20 +78,20 @@ impl Civil {
         (year, (thursday - days(year, 1, 1)) / 7 + 1)
     }
 
-    /// The number of the week, beginning on Sunday; 0 before the first Sunday.
+    /// The number of the week, if weeks start on Sunday; 0 before the first Sunday of the year.
     pub(crate) const fn week(&self) -> i64 {
         (self.day_of_year() + 6 - self.weekday() % 7) / 7
     }
 }
 
-/// The number of days of a month.
+/// The number of days in a month.
 pub(crate) const fn length(year: i64, month: i64) -> i64 {
     let (next, of) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     days(next, of, 1) - days(year, month, 1)
 }
 
-/// Formats a date with a MongoDB format string; `None` if it contains an unknown specifier or the year does not have
-/// four digits.
+/// Formats a date according to a MongoDB format string; `None` if that contains an unknown specifier, or the year does
+/// not have four digits.
 pub(crate) fn format(civil: &Civil, format: &str, zone: &str, minutes: i64) -> Option<String> {
     let mut text = String::new();
     let mut rest = format.chars();
@@ -133,7 +133,7 @@ pub(crate) fn format(civil: &Civil, format: &str, zone: &str, minutes: i64) -> O
     Some(text)
 }
 
-/// Parses an ISO 8601 date, optionally with a time and a zone that is UTC or an offset in hours and minutes.
+/// Parses an ISO 8601 date, with an optional time and an optional zone: UTC, or an offset in hours and minutes.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let mut rest = text;
     let mut number = |width: usize, before: &str| -> Option<i64> {
@@ -165,7 +165,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     if is_date && is_time { civil.millis()?.checked_sub(zone) } else { None }
 }
 
-/// The offset of a time zone from UTC in milliseconds: UTC by name, or an offset in hours and minutes.
+/// The offset from UTC in milliseconds of a time zone, given as a name for UTC or as an offset in hours and minutes.
 pub(crate) fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "UTC" | "GMT" | "Z" | "Etc/UTC") {
         return Some(0);

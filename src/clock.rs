@@ -1,14 +1,14 @@
-//! The time, from outside.
+//! The source of the current time.
 
 use bson::DateTime;
 
-/// Where the time comes from, so that a test or a replay can set it.
+/// A source of the current time, which tests and replays can control.
 pub trait Clock: Send + Sync {
-    /// The time, to the millisecond.
+    /// The current time, in milliseconds.
     fn now(&self) -> DateTime;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -1,6 +1,6 @@
-//! Futures behind trait objects.
+//! Futures as trait objects.
 
 use std::pin::Pin;
 
-/// What an asynchronous method of a trait returns, so that the trait can be used as an object.
+/// The result of an asynchronous trait method. It is boxed so that the trait is dyn-compatible.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -22,12 +22,12 @@
 //! ```
 //!
 //! [`Guard`] also decides on [inserts](Guard::insert), [updates](Guard::update), [deletes](Guard::delete) and
-//! [searches](Guard::search), reads raw BSON [without allocating](Guard::read_into), [explains](Guard::explain) itself,
-//! and expresses as a MongoDB filter [which documents](Guard::plan) it would let through.
+//! [searches](Guard::search), redacts raw BSON [without allocating](Guard::read_into), [explains](Guard::explain) its
+//! decisions, and provides a MongoDB filter for [the documents](Guard::plan) that may be read.
 //!
 //! # An application
 //!
-//! [`App`] reads an application directory as App Services exported it, and gives the guard of each collection:
+//! [`App`] reads an application directory as exported from App Services and provides the guard of each collection:
 //!
 //! ```
 //! use portcullis::{App, Context, User};
@@ -51,9 +51,9 @@
 //!
 //! # What does not resolve does not grant
 //!
-//! A condition is [`True`](Truth::True), [`False`](Truth::False), [`Unknown`](Truth::Unknown) where something cannot be
-//! resolved, or an [`Error`](Truth::Error) where something fails. Only `True` grants, and the negation of `Unknown` or
-//! an `Error` is the same again. A part of the context that the host did not supply is an `Error` that names it.
+//! A condition is [`True`](Truth::True), [`False`](Truth::False), [`Unknown`](Truth::Unknown) if something cannot be
+//! resolved, or an [`Error`](Truth::Error) if something fails. Only `True` grants, and negating `Unknown` or an `Error`
+//! does not change it. A part of the context that the host did not supply leads to an `Error` that names it.
 //!
 //! # Where things are
 //!
@@ -70,8 +70,8 @@
 //! | [`lint`](App::check) | findings about rules that load but are probably not meant |
 //! | [`text`] | findings shown to people |
 //!
-//! The modules that the engine and the server are built of, such as `expr`, `eval` and `trigger`, are public with the feature `unstable` only, and without any
-//! promise of stability. What a host needs of them is exported here.
+//! The modules that make up the engine and the server, such as `expr`, `eval` and `trigger`, are public only with the
+//! feature `unstable`, and may change in any release. What hosts need of them is exported here.
 
 #![cfg_attr(
     not(feature = "unstable"),
@@ -166,7 +166,7 @@ pub mod value;
 
 pub use access::{Decision, Explanation, Guard, Operation, Reason, Visible};
 pub use app::{App, LoadOptions};
-/// The BSON library whose types are part of this API.
+/// The BSON library, whose types are part of this API.
 pub use bson;
 pub use clock::{Clock, SystemClock};
 pub use eval::{
@@ -188,47 +188,47 @@ pub use update::UpdateError;
 pub use user::{CustomData, User, UserError, UserType};
 pub use value::{ArrayRef, DocumentRef, Malformed, Prepared, ValueRef};
 
-/// The examples of the README run as tests.
+/// Runs the examples of the README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/architecture.md")]
 struct Architecture;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/benchmarks.md")]
 struct Benchmarks;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/collections.md")]
 struct Collections;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/decisions.md")]
 struct Decisions;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/language.md")]
 struct Language;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/login.md")]
 struct LoginPage;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/templates.md")]
 struct Templates;
 
-/// The examples of the documentation run as tests.
+/// Runs the examples of this page as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/testing-rules.md")]
 struct TestingRules;

@@ -1,4 +1,4 @@
-/// The beginning of a text, shortened to what a message quotes.
+/// The beginning of a text, truncated to this many characters for a message.
 #[must_use]
 pub fn excerpt(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {

@@ -6,11 +6,11 @@ use super::one_line::OneLine;
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// For information; no action is needed.
+    /// Information that requires no action.
     Note,
-    /// Loads, but is probably not what its author means.
+    /// Something is valid, but probably does not mean what its author intended.
     Warning,
-    /// Does not load, or exposes what it should protect.
+    /// Something is invalid, or exposes what it should protect.
     Error,
 }
 
@@ -24,13 +24,13 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A stable name for a kind of finding, for programs and documentation: `expansion-unknown`.
+/// A stable code for a kind of finding, for programs and documentation, such as `expansion-unknown`.
 pub trait Code {
-    /// The name: lower-case words joined by `-`.
+    /// The code: lower-case words joined by `-`.
     fn code(&self) -> &'static str;
 }
 
-/// What went wrong at one place of a source text: the error type of every stage that reads text.
+/// An error at a position in a source text. This is the error type of all stages that read text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Located<K> {
     kind: K,
@@ -39,36 +39,36 @@ pub struct Located<K> {
 }
 
 impl<K> Located<K> {
-    /// `kind` happened at `span`.
+    /// Creates an error at this position.
     pub const fn new(kind: K, span: Span) -> Self {
         Self { kind, span, help: None }
     }
 
-    /// Adds help: what to do about it.
+    /// Adds a suggestion.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// What went wrong.
+    /// The kind of error.
     pub const fn kind(&self) -> &K {
         &self.kind
     }
 
-    /// Where in the text.
+    /// The position.
     pub const fn span(&self) -> Span {
         self.span
     }
 
-    /// Wraps the error as one of a later stage, keeping position and help.
+    /// Turns the error into one of a later stage, keeping position and suggestion.
     #[must_use]
     pub fn map<L>(self, wrap: impl FnOnce(K) -> L) -> Located<L> {
         Located { kind: wrap(self.kind), span: self.span, help: self.help }
     }
 }
 
-/// Always on one line, whatever user text it quotes.
+/// Displays the error on a single line, whatever text it quotes.
 impl<K: fmt::Display> fmt::Display for Located<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         OneLine(&self.kind).fmt(f)
@@ -77,18 +77,18 @@ impl<K: fmt::Display> fmt::Display for Located<K> {
 
 impl<K: fmt::Display + fmt::Debug> std::error::Error for Located<K> {}
 
-/// A message about one position in a source text, from any stage.
+/// A message about a position in a source text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Its severity.
     pub severity: Severity,
-    /// The stable name of its kind.
+    /// The code of its kind.
     pub code: &'static str,
-    /// One line in lower case, with user text in backticks.
+    /// The message: a line that starts in lower case, with quotations in backticks.
     pub message: String,
-    /// Where.
+    /// The position.
     pub span: Span,
-    /// What to do about it.
+    /// A suggestion.
     pub help: Option<String>,
 }
 

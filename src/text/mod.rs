@@ -1,4 +1,4 @@
-//! Positions in a source text, and findings about them rendered for people.
+//! Positions in source text, and findings about them, rendered for people to read.
 
 mod excerpt;
 mod finding;

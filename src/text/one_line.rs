@@ -1,6 +1,7 @@
 use std::fmt::{self, Display, Write};
 
-/// Displays a value on one line: line breaks and characters that a terminal might interpret or reorder are escaped.
+/// Displays a value on a single line. Line breaks, and characters that a terminal might interpret or that might reorder
+/// others, are escaped.
 pub struct OneLine<T>(pub T);
 
 impl<T: Display> Display for OneLine<T> {
@@ -24,8 +25,8 @@ impl Write for Escape<'_, '_> {
     }
 }
 
-/// Whether a terminal might interpret a character or reorder others because of it: control characters, line and
-/// paragraph separators, bidirectional marks, and invisible tags.
+/// Whether a terminal might interpret a character, or display others in a different order because of it: control
+/// characters, line and paragraph separators, bidirectional marks, and invisible tags.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()

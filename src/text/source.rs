@@ -3,37 +3,37 @@ use std::fmt::Write as _;
 use super::one_line::{OneLine, is_unprintable};
 use super::{Finding, Severity, Span};
 
-/// A named text in which positions can be shown to a person.
+/// A text with a name, for showing positions in it to people.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     text: String,
     /// The number of the first line, starting at 1.
     first_line: usize,
-    /// Where each line begins, in bytes.
+    /// The byte offset at which each line starts.
     lines: Vec<usize>,
 }
 
-/// The escape sequences put around the parts of a rendered finding; empty strings for plain text.
+/// The escape sequences around parts of a rendered finding. They are empty strings for plain text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
-    /// Before the severity of an error.
+    /// Precedes the severity of an error.
     pub error: &'static str,
-    /// Before the severity of a warning.
+    /// Precedes the severity of a warning.
     pub warning: &'static str,
-    /// Before the severity of a note.
+    /// Precedes the severity of a note.
     pub note: &'static str,
-    /// Before what is less important: arrows, line numbers.
+    /// Precedes what is less important, such as arrows and line numbers.
     pub dim: &'static str,
-    /// Ends any of the above.
+    /// Ends any of these.
     pub reset: &'static str,
 }
 
-/// A line longer than this many characters is cut to a window around the place.
+/// The number of characters above which a line is cut to a window around the position.
 const WINDOW: usize = 120;
 
 impl Source {
-    /// A text with the name used in errors: a path, or `<expression>`.
+    /// Creates a source. The name is used in messages: a path, or something like `<expression>`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -41,7 +41,7 @@ impl Source {
         Self { name: name.into(), text, first_line: 1, lines }
     }
 
-    /// Numbers lines starting with this one, for a text that is part of a longer one.
+    /// Sets the number of the first line, for a text that is part of a longer one.
     #[must_use]
     pub const fn from_line(mut self, line: usize) -> Self {
         self.first_line = line;
@@ -66,7 +66,7 @@ impl Source {
         &self.text
     }
 
-    /// Line and column of a byte offset, both counted from 1, the column in characters.
+    /// The line and column of a byte offset, both starting at 1. Columns are counted in characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.floor(offset);
@@ -75,8 +75,8 @@ impl Source {
         (self.first_line + line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
     }
 
-    /// Renders a finding for a person: the message, the position, the line with a caret under it, and the help. Ends
-    /// with a newline. `pointer` is the JSON pointer of the position, if there is one.
+    /// Renders a finding for people to read: the message, the position, the line with carets under it, and the
+    /// suggestion. It ends with a newline. `pointer` is the JSON pointer of the position, if there is one.
     #[must_use]
     pub fn render(&self, finding: &Finding, pointer: Option<&str>, style: Style) -> String {
         let Style { dim, reset, .. } = style;
@@ -116,8 +116,8 @@ impl Source {
         out
     }
 
-    /// The line that holds the start of a span, made printable and cut to a window; the number of columns before the
-    /// span in it; and the number of columns that the span takes on it.
+    /// The line in which a span starts, made printable and cut to a window; the number of columns before the span; and
+    /// the number of columns that the span takes up in the line.
     fn line_around(&self, span: Span) -> (String, usize, usize) {
         let at = self.floor(span.start);
         let head = self.text.get(..at).unwrap_or_default();

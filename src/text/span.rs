@@ -10,7 +10,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The bytes from `start` up to but without `end`.
+    /// Creates the range from `start` up to, but not including, `end`.
     #[must_use]
     pub const fn new(start: usize, end: usize) -> Self {
         Self { start, end }

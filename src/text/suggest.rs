@@ -1,6 +1,6 @@
-/// The candidate that `word` was most likely meant to be, if one is near enough to be worth proposing.
+/// The candidate that was most probably meant by `word`; `None` if none is similar enough.
 ///
-/// Letter case, `_`, `-`, `%` and `$` do not count; otherwise up to a third of the letters may differ.
+/// Case, `_`, `-`, `%` and `$` are ignored. Otherwise, up to a third of the letters may differ.
 ///
 /// ```
 /// use portcullis::text::closest;
@@ -9,7 +9,7 @@
 /// ```
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = plain(word);
-    // A name this long is not a typo, and computing the distance takes quadratic time.
+    // Such a long word is not a typo, and computing the distance takes quadratic time.
     if word.len() > 64 {
         return None;
     }
@@ -28,7 +28,7 @@ fn plain(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | '%' | '$')).flat_map(char::to_lowercase).collect()
 }
 
-/// Optimal string alignment distance: insertions, removals, replacements, and swaps of neighbours.
+/// The optimal string alignment distance, which counts insertions, deletions, replacements, and swaps of neighbours.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
