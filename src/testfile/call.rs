@@ -8,7 +8,7 @@ use super::setting::{Called, Caller, FunctionCall, OpenFunctions};
 use crate::json::{self, Node};
 use crate::user::User;
 
-/// Calls a function and compares what comes of it.
+/// Calls a function and compares the outcome with the expectation.
 pub(super) fn answer(
     expect: &Node,
     file: &TestFile,
@@ -50,7 +50,7 @@ pub(super) fn answer(
     Answer { agrees, got: Value::Object(got) }
 }
 
-/// Whether the collections that are expected are as expected, afterwards.
+/// Whether the collections in the expectation have the expected content after the call.
 fn documents(expect: &Node, open: &dyn OpenFunctions, got: &mut Map<String, Value>) -> bool {
     let Some(expected) = expect.get("documents").and_then(Node::as_object) else { return true };
     let mut found = Map::new();
@@ -70,7 +70,7 @@ fn documents(expect: &Node, open: &dyn OpenFunctions, got: &mut Map<String, Valu
     agrees
 }
 
-/// Whether a value is as expected. JavaScript has one type of number, so that an int32 is as good as an int64.
+/// Whether a value is as expected. Integer types are not told apart, because JavaScript has only one type of number.
 fn same_value(expected: &Node, got: &Bson) -> bool {
     json::to_bson(expected).is_ok_and(|expected| widened(&expected) == widened(got))
 }

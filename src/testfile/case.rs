@@ -15,19 +15,19 @@ use crate::user::User;
 /// A test case.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its name, unique in the file.
+    /// The name, which is unique in the file.
     pub name: String,
-    /// Its position.
+    /// The position in the file.
     pub span: Span,
     /// What it tests.
     pub kind: Kind,
-    /// The user; `None` if the case names none.
+    /// The user; `None` if the case does not name one.
     pub user: Option<User>,
-    /// The rules that replace those of the file.
+    /// The rules that replace those of the file, if any.
     pub rules: Option<Node>,
-    /// The namespace that replaces that of the file.
+    /// The namespace that replaces that of the file, if any.
     pub namespace: Option<String>,
-    /// The parts that replace the file's values, environment and request.
+    /// The parts of the context that replace those of the file.
     pub given: Given,
     /// The expected result.
     pub expect: Node,
@@ -36,22 +36,22 @@ pub struct Case {
 /// What a case tests.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// The truth of an expression.
+    /// The outcome of an expression.
     Expression {
         /// The expression.
         expression: Node,
         /// The scope of the expression.
         scope: Scope,
-        /// The documents that it refers to.
+        /// The documents and other values that it refers to.
         documents: Box<GivenDocuments>,
     },
-    /// What may be read of a document.
+    /// What the user may read of a document.
     Read(Document),
-    /// The same for a document found by a search.
+    /// What the user may read of a document that was found by a search.
     Search(Document),
     /// Whether a document may be inserted.
     Insert(Document),
-    /// Whether a document may be replaced by another.
+    /// Whether a document may be replaced with another.
     Update(Document, Document),
     /// Whether a document may be deleted.
     Delete(Document),
@@ -64,46 +64,46 @@ pub enum Kind {
     },
     /// Whether rules load.
     Load(Node),
-    /// The result of replacing the `%()` templates of a configuration file.
+    /// The result of replacing the `%()` templates in a configuration file.
     Template(Node),
     /// The value of a template.
     Resolve {
         /// The template.
         template: Node,
-        /// The documents that it refers to.
+        /// The documents and other values that it refers to.
         documents: Box<GivenDocuments>,
         /// How to handle parts that do not resolve.
         missing: Missing,
-        /// Whether secrets are allowed in the result.
+        /// Whether the result may contain secrets.
         secrets: bool,
     },
-    /// What a function returns.
+    /// The result of a function.
     Call {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// What it is called with.
+        /// The arguments.
         arguments: Vec<Bson>,
-        /// What calls it; without it a client, or the operator where the case names no user.
+        /// What calls the function. By default, a client or, if the case does not name a user, the operator.
         caller: Option<Caller>,
-        /// What it finds in the database, by namespace, in place of what the file says.
+        /// The documents in the database, by namespace, which replace those of the file.
         documents: Option<BTreeMap<String, Vec<Document>>>,
-        /// What its HTTP client is answered, in place of what the file says.
+        /// The responses to the function's HTTP client, which replace those of the file.
         http: Option<Vec<HttpStub>>,
     },
-    /// The user that is created from claims.
+    /// The user that results from claims.
     User {
         /// The verified claims.
         claims: Document,
-        /// The documents of the custom-data collection in insertion order.
+        /// The documents of the custom-data collection, in insertion order.
         documents: Vec<Document>,
-        /// `custom_user_data.json`
+        /// `custom_user_data.json`, if custom data is used.
         config: Option<Node>,
-        /// The provider's configuration.
+        /// The configuration of the provider, if there is one.
         provider: Option<Node>,
     },
 }
 
-/// What an expression refers to besides the context.
+/// What an expression can refer to, apart from the context of the file.
 #[derive(Clone, Debug, Default)]
 pub struct GivenDocuments {
     /// `%%root`
@@ -124,7 +124,7 @@ pub struct GivenDocuments {
 
 const COMMON: [&str; 6] = ["name", "expect", "values", "environment", "request", "user"];
 
-/// The kinds of cases by the key that identifies them, with the other keys of each.
+/// The kinds of cases, by the key that identifies them, with the other keys that they may have.
 const KINDS: [(&str, &[&str]); 12] = [
     ("expression", &["given", "scope", "in", "rules"]),
     ("read", &["in", "rules"]),
@@ -140,7 +140,7 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("claims", &["custom_data_documents", "config", "provider"]),
 ];
 
-/// The keys of each kind's expected result, if it is an object.
+/// The keys that the expectation of each kind may have, if it is an object.
 const EXPECTED: [(&str, &[&str]); 11] = [
     ("expression", &["error", "invalid"]),
     ("read", &["role", "document", "denied", "error"]),
@@ -258,7 +258,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
             (_, "fails") => (member.value.as_str().is_some(), "a string"),
             (_, "error" | "invalid") => (member.value.as_str().is_some(), "a string"),
             (_, "ids" | "documents") => (member.value.as_array().is_some(), "an array"),
-            // If nothing can be allowed, no filter is sent.
+            // If nothing can be permitted, no filter is sent.
             (_, "filter") if matches!(member.value.kind, json::Kind::Null) => (true, "an object or null"),
             (_, "document" | "user" | "filter") => (member.value.as_object().is_some(), "an object"),
             _ => continue,

@@ -1,4 +1,4 @@
-//! Compares results with expected results.
+//! Comparison of results with expectations.
 
 use bson::{Bson, Document};
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use crate::eval::EvalError;
 use crate::json::{self, Node};
 use crate::value::identical;
 
-/// A result in the form of an expectation, and whether it matches.
+/// A result in the format of expectations, and whether it matches.
 pub(super) struct Answer {
     pub(super) agrees: bool,
     pub(super) got: Value,
 }
 
-/// The string value of a key in an expectation, if present.
+/// The string at a key of an expectation, if there is one.
 fn text<'n>(expect: &'n Node, key: &str) -> Option<&'n str> {
     expect.get(key).and_then(Node::as_str)
 }
@@ -40,7 +40,7 @@ fn error_agrees(expect: &Node, errors: &[EvalError]) -> bool {
     text(expect, "error").is_none_or(|text| errors.iter().any(|error| error.to_string().contains(text)))
 }
 
-/// The parts of a result that every decision has.
+/// The parts of a result that all decisions have in common.
 fn common<T>(decision: &Decision<'_, T>) -> serde_json::Map<String, Value> {
     let mut got = serde_json::Map::new();
     got.insert("role".into(), json!(decision.role()));
@@ -107,8 +107,8 @@ pub(super) fn write(expect: &Node, decision: &Decision<'_, ()>) -> Answer {
     Answer { agrees, got: Value::Object(got) }
 }
 
-/// The documents that a query returns, and the filter sent to a database; `None` if nothing can be allowed, so that the
-/// database is not queried, for which the expectation is `null`.
+/// Compares the result of a query: the documents found, and the filter sent to the database. `sent` is `None`, for
+/// which the expectation is `null`, if nothing can be permitted and the database is not queried.
 pub(super) fn query(expect: &Node, found: &[Document], sent: Option<Document>) -> Answer {
     let ids: Bson =
         found.iter().map(|document| document.get("_id").cloned().unwrap_or(Bson::Null)).collect::<Vec<_>>().into();
@@ -124,19 +124,19 @@ pub(super) fn query(expect: &Node, found: &[Document], sent: Option<Document>) -
     Answer { agrees, got }
 }
 
-/// For an expectation `{key: text}`: whether one of the messages contains the text.
+/// For an expectation `{key: text}`: whether any of the messages contains the text.
 pub(super) fn message(expect: &Node, key: &str, messages: &[String]) -> Answer {
     let agrees = text(expect, key).is_some_and(|text| messages.iter().any(|message| message.contains(text)));
     Answer { agrees, got: json!({ key: messages.join("; ") }) }
 }
 
-/// For an expectation `{key: [text, …]}`: whether the texts can be assigned to different messages that contain them.
+/// For an expectation `{key: [text, …]}`: whether there is a different message for each of the texts that contains it.
 pub(super) fn messages(expect: &Node, key: &str, messages: &[String]) -> Answer {
     let agrees = texts(expect, key).is_some_and(|texts| each_has_its_own(&texts, messages));
     Answer { agrees, got: json!({ key: messages }) }
 }
 
-/// Bipartite matching of texts to messages, by augmenting paths.
+/// A bipartite matching of texts to messages, found by augmenting paths.
 fn each_has_its_own(texts: &[String], messages: &[String]) -> bool {
     let mut taken_by: Vec<Option<usize>> = vec![None; messages.len()];
     (0..texts.len()).all(|text| find_place(text, texts, messages, &mut taken_by, &mut vec![false; messages.len()]))

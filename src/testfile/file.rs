@@ -20,31 +20,31 @@ use crate::user::User;
 /// A file of test cases.
 #[derive(Debug)]
 pub struct TestFile {
-    /// The text of the file, for messages.
+    /// The source of the file, for messages.
     pub source: Source,
     /// The application directory, if the cases use one.
     pub app: Option<PathBuf>,
-    /// The rules of cases without their own.
+    /// The rules for cases without rules of their own.
     pub rules: Option<Node>,
-    /// The namespace of cases that name none.
+    /// The namespace for cases that do not name one.
     pub namespace: Option<String>,
-    /// The context of all cases.
+    /// The context for all cases.
     pub given: Given,
-    /// The users by name.
+    /// The users, by name.
     pub users: HashMap<String, User>,
     /// The values that are secrets.
     pub secrets: Option<Document>,
-    /// The stubs of functions by name.
+    /// The stubs of functions, by name.
     pub functions: HashMap<String, Stub>,
-    /// Whether the application's own functions are called instead: `"functions": "run"`.
+    /// Whether the functions of the application are called instead of stubs: `"functions": "run"`.
     pub runs_functions: bool,
-    /// What the functions' HTTP client is answered.
+    /// The responses to the HTTP client of functions.
     pub http: Vec<HttpStub>,
-    /// What the functions find in the database, by namespace.
+    /// The documents that functions find in the database, by namespace.
     pub documents: BTreeMap<String, Vec<Document>>,
-    /// The time, for rules and functions; `None`: the present for functions, not supplied for rules.
+    /// The current time. If it is `None`, functions see the actual time, and rules none.
     pub now: Option<DateTime>,
-    /// The cases in order.
+    /// The cases, in order.
     pub cases: Vec<Case>,
 }
 
@@ -52,18 +52,18 @@ pub struct TestFile {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read `{path}`: {error}")]
     Read {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// The error of the operating system.
+        /// The error of the file system.
         error: std::io::Error,
     },
-    /// It does not have the right format.
+    /// The file is malformed.
     #[error("{}: {}", .text.name(), first(.findings))]
     Format {
-        /// The text of the file.
+        /// The source of the file.
         text: Box<Source>,
         /// The errors.
         findings: Vec<Finding>,
@@ -90,19 +90,20 @@ const KEYS: [&str; 13] = [
     "cases",
 ];
 
-/// The keys that mean nothing where no function is called for real.
+/// The keys that have a meaning only if functions are run.
 const RUN_ONLY: [&str; 2] = ["http", "documents"];
 
 impl TestFile {
     /// Loads a test file.
     ///
     /// # Errors
-    /// If it cannot be read or is malformed. A misspelt key is an error, so that a misspelt expectation cannot pass.
+    /// If the file cannot be read or is malformed. Misspelt keys are errors, so that a misspelt expectation cannot
+    /// pass.
     pub fn load(path: &Path) -> Result<Self, FileError> {
         let name = path.display().to_string();
         let read = |file: std::fs::File| {
             let mut bytes = Vec::new();
-            // Reads one byte more than allowed, so that parsing detects the excess.
+            // One more byte than allowed is read, so that parsing reports files that are too long.
             file.take(u64::try_from(json::MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
@@ -111,10 +112,10 @@ impl TestFile {
         Self::parse(&name, &bytes, path.parent().unwrap_or(Path::new(".")))
     }
 
-    /// Parses the text of a test file; its `app` is relative to `folder`.
+    /// Parses a test file. Its `app` is relative to `folder`.
     ///
     /// # Errors
-    /// As [`TestFile::load`].
+    /// Same as [`TestFile::load`].
     pub fn parse(name: &str, bytes: &[u8], folder: &Path) -> Result<Self, FileError> {
         let source = Source::new(name, String::from_utf8_lossy(bytes));
         let fail = |findings: Vec<Finding>| FileError::Format { text: Box::new(source.clone()), findings };
@@ -182,7 +183,7 @@ impl TestFile {
         }
     }
 
-    /// The stubs of the file, for a context.
+    /// The functions to supply to a context, which are the stubs of the file.
     #[must_use]
     pub fn host(&self) -> Arc<dyn Functions> {
         Arc::new(super::stubs::Stubs(self.functions.clone()))
@@ -204,7 +205,7 @@ fn named<T>(
 }
 
 impl FileError {
-    /// A report of the error for people.
+    /// Renders the error for people to read.
     #[must_use]
     pub fn render(&self, style: crate::text::Style) -> String {
         match self {

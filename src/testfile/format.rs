@@ -1,4 +1,4 @@
-//! Parses the parts of a test file and reports errors in them.
+//! Parsing of the parts of a test file.
 
 use bson::{Bson, DateTime, Document};
 use thiserror::Error;

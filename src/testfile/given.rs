@@ -4,7 +4,7 @@ use super::format::{FormatError, check_keys, document, format_error, text};
 use crate::eval::{Environment, Request};
 use crate::json::Node;
 
-/// The context of a case; absent parts are not supplied.
+/// The context of a case. Parts that are absent are not supplied.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     /// `%%values`
@@ -34,7 +34,7 @@ impl Given {
         given
     }
 
-    /// A copy in which all parts that `other` supplies are replaced.
+    /// A copy in which the parts that `other` supplies replace those of this one.
     pub(super) fn replaced_by(&self, other: &Self) -> Self {
         Self {
             values: other.values.clone().or_else(|| self.values.clone()),

@@ -1,4 +1,5 @@
-//! Rule tests as data: cases in JSON files that `portcullis test` runs and that this project's own tests read.
+//! Rule tests as data: JSON files with cases, which `portcullis test` runs and on which this project's own tests are
+//! based.
 
 mod call;
 mod case;

@@ -1,9 +1,9 @@
 use serde_json::Value;
 
-/// The results of the cases of a file.
+/// The results of the cases in a file.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The cases in order, each with its result.
+    /// The names and results of the cases, in order.
     pub cases: Vec<(String, CaseResult)>,
 }
 
@@ -34,7 +34,7 @@ impl Report {
         self.cases.len() - self.passed()
     }
 
-    /// The failed cases: name, expected result and actual result.
+    /// The cases that failed: name, expected result and actual result.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &Value, &Value)> {
         self.cases.iter().filter_map(|(name, outcome)| match outcome {
             CaseResult::Passed => None,

@@ -1,4 +1,4 @@
-//! Runs cases with `resolve`.
+//! Running of cases that resolve templates.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::template::{Inputs, Missing, Template};
 use crate::value::ValueRef;
 
 impl GivenDocuments {
-    /// Adds to a context the parts that are not documents.
+    /// Supplies the parts other than documents to a context.
     pub(super) fn supply(&self, mut context: Context) -> Context {
         if let Some(args) = &self.args {
             context = context.with_args(args.clone());

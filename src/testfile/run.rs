@@ -23,14 +23,14 @@ use crate::text::Finding;
 use crate::user::User;
 use crate::value::DocumentRef;
 
-/// Why cases cannot be run.
+/// Why a file's cases cannot be run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The rules that a case needs do not load.
+    /// The rules for a case are invalid.
     #[error("the rules of the case `{case}` do not load: {}", .findings.first().map_or("", |finding| &finding.message))]
     RulesInvalid {
-        /// The case.
+        /// The name of the case.
         case: String,
         /// The errors, with positions in the test file.
         findings: Vec<Finding>,
@@ -38,18 +38,18 @@ pub enum RunError {
     /// The application directory cannot be read.
     #[error("{0}")]
     App(AppError),
-    /// The application has the namespace in several data sources.
+    /// Several data sources of the application have the namespace.
     #[error("{0}")]
     Service(ServiceAmbiguous),
-    /// The file says that functions are run, and nothing here runs any; or they cannot be made ready.
+    /// The functions of the application are to be run, but the host cannot run any, or failed to prepare them.
     #[error("the functions of the case `{case}` cannot be run: {reason}")]
     Functions {
-        /// The case.
+        /// The name of the case.
         case: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A case needs rules or a namespace, and neither it nor the file has any.
+    /// A case needs rules or a namespace, but neither the case nor the file has them.
     #[error("the case `{0}` has no rules: give `rules`, or `app` with `in`")]
     RulesMissing(String),
 }
@@ -57,15 +57,15 @@ pub enum RunError {
 /// Runs the cases of a file.
 ///
 /// # Errors
-/// If the rules that a case needs are missing or do not load.
+/// If the rules for a case are missing or invalid.
 pub fn run(file: &TestFile) -> Result<Report, RunError> {
     run_with(file, &NoFunctions)
 }
 
-/// As [`run`], where a host runs the functions of files that say `"functions": "run"`.
+/// Like [`run`], with a host that runs functions for files with `"functions": "run"`.
 ///
 /// # Errors
-/// As [`run`], and if the functions cannot be made ready.
+/// Same as [`run`]. Also fails if functions cannot be prepared.
 pub fn run_with(file: &TestFile, host: &dyn FunctionHost) -> Result<Report, RunError> {
     let mut report = Report::default();
     let shared = Shared::load(file)?;
@@ -81,11 +81,11 @@ pub fn run_with(file: &TestFile, host: &dyn FunctionHost) -> Result<Report, RunE
     Ok(report)
 }
 
-/// The result of every case, in order and in the form of an expectation, whatever the case expects. For a denial,
-/// `reason` explains it.
+/// The results of all cases, in order and in the format of expectations, regardless of what the cases expect. For a
+/// denial, `reason` explains it.
 ///
 /// # Errors
-/// If the application directory cannot be read; for a single case, as in [`run`].
+/// If the application directory cannot be read. The error of a single case is in its result; see [`run`].
 ///
 /// ```
 /// use portcullis::testfile::{TestFile, answers};
@@ -99,7 +99,7 @@ pub fn answers(file: &TestFile) -> Result<Vec<Result<Value, RunError>>, RunError
     Ok(file.cases.iter().map(|case| Ok(answer(file, case, &shared, &NoFunctions)?.got)).collect())
 }
 
-/// Runs no functions.
+/// A host that cannot run functions.
 struct NoFunctions;
 
 impl FunctionHost for NoFunctions {
@@ -108,7 +108,7 @@ impl FunctionHost for NoFunctions {
     }
 }
 
-/// The state shared by the cases of a file.
+/// The state that the cases of a file share.
 struct Shared {
     rules: Option<Loaded>,
     app: Option<(App, Policies)>,
@@ -215,7 +215,7 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared, host: &dyn FunctionHost
         }
         Kind::Call { function, arguments, caller, .. } => match &open {
             Some(open) => super::call::answer(expect, file, case, open.as_ref(), (function, arguments, *caller)),
-            // The format asks for what is missing here.
+            // The format requires what is missing here.
             None => return Err(RunError::RulesMissing(case.name.clone())),
         },
         Kind::Query { query, documents } => query_case(expect, query, documents, &guard()?),
@@ -225,7 +225,7 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared, host: &dyn FunctionHost
     })
 }
 
-/// What the functions of a case find around them.
+/// The environment in which the functions of a case run.
 fn setting(file: &TestFile, case: &Case, app: &App) -> Setting {
     let given = file.given.replaced_by(&case.given);
     let mut app = app.clone();
@@ -313,7 +313,7 @@ fn user_case(
         Ok(user) => {
             let user = user.to_document();
             let expected = expect.get("user").and_then(|node| json::to_document(node).ok());
-            // Expectations may omit empty parts.
+            // Expectations may leave out what is empty.
             let expected = expected.and_then(|document| super::user(document).ok());
             let agrees = expected.is_some_and(|expected| expected.to_document() == user);
             Answer { agrees, got: json!({ "user": json::from_bson(&user.into()) }) }

@@ -1,4 +1,4 @@
-//! What functions that are called for real find around them.
+//! The environment for functions that are run, rather than replaced by stubs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,46 +11,46 @@ use crate::eval::{FunctionError, Functions, Request};
 use crate::json::{self, Node};
 use crate::user::User;
 
-/// What the functions of one case see and reach. No case sees what another has written.
+/// What the functions of a case can access. Cases do not see what others have written.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// The application, with the values and the environment of the case.
+    /// The application, with the values and environment of the case.
     pub app: Arc<App>,
-    /// Its secrets.
+    /// The secrets of the application.
     pub secrets: Secrets,
-    /// The users of the file: `run_as_user_id` finds them.
+    /// The users in the file, who can be named by `run_as_user_id`.
     pub users: Vec<User>,
-    /// The documents of each collection, in insertion order.
+    /// The documents of each collection, by namespace and in insertion order.
     pub documents: BTreeMap<String, Vec<Document>>,
-    /// What the HTTP client is answered. A request that no entry answers fails; none leaves the machine.
+    /// The responses for the HTTP client. A request without a response fails; none leaves the machine.
     pub http: Vec<HttpStub>,
-    /// The time that functions see; `None`: the present.
+    /// The current time for functions; `None` for the actual time.
     pub now: Option<DateTime>,
 }
 
-/// An answer to a request of the functions' HTTP client.
+/// A response for the HTTP client of functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpStub {
-    /// The method, such as `GET`; `None`: any.
+    /// The method of the request, such as `GET`; `None` for any method.
     pub method: Option<String>,
-    /// The whole URL.
+    /// The complete URL of the request.
     pub url: String,
-    /// The status code.
+    /// The status code of the response.
     pub status: u16,
-    /// The headers.
+    /// The headers of the response.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body of the response.
     pub body: Vec<u8>,
 }
 
-/// A call of a function by a case.
+/// A function call by a case.
 #[derive(Clone, Debug)]
 pub struct FunctionCall {
-    /// The function.
+    /// The name of the function.
     pub name: String,
-    /// What it is called with.
+    /// The arguments.
     pub arguments: Vec<Bson>,
-    /// Who calls it; [`User::system`] if nobody does.
+    /// The user who calls it; [`User::system`] if there is none.
     pub user: User,
     /// What calls it.
     pub caller: Caller,
@@ -62,58 +62,58 @@ pub struct FunctionCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caller {
-    /// A client: private functions are not found.
+    /// A client, which cannot call private functions.
     Client,
-    /// A trigger, as the system.
+    /// A trigger, which runs as the system user.
     Trigger,
-    /// `%function`
+    /// `%function` in a rule
     Rule,
-    /// The operator, who finds private functions too.
+    /// The operator, who can call private functions as well.
     Operator,
 }
 
 impl Caller {
-    /// What a case can name.
+    /// The callers that a case can name.
     pub(super) const NAMED: [(Self, &str); 3] =
         [(Self::Client, "client"), (Self::Trigger, "trigger"), (Self::Operator, "operator")];
 }
 
-/// What came of a call.
+/// The outcome of a function call.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// What the function returned, or what its caller is told of its failure.
+    /// The result of the function, or the error message that its caller receives.
     pub result: Result<Bson, String>,
-    /// The lines of its console.
+    /// The lines written to the console.
     pub console: Vec<String>,
-    /// The requests of its HTTP client in order: `GET https://example.com/`.
+    /// The requests of the HTTP client, in order, such as `GET https://example.com/`.
     pub requests: Vec<String>,
 }
 
-/// What runs functions for test files: the engine itself knows no JavaScript.
+/// Runs functions for test files. The engine itself does not include JavaScript.
 pub trait FunctionHost {
-    /// Makes an application's functions ready for one case.
+    /// Prepares the functions of an application for a case.
     ///
     /// # Errors
-    /// Why they cannot be, in words.
+    /// The reason, if they cannot be prepared.
     fn open(&self, setting: Setting) -> Result<Arc<dyn OpenFunctions>, String>;
 }
 
-/// The functions of one case, ready to be called.
+/// The functions of a case, prepared for being called.
 pub trait OpenFunctions: Send + Sync {
     /// Whether there is a function of this name.
     fn contains(&self, name: &str) -> bool;
 
-    /// Calls a function and waits for its end.
+    /// Calls a function and waits for its result.
     fn call(&self, call: FunctionCall) -> Called;
 
-    /// The documents of a collection as they are now, in the order of their `_id`s.
+    /// The current documents of a collection, in the order of their `_id`s.
     ///
     /// # Errors
-    /// Why they cannot be read.
+    /// The reason, if they cannot be read.
     fn documents(&self, namespace: &str) -> Result<Vec<Document>, String>;
 }
 
-/// The functions as rules call them, for a user.
+/// The functions as called from rules, for a user.
 pub(super) struct AsRule {
     pub(super) open: Arc<dyn OpenFunctions>,
     pub(super) user: User,

@@ -9,14 +9,14 @@ use crate::json::{self, Node};
 use crate::text::Finding;
 use crate::value::identical;
 
-/// The behaviour of a function in a test file.
+/// What a function in a test file does.
 #[derive(Clone, Debug)]
 pub enum Stub {
-    /// `{"returns": …}`
+    /// It returns a value: `{"returns": …}`
     Returns(Bson),
-    /// `{"fails": "…"}`
+    /// It fails with a message: `{"fails": "…"}`
     Fails(String),
-    /// `{"cases": […], "otherwise": …}`
+    /// Its behaviour depends on the arguments: `{"cases": […], "otherwise": …}`
     Cases(Vec<(Vec<Bson>, Stub)>, Option<Box<Stub>>),
 }
 
@@ -87,7 +87,7 @@ impl Stub {
     }
 }
 
-/// Parses functions in the format of test files, for use elsewhere.
+/// Parses functions in the format of test files, for use outside of test files.
 ///
 /// # Errors
 /// All errors in them.

@@ -4,8 +4,8 @@ use super::format::{FormatError, FormatErrorKind, format_error};
 use crate::json::{self, Node};
 use crate::user::{CustomData, User, UserError};
 
-/// Parses a user object of a test file. Unlike elsewhere, a user without `custom_data` has none, `custom_data_loaded:
-/// false` states that it was not looked up, and the system user is allowed.
+/// Parses a user object in a test file. Other than elsewhere, a user has no custom data if `custom_data` is absent,
+/// `custom_data_loaded: false` declares that it was not looked up, and the system user is allowed.
 ///
 /// # Errors
 /// See [`UserError`].
