@@ -1,4 +1,4 @@
-//! Public applications, which are no part of the project: where they are not at hand, the test is counted as ignored.
+//! Loads public applications, which are not part of the project. If they are not available, the test is ignored.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Ways out that findings name are followed here, as they stand: what was denied before stays denied.
+//! Applies the suggestions in findings as they are written, and checks that what was denied before is still denied.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use bson::{Bson, Document, doc};
@@ -21,7 +21,7 @@ fn guard(rules: &Value, user: &str) -> Guard {
     Guard::new(RulesFile::effective(Some(&compiled), None), context)
 }
 
-/// The role with the member that a help shows between backticks, in the place of its own of that name.
+/// A role in which the member that a suggestion shows in backticks replaces the one of the same name.
 fn followed(rules: &Value, help: &str) -> Value {
     let member = help.split('`').find(|part| part.starts_with('"')).unwrap_or_else(|| panic!("{help}"));
     let member: Value = serde_json::from_str(&format!("{{{member}}}")).unwrap_or_else(|e| panic!("{member}: {e}"));
@@ -48,7 +48,7 @@ fn documents() -> Vec<Document> {
     found
 }
 
-/// Every decision that is allowed, as a text.
+/// All decisions that allow something, as text.
 fn allowed(rules: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for user in ["u1", "u2"] {

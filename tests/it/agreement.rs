@@ -1,4 +1,4 @@
-//! The engine and the naive interpreter, which share no code, decide random cases alike.
+//! The engine and the naive interpreter, which share no code, must give the same answers to random cases.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,17 +10,17 @@ use serde_json::{Value as Json, json};
 
 use portcullis_testkit::naive::{self, Coverage};
 
-/// So many cases meet every operator with every type on each side.
+/// This many cases combine every operator with every type on either side.
 const CASES: usize = 100_000;
 
-/// How many disagreements are shown.
+/// The maximum number of disagreements to show.
 const SHOWN: usize = 10;
 
 fn wanted_cases() -> usize {
     std::env::var("PORTCULLIS_CASES").map_or(CASES, |text| text.parse().expect("PORTCULLIS_CASES is a number"))
 }
 
-/// A case with something in the place of its expectation, without which it could not be read.
+/// A case with a placeholder for its expectation, which the format requires.
 pub(crate) fn with_expectation(case: &Json) -> Json {
     let mut case = case.clone();
     case["expect"] = if case.get("expression").is_some() {
@@ -33,7 +33,7 @@ pub(crate) fn with_expectation(case: &Json) -> Json {
     case
 }
 
-/// What the engine answers to the cases of a file; none if it is no test file.
+/// The engine's answers to the cases of a file; `None` if it is not a valid test file.
 fn engine(file: &Json) -> Option<Vec<Json>> {
     let mut file = file.clone();
     let cases = file["cases"].as_array()?.iter().map(with_expectation).collect();
@@ -43,7 +43,7 @@ fn engine(file: &Json) -> Option<Vec<Json>> {
     Some(answers.map(|answer| answer.unwrap_or_else(|error| json!({"invalid": error.to_string()}))).collect())
 }
 
-/// Whether the two answers are the same: stricter than what a fixture's expectation asks for.
+/// Whether two answers are equal. This is stricter than a comparison with an expectation in a fixture.
 fn same(naive: &Json, engine: &Json) -> bool {
     let (Json::Object(by_naive), Json::Object(by_engine)) = (naive, engine) else { return naive == engine };
     let decided_by_failure = engine["reason"] == json!("a rule that decides could not be evaluated");
@@ -56,7 +56,7 @@ fn same(naive: &Json, engine: &Json) -> bool {
         && naive::agrees(naive, engine)
 }
 
-/// A file with one of its cases only.
+/// The file with only one of its cases.
 fn with_one(file: &Json, at: usize) -> Json {
     let mut one = file.clone();
     one["cases"] = json!([file["cases"][at]]);
@@ -69,7 +69,7 @@ struct Disagreement {
     engine: Json,
 }
 
-/// Whether the two disagree on the one case of a file.
+/// The disagreement on the only case of a file, if there is one.
 fn disagreement(file: &Json) -> Option<Disagreement> {
     let engine = engine(file)?.pop()?;
     let case = &file["cases"][0];
@@ -80,7 +80,7 @@ fn disagreement(file: &Json) -> Option<Disagreement> {
     (!same(&naive, &engine)).then(|| Disagreement { file: file.clone(), naive, engine })
 }
 
-/// A smaller file on whose one case they still disagree: whatever can be left out is.
+/// Reduces a file with one case: removes whatever can be removed while the two still disagree.
 fn reduced(mut found: Disagreement) -> Disagreement {
     let mut rounds = 0;
     loop {
@@ -97,7 +97,7 @@ fn reduced(mut found: Disagreement) -> Disagreement {
     }
 }
 
-/// What kind of answer it is.
+/// The kind of an answer, for grouping similar ones.
 fn shape(answer: &Json) -> Vec<String> {
     match answer {
         Json::Object(fields) => fields.keys().cloned().collect(),
@@ -105,7 +105,7 @@ fn shape(answer: &Json) -> Vec<String> {
     }
 }
 
-/// What one thread did.
+/// The results of a thread.
 #[derive(Default)]
 struct Run {
     coverage: Coverage,

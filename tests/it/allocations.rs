@@ -1,6 +1,6 @@
-//! No memory is allocated per document on the way to a plain allow or a plain deny, nor for a template but its result.
+//! Deciding about a document without redaction allocates no memory, and resolving a template allocates only its result.
 //!
-//! `allocation-counter` replaces the allocator of the whole test binary and counts by thread.
+//! `allocation-counter` replaces the allocator of the entire test binary and counts per thread.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ fn document() -> Document {
     }
 }
 
-/// What one decision allocates, the second time it is made.
+/// The allocations of a decision when it is made for the second time.
 fn allocations(decide: impl Fn()) -> u64 {
     decide();
     allocation_counter::measure(decide).count_total
@@ -72,7 +72,7 @@ fn a_plain_allow_allocates_nothing() {
 #[test]
 fn a_plain_deny_allocates_nothing() {
     let guard = guard();
-    // Whose it is, what it costs, where it is: no role applies, `write` does not hold, a filter hides it.
+    // By owner, salary and site: no role applies, `write` does not hold, and a filter hides the document.
     for (key, value) in [("owner_id", bson::bson!("ken")), ("salary", 200_000.into()), ("site", 7.into())] {
         let mut document = document();
         document.insert(key, value);

@@ -1,10 +1,10 @@
-//! The order of the modules that `docs/architecture.md` gives is the order of the imports.
+//! Modules import one another only in the order given by `docs/architecture.md`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The names in the first column of the table of modules, in order.
+/// The module names in the first column of the table, in order.
 fn order() -> Vec<String> {
     let page = fs::read_to_string("docs/architecture.md").unwrap();
     let table = page.split("## Modules").nth(1).unwrap().split("\n## ").next().unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules that the code of a file names by `crate::`, comments left out.
+/// The modules to which a file refers by `crate::`, outside of comments.
 fn imported(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let name = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();

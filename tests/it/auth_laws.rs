@@ -1,4 +1,4 @@
-//! Laws of the users: how paths to claims are written, and what no token can make of its bearer.
+//! Laws of authentication: how paths to claims are written, and what tokens cannot make of their users.
 #![allow(clippy::unwrap_used, reason = "in a test, what was checked before and is not so should end the test")]
 
 use bson::oid::ObjectId;
@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Names that mean something, and some that do not.
+/// Keys with a meaning, and some without.
 const KEYS: [&str; 18] = [
     "sub",
     "typ",
@@ -35,7 +35,7 @@ const KEYS: [&str; 18] = [
     "$oid",
 ];
 
-/// Texts that mean something, and some that do not.
+/// Texts with a meaning, and some without.
 const TEXTS: [&str; 9] =
     ["access", "refresh", "normal", "server", "system", "65a0000000000000000000a1", "ada", "", "é\u{10000}"];
 
@@ -64,7 +64,7 @@ fn a_document() -> impl Strategy<Value = Document> {
         .prop_map(|fields| fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-/// Claims of an access token as they should be, some of them then replaced by anything.
+/// The claims of a valid access token, some of which are replaced by arbitrary values.
 fn claims() -> impl Strategy<Value = Document> {
     let mostly = || prop_oneof![4 => a_document().prop_map(Bson::Document), 1 => a_value()];
     (a_document(), any::<bool>(), select(&TEXTS[..]), mostly(), mostly()).prop_map(
@@ -159,7 +159,8 @@ fn a_provider_refuses_what_it_must() {
     give(token, doc! { "sub": "s", "mail": null }, "the token lacks the required claim `mail`");
     let long = "é".repeat(4097);
     give(token, doc! { "sub": "s", "mail": &long }, "the claim `mail` has 4097 characters; at most 4096 are accepted");
-    // `["` and `"]` count: of what is no string, the JSON is measured.
+    // The brackets and quotes in `["` and `"]` count, because the length of a value that is not a string is that of its
+    // JSON.
     let long = "é".repeat(4093);
     give(
         token,

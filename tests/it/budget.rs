@@ -1,5 +1,5 @@
-//! No request makes one document take more than a bounded number of steps, and what is asked about many values is answered as if each
-//! were asked by itself.
+//! No request takes more than a bounded number of steps for a document, and searching for many values at once gives the
+//! same results as searching for each of them.
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use expect_test::expect;
@@ -31,7 +31,7 @@ fn raw(document: &Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(document).unwrap()
 }
 
-/// Values of every type that are equal to others of another type, or nearly.
+/// Values of every type, including some that equal, or nearly equal, values of another type.
 fn values() -> Vec<Bson> {
     let text = r#"[null, true, false, 0, 1, -1, 0.5, 1.0, -0.0, 1e300, 1e20, 0.1, {"$numberLong": "1"},
         {"$numberLong": "9007199254740993"}, 9007199254740992.0, {"$numberDecimal": "1"}, {"$numberDecimal": "1.0"},
@@ -54,12 +54,13 @@ fn a_long_list_holds_what_equals_one_of_its_values() {
     let values = values();
     for left in &values {
         for start in 0..values.len() {
-            // Lists of most values, so that they are hashed, without some that come one after the other.
+            // Each list contains two thirds of the values, which is enough to be hashed, and lacks a run of consecutive
+            // ones.
             let list: Vec<Bson> = values.iter().cycle().skip(start).take(values.len() * 2 / 3).cloned().collect();
             let expected = list.iter().any(|value| equal(ValueRef::from(left), ValueRef::from(value)).unwrap());
             let filter = Filter::compile(&doc! { "a": { "$elemMatch": { "$in": list } } }).unwrap();
             let document = doc! { "a": [left.clone()] };
-            // `null` in a list, and what is in an array, are found by it in other ways than by being equal.
+            // `null` in a list, and elements of arrays, match by other rules than equality.
             if matches!(left, Bson::Array(_)) {
                 continue;
             }
@@ -76,7 +77,7 @@ fn a_long_list_of_the_document_holds_what_equals_one_of_its_values() {
     for (at, wanted) in values.iter().enumerate() {
         let list: Vec<Bson> = values.iter().skip(at / 2).step_by(2).cloned().collect();
         let expected = list.iter().any(|value| equal(wanted.into(), value.into()).unwrap());
-        // After some that are not there the list is hashed.
+        // After several unsuccessful searches, the list is hashed.
         let left: Vec<Bson> = (0..20).map(|n| int(n + 1000)).chain([wanted.clone()]).collect();
         let document = doc! { "a": left, "b": list };
         assert_eq!(guard.read(&document).is_allowed(), expected, "{wanted}");
@@ -110,7 +111,7 @@ fn all_of_many_values_is_each_of_them() {
                 "{count}: {document}"
             );
         }
-        // `null` and what is missing, as for a single one.
+        // `null` and Missing, as in a search for a single value.
         let nulls: Vec<Bson> = vec![Bson::Null; count];
         let filter = Filter::compile(&doc! { "a.b": { "$all": nulls } }).unwrap();
         assert!(filter.matches(&doc! { "a": [{ "c": 1 }] }).unwrap());
@@ -126,7 +127,7 @@ fn which_element_all_of_many_values_found_is_unclear() {
     assert_eq!(filter.position(&doc! { "a": list }).unwrap(), Position::Unclear);
 }
 
-/// Lists and arrays of a size for which looking at each pair would take minutes.
+/// The lists and arrays are so long that comparing all pairs would take minutes.
 #[test]
 fn many_values_are_not_compared_in_pairs() {
     let documents: Vec<Bson> = (0..30_000).map(|n| doc! { "n": int(n), "x": 1 }.into()).collect();
@@ -145,7 +146,7 @@ fn many_values_are_not_compared_in_pairs() {
     assert_eq!(guard.read(&document).reason(), Some(&Reason::NoRole));
 }
 
-/// A document of many fields, of which one stands twice.
+/// A document with many fields, one of which is duplicated.
 fn wide(count: usize) -> (Document, RawDocumentBuf) {
     let mut document: Document = (0..count).map(|number| (format!("f{number}"), int(number))).collect();
     document.insert("in", document.clone());
@@ -221,7 +222,7 @@ fn many_fields_are_renamed_as_single_ones_are() {
     for (from, to) in &pairs {
         one_by_one = rename(doc! { from: to }, one_by_one).unwrap().document;
     }
-    // New names come in their order.
+    // Fields that are added have an order of their own, which does not matter here.
     let sorted = |document: Document| document.into_iter().collect::<std::collections::BTreeMap<_, _>>();
     assert_eq!(sorted(renamed.clone()), sorted(one_by_one));
     assert!(renamed.get_document("in").unwrap().is_empty());
@@ -242,7 +243,7 @@ fn the_patterns_of_a_request_are_limited_together() {
     expect!["this pattern (the regular expressions of one request are too many or too large together; write fewer, or shorter repetitions) is not supported here"].assert_eq(&query(&text(&many)).unwrap_err());
     assert!(Filter::compile(&doc! { "$or": few.clone() }).is_ok());
     assert!(matches!(Filter::compile(&doc! { "$or": many.clone() }), Err(FindError::Unsupported { .. })));
-    // Also those of small patterns, of array filters, and of the writes of one request.
+    // The limit also applies to many small patterns, to array filters, and to the writes of a request.
     let small: Vec<Bson> = (0..1000).map(|n| doc! { format!("f{n}"): { "$regex": "^a" } }.into()).collect();
     assert!(query(&text(&small)).is_err());
     let filters: Vec<Document> = (0..200).map(|n| doc! { format!("e{n}"): { "$regex": pattern } }).collect();
@@ -251,12 +252,12 @@ fn the_patterns_of_a_request_are_limited_together() {
     let write = format!(r#"{{"deleteOne":{{"filter":{}}}}}"#, text(&few).replace("400", "100"));
     assert!(parse_writes(&json::parse(&format!("[{}]", [write.as_str(); 2].join(","))).unwrap()).is_ok());
     assert!(parse_writes(&json::parse(&format!("[{}]", vec![write.as_str(); 200].join(","))).unwrap()).is_err());
-    // A class of thousands of characters counts by them.
+    // A class with thousands of characters counts accordingly.
     let classes: Vec<Bson> = (0..20).map(|n| doc! { format!("f{n}"): { "$regex": r"\pL\pL\pL\pL" } }.into()).collect();
     assert!(query(&text(&classes)).is_err());
 }
 
-/// Matching is linear in the text, but each of its bytes may take as much as the pattern has states.
+/// Matching takes time linear in the text, but each byte may cost as much as the pattern has states.
 #[test]
 fn a_large_pattern_on_a_large_text_takes_too_many_steps() {
     let text = "ab".repeat(1_000_000);
@@ -270,7 +271,7 @@ fn a_large_pattern_on_a_large_text_takes_too_many_steps() {
     let rules = r#"{"roles":[{"name":"R","apply_when":{"s":{"$regex":"a[ab]{500}c"}},"read":true,"write":true},
         {"name":"all","apply_when":{},"read":true}]}"#;
     let guard = guard_of(rules);
-    // It denies, and says so: no later role is asked.
+    // The decision is a denial that names the error, and later roles are not tried.
     let decision = guard.read(&document);
     assert_eq!((decision.reason(), decision.errors()), (Some(&Reason::Failed), &[EvalError::StepsSpent][..]));
     assert_eq!(guard.update(&document, &document).reason(), Some(&Reason::Failed));
@@ -304,7 +305,7 @@ fn what_an_update_does_to_the_elements_of_an_array_takes_a_bounded_number_of_ste
         let update = Update::compile(&update, filters).unwrap();
         let error = update.apply(array.clone(), &now).unwrap_err();
         assert!(matches!(error.kind(), UpdateErrorKind::Malformed(error) if error.is_steps()), "{error}");
-        // MongoDB counts no steps: whoever has a server may ask it.
+        // MongoDB has no step budget, so it may support the update.
         assert!(error.is_unsupported());
     };
     let names = |count: usize| (0..count).map(|n| (format!("a.$[].y{n}"), int(n))).collect::<Document>();
@@ -333,13 +334,13 @@ fn fields_that_an_update_makes_count_by_the_memory_that_they_take() {
         let value = if operator == "$set" { Bson::Null } else { 1.into() };
         let names: Document = (0..200).map(|n| (format!("a.$[].x{n}"), value.clone())).collect();
         let error = Update::compile(&doc! { operator: names }, &[]).unwrap().apply(array.clone(), &now).unwrap_err();
-        // Whichever limit is met first.
+        // Either limit may be reached first.
         let is_spent = matches!(error.kind(), UpdateErrorKind::Malformed(error) if error.is_steps());
         assert!(is_spent || *error.kind() == UpdateErrorKind::TooLarge);
     }
 }
 
-/// For each element of an array the order would follow the element at the index again.
+/// For each element of an array, the sort order would follow the path from the element at the index again.
 #[test]
 fn an_order_by_an_index_takes_a_bounded_number_of_steps() {
     let inner: Vec<Bson> = (0..6000).map(int).collect();
@@ -365,7 +366,7 @@ async fn values_are_held_up_to_the_limit_whatever_one_document_has() {
     assert!(matches!(error, GuardedError::LimitExceeded(LimitExceeded::Held { .. })), "{error}");
 }
 
-/// A literal passes through the parser once for each level that it stands in, and a condition through its printer.
+/// A literal passes through the parser once per nesting level, and a condition through the printer.
 #[test]
 fn values_deep_inside_are_read_once() {
     let list = vec!["1"; 100_000].join(",");

@@ -47,7 +47,7 @@ fn what_is_not_said_is_the_narrower() {
     assert_eq!(function(r#"{"run_as_system": "true"}"#), RunAs::Caller);
     assert_eq!(function(r#"{"run_as_system": true, "run_as_user_id": "u"}"#), RunAs::System);
     assert_eq!(function(r#"{"run_as_user_id": ""}"#), RunAs::Caller);
-    // A secret that stands in a file is not shown by what is made of it.
+    // A secret in a file does not appear in the `Debug` output of the settings.
     let text = r#"{"options": {"validationMethod": "VERIFY_PAYLOAD", "secret": "hunter2"}}"#;
     let config = WebhookConfig::compile(&parse(text).unwrap()).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));

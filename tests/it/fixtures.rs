@@ -1,4 +1,4 @@
-//! The fixtures: every case of every test file comes out as it says, by the engine and, where it can tell, by the naive
+//! Every case in every fixture has the expected result with the engine and, as far as it can decide, with the naive
 //! interpreter.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// The test files of a folder by name; a folder without any ends the test.
+/// The test files in a folder, sorted by name. The test fails if there are none.
 fn files(folder: &str) -> Vec<PathBuf> {
     let path = fixtures().join(folder);
     let entries = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -76,7 +76,7 @@ fn what_the_laws_once_found_stays_found() {
     all_pass("regressions");
 }
 
-/// Cases in which the naive interpreter is not the judge: the file, what the case's name begins with, the reason.
+/// Cases that the naive interpreter cannot decide: the file, the start of the case's name, and the reason.
 const EXCEPTIONS: [(&str, &str, &str); 8] = [
     ("policies/load.json", "a role may spell apply_when applyWhen", OLD_LAYOUT),
     ("mongodb/regex.json", r#"`a`: {$regex: "^a\Z"}"#, REFUSED),

@@ -1,4 +1,4 @@
-//! What a host of functions can rely on.
+//! What hosts of functions can rely on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ fn a_function_is_called_once_for_equal_arguments() {
         assert!(guard.read(&doc! { "a": 1 }).is_allowed());
         assert!(!guard.read(&doc! { "a": 2 }).is_allowed());
     }
-    // An int64 is another argument than the int32 of the same value.
+    // An int64 is a different argument than an int32 of the same value.
     assert!(!guard.read(&doc! { "a": 1_i64 }).is_allowed());
     assert_eq!(calls.load(Ordering::SeqCst), 3);
 }
@@ -66,7 +66,7 @@ fn the_calls_of_a_request_are_bounded() {
     assert!(guard.read(&doc! { "a": 0_i64 }).is_allowed(), "what was called before is still known");
 }
 
-/// Answers nothing at once, as a host does whose functions run elsewhere.
+/// Has no results at first, like a host whose functions run elsewhere.
 struct Elsewhere;
 
 impl Functions for Elsewhere {

@@ -1,4 +1,4 @@
-//! What an administrator feeds in takes time and memory that are about linear in its size.
+//! The time and memory for an administrator's input grow about linearly with its size.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use portcullis::eval::{Context, Errors};
 use portcullis::schema::Schema;
 use portcullis::{App, json, lint, policy};
 
-/// Far more than any of these takes, and far less than each took when it compared each with each.
+/// Far longer than any of these takes, and far shorter than comparing all pairs would take.
 const TIME: Duration = Duration::from_secs(20);
 
 fn in_time<T>(test: impl FnOnce() -> T) -> T {
@@ -21,7 +21,7 @@ fn in_time<T>(test: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The directory of an application, which is removed in the end.
+/// An application directory that is removed when the value is dropped.
 struct Application(PathBuf);
 
 impl Application {
@@ -94,14 +94,14 @@ fn templates_have_a_bound_over_all_files() {
     assert_eq!(names, ["data_sources/s/d/c4/rules.json", "data_sources/s/d/c5/rules.json"]);
 }
 
-/// Each of them is small enough by itself.
+/// Each of the patterns is small enough by itself.
 #[test]
 fn regular_expressions_have_a_bound_over_all_files() {
     let directory = Application::new("patterns");
     let count = 1_500;
     for number in 0..11 {
         let place = format!("data_sources/s/d/c{number:02}");
-        // Rules and schemas share one bound.
+        // Rules and schemas share the limit.
         let pattern = if number % 2 == 0 { "pattern" } else { "%regex" };
         let fields: Vec<String> = (0..count).map(|field| format!(r#""f{field}":{{"{pattern}":"a"}}"#)).collect();
         let fields = format!("{{{}}}", fields.join(","));
@@ -120,7 +120,7 @@ fn regular_expressions_have_a_bound_over_all_files() {
         ["data_sources/s/d/c09/rules.json", "data_sources/s/d/c10/schema.json"]
     );
     assert!(policies.findings().iter().all(|found| found.finding.code == "patterns-many"));
-    // What does not fit stays closed; the rest of the application serves.
+    // What exceeds the limit stays closed, and the rest of the application works.
     let applicable = |namespace| policies.applicable(&app, namespace, None).unwrap();
     assert!(matches!(applicable("d.c08"), Applicable::Policy(_)));
     assert!(matches!(applicable("d.c09"), Applicable::Invalid));

@@ -1,4 +1,5 @@
-//! No files of `src/` import each other in a circle. Imports are found by their spelling: `use`, and paths from `crate` or `super`.
+//! The files of `src/` do not import one another in cycles. Imports are recognised by their syntax: `use`, and paths
+//! that start with `crate` or `super`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,29 +9,29 @@ use regex::Regex;
 
 use crate::architecture::files;
 
-/// Files that recurse into one another, as what they walk through does.
+/// Files that are mutually recursive, like the data that they process.
 const RECURSIVE: [&str; 2] = [
-    // A filter holds operators, and `$elemMatch` and `$not` hold filters.
+    // Filters contain operators, and `$elemMatch` and `$not` contain filters.
     "mongo_query::filter, mongo_query::operators",
-    // A residual holds tests, and a test of the elements of a list holds residuals.
+    // Residuals contain tests, and tests of list elements contain residuals.
     "query_plan::known_value, query_plan::residual, query_plan::test",
 ];
 
-/// The names that lead to a module or an item.
+/// The names that make up the path of a module or an item.
 type Names = Vec<String>;
 
 #[derive(Default)]
 struct File {
-    /// Whether it is a `mod.rs`, whose re-exports are not imports of its own.
+    /// Whether the file is a `mod.rs`, whose re-exports do not count as imports.
     is_folder: bool,
     items: BTreeSet<String>,
-    /// What it names, and by which name it exports that.
+    /// The paths that it refers to, each with the name under which it is re-exported, if any.
     names: Vec<(Names, Option<String>)>,
 }
 
 type Files = BTreeMap<Names, File>;
 
-/// The paths of a `use`: of `a::{b, c::{d, e}}`, three.
+/// The paths in a `use`: `a::{b, c::{d, e}}` contains three.
 fn expand(tree: &str, above: &str, paths: &mut Vec<String>) {
     let Some((before, inner)) = tree.split_once('{') else { return paths.push(format!("{above}{}", tree.trim())) };
     let above = format!("{above}{}", before.trim());
@@ -48,7 +49,7 @@ fn expand(tree: &str, above: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// A path from the root of the crate; `None` if it leads out of it.
+/// The path from the crate root; `None` if it is outside of the crate.
 fn absolute(path: &str, module: &[String], modules: &BTreeSet<Names>) -> Option<Names> {
     let names: Vec<String> = path.split("::").map(str::to_owned).collect();
     let above = names.iter().take_while(|name| *name == "super").count();
@@ -84,7 +85,7 @@ fn read(path: &Path, module: &[String], modules: &BTreeSet<Names>) -> File {
     File { is_folder: path.ends_with("mod.rs") || path.ends_with("lib.rs"), items, names }
 }
 
-/// The file that defines what a path leads to, re-exports followed.
+/// The file that defines the item at a path, following re-exports.
 fn definer(path: &[String], files: &Files, depth: usize) -> Names {
     let module =
         (0..=path.len()).rev().map(|length| &path[..length]).find(|module| files.contains_key(*module)).unwrap();
@@ -95,7 +96,7 @@ fn definer(path: &[String], files: &Files, depth: usize) -> Names {
     exported.map_or_else(|| module.to_vec(), |(target, _)| definer(target, files, depth + 1))
 }
 
-/// All files that one imports, and those import, and so on.
+/// All files that a file imports, directly or indirectly.
 fn reached<'f>(from: &'f Names, imports: &'f BTreeMap<Names, BTreeSet<Names>>) -> BTreeSet<&'f Names> {
     let (mut reached, mut left) = (BTreeSet::new(), vec![from]);
     while let Some(file) = left.pop() {

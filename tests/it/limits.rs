@@ -1,4 +1,4 @@
-//! Hostile input ends in a clear error, in bounded time and on a bounded stack.
+//! Hostile input leads to a clear error, in bounded time and on a stack of bounded size.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use portcullis::policy::{self, RulesFile};
 use portcullis::value::{ValueRef, equal, identical};
 use portcullis::{Decision, Guard, Reason, User};
 
-/// What a thread gets by default; a server's workers have no more.
+/// The default stack size of threads, which is also that of a server's workers.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// Far more than any of these takes: it only says that something ends.
+/// Far longer than any of these takes. It only shows that they terminate.
 const AGES: Duration = Duration::from_secs(60);
 
-/// Runs on a stack of a fixed size, so that what recurses without a limit ends the test.
+/// Runs a test on a stack of fixed size, so that unbounded recursion fails it.
 fn on_small_stack<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, test).unwrap().join().unwrap()
@@ -50,7 +50,7 @@ fn json_nested_ten_thousand_levels_deep_is_refused() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"%not":"#, "}"), (r#"{"$and":["#, "]}")] {
         let text = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
         assert_eq!(on_small_stack(|| kind(&text)), JsonErrorKind::Depth);
-        // Also where it is never closed.
+        // Even if none of the brackets is closed.
         assert_eq!(on_small_stack(|| kind(&open.repeat(1_000_000))), JsonErrorKind::Depth);
     }
 }
@@ -96,7 +96,7 @@ fn a_million_fields_are_read_and_decided() {
     let decision = in_time(|| guard.update(&document, &after));
     assert_eq!(decision.reason(), Some(&Reason::Fields(vec!["f1".to_owned(), "f5".to_owned()][1..].to_vec())));
     assert!(in_time(|| guard.update(&raw, &raw)).is_allowed());
-    // Deleting leaves no `%%this` that could be above 0.
+    // A delete has no `%%this` that could be above 0.
     let decision = in_time(|| guard.delete(&raw));
     assert!(matches!(decision.reason(), Some(Reason::Fields(fields)) if fields.len() == 1_000_000));
 }
@@ -203,7 +203,7 @@ fn a_path_of_a_hundred_thousand_segments_is_refused() {
     assert_eq!(errors.len(), 4, "{errors:?}");
 }
 
-/// In an array of documents whose keys are indexes, each number of a path can be taken either way.
+/// In an array of documents whose keys are indexes, each number in a path can be followed in two ways.
 #[test]
 fn a_path_of_many_numbers_is_refused() {
     let path = format!("a{}", ".0".repeat(MAX_INDEXES + 1));
@@ -212,7 +212,7 @@ fn a_path_of_many_numbers_is_refused() {
     let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"read":true}]}"#);
     for numbers in [MAX_INDEXES, 100] {
         let filter = json::parse(&format!(r#"{{"a{}":2}}"#, ".0".repeat(numbers))).unwrap();
-        // The longest that is taken is answered, the others are refused.
+        // The longest accepted path is evaluated; longer ones are rejected.
         if let Ok(query) = Query::compile(Some(&filter), None, None) {
             let stored = doc! { "a": document.clone() };
             assert!(in_time(|| guard.find(&query, [(&stored).into()])).unwrap().is_empty());
@@ -234,7 +234,7 @@ fn of_a_hundred_thousand_errors_the_first_thousand_are_reported() {
     assert_eq!(in_time(|| policy::compile(&node)).unwrap_err().len(), 1_001);
 }
 
-/// `{"a": {"a": …}}`, or arrays in arrays, as bytes: made without recursion.
+/// BSON for `{"a": {"a": …}}`, or for nested arrays, built without recursion.
 fn deep(levels: usize, element: u8, key: u8) -> RawDocumentBuf {
     let mut bytes: Vec<u8> = vec![5, 0, 0, 0, 0];
     for level in 0..levels {
@@ -309,7 +309,7 @@ fn of_a_key_that_stands_twice_the_first_counts() {
     assert_eq!(seen, doc! { "a": 1 });
     let second = guard_of(r#"{"roles":[{"name":"R","apply_when":{"a":2},"read":true}]}"#);
     assert_eq!(second.read(&document).reason(), Some(&Reason::NoRole));
-    // A field that may not be seen does not come back by its second value.
+    // A hidden field must not become visible through its second value.
     let hidden = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"fields":{"a":{"read":{"%%this":2}}}}]}"#);
     assert_eq!(hidden.read(&document).reason(), Some(&Reason::NothingVisible));
 }
@@ -326,11 +326,11 @@ fn a_document_with_a_key_twice_is_not_written() {
     for document in [&document, &nested] {
         assert_eq!(failed(&guard.insert(document)), "duplicate key `a` in one document");
         assert_eq!(failed(&guard.update(&doc! {}, document)), "duplicate key `a` in one document");
-        // What is stored so can be deleted, and replaced by something proper.
+        // Such a stored document can be deleted, and replaced with a valid one.
         assert!(guard.delete(document).is_allowed());
         assert!(guard.update(document, &doc! { "a": 1 }).is_allowed());
     }
-    // An update is checked for duplicate keys once a role has been found to apply.
+    // An update is checked for duplicate keys only after a role was found to apply.
     let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":false,"write":true}]}"#);
     assert_eq!(guard.update(&doc! {}, &document).reason(), Some(&Reason::NoRole));
 }

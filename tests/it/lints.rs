@@ -1,4 +1,4 @@
-//! Findings about rules that load: `fixtures/lints/*.json`.
+//! Findings about rules that are valid: `fixtures/lints/*.json`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -16,10 +16,11 @@ use portcullis::text::{Finding, Severity};
 use portcullis::{Policy, expr};
 
 struct Case {
-    /// The file and the name, for messages.
+    /// The file and the name of the case, for messages.
     title: String,
     expect: Vec<String>,
-    /// Each finding with its place: `code@/roles/0/read`, and the namespace before the `/` where there are several.
+    /// The findings with their positions: `code@/roles/0/read`, where the pointer follows the namespace if there are
+    /// several.
     found: Vec<(String, Finding)>,
 }
 
@@ -31,19 +32,19 @@ fn place(finding: &Finding, namespace: &str, node: &Node) -> String {
     format!("{}@{namespace}{}", finding.code, node.pointer_at(finding.span))
 }
 
-/// The findings of one rules file by itself.
+/// The findings about a single rules file.
 fn alone(node: &Node, title: &str) -> Vec<(String, Finding)> {
     let findings = lint_rules(&rules(node, title), node);
     findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
 }
 
-/// What users can do who need not say who they are.
+/// The findings about what anonymous users can do.
 fn anonymous(node: &Node, title: &str) -> Vec<(String, Finding)> {
     let policy = RulesFile::effective(Some(&rules(node, title)), None).unwrap();
     lint_anonymous(&policy).into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
 }
 
-/// What the rules refer to and the names of the application do not have.
+/// The findings about references to names that the application does not define.
 fn named(node: &Node, names: &Node, title: &str) -> Vec<(String, Finding)> {
     let set = |node: &Node| node.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     let names = Names {
@@ -60,7 +61,7 @@ fn named(node: &Node, names: &Node, title: &str) -> Vec<(String, Finding)> {
     findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
 }
 
-/// What App Services did not know.
+/// The findings about extensions that App Services does not support.
 fn portable(node: &Node, title: &str) -> Vec<(String, Finding)> {
     let rules = rules(node, title);
     let roles = rules.roles.iter().flatten().flat_map(Role::rules).map(|(_, rule)| rule);
@@ -70,7 +71,7 @@ fn portable(node: &Node, title: &str) -> Vec<(String, Finding)> {
     findings.into_iter().map(|finding| (place(&finding, "", node), finding)).collect()
 }
 
-/// How many of some users lack what the rules read.
+/// The findings about users who lack custom data that rules read.
 fn lacks(case: &Node, title: &str) -> Vec<(String, Finding)> {
     let members = case.get("collections").and_then(Node::as_object).unwrap();
     let policies: Vec<(&str, &Node, Policy)> = members
@@ -88,7 +89,7 @@ fn lacks(case: &Node, title: &str) -> Vec<(String, Finding)> {
     let mut census = reads.census(&FieldPath::parse("user_id").unwrap());
     for user in case.get("users").and_then(Node::as_array).unwrap() {
         let user = json::to_document(user).unwrap();
-        // Decoded and raw count alike.
+        // Decoded and raw documents are counted alike.
         let raw = bson::RawDocumentBuf::try_from(&user).unwrap();
         let mut other = census.clone();
         census.add((&user).into()).unwrap();
@@ -194,7 +195,7 @@ fn every_case_finds_what_it_expects() {
 fn every_code_that_is_found_is_in_the_catalogue_and_every_other_is_fixed_by_a_case() {
     let found: BTreeSet<_> =
         cases().into_iter().flat_map(|case| case.found).map(|(_, f)| (f.code, f.severity)).collect();
-    // It takes thousands of roles to be cut short: a test of its own.
+    // Cutting a search short takes thousands of roles, so there is a separate test for this.
     let listed = CATALOGUE.iter().filter(|info| info.code != "search-cut-short");
     let listed: BTreeSet<_> = listed.map(|info| (info.code, info.severity)).collect();
     assert_eq!(found, listed);

@@ -1,6 +1,6 @@
-//! One binary, a module a topic.
+//! The integration tests of the library: a single binary, with a module per topic.
 
-// A test that cannot go on fails by panicking, also inside its helpers, which clippy does not take for tests.
+// Tests fail by panicking, including in their helper functions, which clippy does not recognise as test code.
 #![allow(
     clippy::unwrap_used,
     clippy::unwrap_in_result,

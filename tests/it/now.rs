@@ -1,4 +1,4 @@
-//! `%%now` in plans and in streams of changes, and lone expressions as filters.
+//! `%%now` in plans and change streams, and plans for single expressions.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -42,7 +42,7 @@ fn the_time_is_a_date_in_the_filters_of_plans() {
     let before = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
     let filter = doc! { "hidden": { "$ne": at(0) }, "until": { "$gt": at(0) }, "from": { "$lte": at(0) } };
     assert_eq!(before.plan().unwrap(), Plan::Exact(filter));
-    // An hour later the filter does not apply any more.
+    // The filter stops applying an hour later.
     let later = guard(rules, Context::new().with_user(User::new("u")).with_now(at(3600)));
     let filter = doc! { "until": { "$gt": at(3600) }, "from": { "$lte": at(3600) } };
     assert_eq!(later.plan().unwrap(), Plan::Exact(filter));
@@ -65,7 +65,7 @@ fn a_context_is_of_the_time_at_which_it_was_made() {
     expect!["the time was not supplied (`%%now`)"].assert_eq(&unsupplied.plan().unwrap_err().to_string());
 }
 
-/// Tells of insertions.
+/// A change stream that reports insertions.
 struct Inserting(Vec<Document>);
 
 struct Inserted(VecDeque<Event>);
@@ -115,7 +115,7 @@ async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
     let mut watched = watched.with_clock(|| at(clock.load(Ordering::SeqCst)));
     let inserted = ChangeEvent {
         change: VisibleChange::Inserted(RawDocumentBuf::try_from(&document).unwrap()),
-        // How many changes there were in that second would tell of hidden ones.
+        // The number of changes within the second would reveal hidden ones.
         time: bson::Timestamp { time: 5, increment: 1 },
         position: doc! {},
     };
@@ -130,7 +130,7 @@ async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
 #[tokio::test]
 async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
     let rules = r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#;
-    // A guard that was made long ago.
+    // A guard that was bound long ago.
     let guard = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
     let source = Inserting(vec![doc! { "_id": 1, "until": at(10) }]);
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("a.b").unwrap());
@@ -169,7 +169,7 @@ fn what_a_lone_expression_asks_for_must_be_supplied() {
     let team = expression(r#"{"%or": [{"public": true}, {"%not": {"team": "%%user.custom_data.team"}}]}"#);
     let errors = plan_expression(&team, &Context::new().with_user(User::new("u1"))).unwrap_err();
     assert!(matches!(errors.as_slice(), [EvalError::NotSupplied(_)]), "{errors:?}");
-    // Where something else decides, nothing is missing.
+    // If another condition decides, nothing is missing.
     let decided = expression(r#"{"%%user.id": "u2", "%%values.a": 1}"#);
     let plan = plan_expression(&decided, &Context::new().with_user(User::new("u1"))).unwrap();
     assert_eq!(plan.plan, Plan::Never);

@@ -1,4 +1,4 @@
-//! The filter of a plan, evaluated in memory, finds exactly the documents that the guard lets through.
+//! The filter of a plan, evaluated in memory, matches exactly the documents that the guard permits reading.
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -20,7 +20,7 @@ fn document(value: &Json) -> Document {
     json::to_document(&json::parse(&value.to_string()).unwrap()).unwrap()
 }
 
-/// What a filter finds; none if it holds data that reads as operators when it is written as JSON.
+/// The documents that a filter matches; `None` if it contains data that becomes operators when written as JSON.
 fn found(filter: &Document, documents: &[Document]) -> Option<Vec<Bson>> {
     let text = json::from_bson(&Bson::Document(filter.clone())).to_string();
     let query = Query::compile(Some(&json::parse(&text).unwrap()), None, None).ok()?;
@@ -184,7 +184,7 @@ fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
         (reader(&json!({ "%%user.custom_data.groups": "%%root.group" })), vec![]),
         (reader(&json!({ "%%user.custom_data.groups": { "$nin": "%%root.groups" } })), vec![]),
         (reader(&json!({ "%%user.id": { "%oidToString": "%%root.owner" } })), vec![]),
-        // A path through arrays leads to a list, which may be the same as the user's.
+        // A path through arrays has a list as its value, which may equal the user's list.
         (reader(&json!({ "%%user.custom_data.groups": "%%root.team.group" })), vec![Remaining::Context]),
         (reader(&json!({ "%%user.id": "%%root.teams.0.owner" })), vec![Remaining::Other]),
         (elements("orgs", json!({ "id": "%%root.org", "%or": [{ "oid": "%%root.oid" }, { "id": "y" }] })), vec![]),
@@ -198,7 +198,8 @@ fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
     }
 }
 
-/// Roles that differ in one value are one list, and those that permit by documents are nested as deep as a server takes.
+/// Roles that differ in one value become a single list. Roles that permit some documents are nested only as deeply as a
+/// server allows.
 #[test]
 fn a_plan_of_a_thousand_roles_is_made_in_time() {
     let role = |number: usize, read: Json| json!({ "name": format!("R{number}"), "apply_when": { "a": number, "b": { "$in": [1, 2] } }, "read": read });

@@ -1,4 +1,4 @@
-//! Which bytes are taken as a written document: as a slow reading of them says, which shares no code with the engine.
+//! Which bytes are accepted as a document to write: exactly those that a slow, independent parser accepts.
 
 use std::collections::HashSet;
 use std::iter;
@@ -13,14 +13,14 @@ use portcullis::value::{MAX_DEPTH, Prepared};
 use portcullis::{Guard, User, json};
 use proptest::prelude::*;
 
-/// A strict reading of BSON: none of what is malformed, else whether a key stands twice in a document.
+/// A strict parser of BSON. It returns `None` for malformed bytes, otherwise whether any document has a duplicate key.
 struct Reading<'b> {
     left: &'b [u8],
     repeats: bool,
 }
 
 impl<'b> Reading<'b> {
-    /// Of a whole document.
+    /// Parses a whole document.
     fn document(bytes: &'b [u8]) -> Option<bool> {
         let mut reading = Self { left: bytes, repeats: false };
         reading.container(0, false)?;
@@ -49,7 +49,7 @@ impl<'b> Reading<'b> {
         (*nul == 0 && std::str::from_utf8(text).is_ok()).then_some(())
     }
 
-    /// A document or an array; what is in it ends before its own end.
+    /// Parses a document or an array, whose contents must end before it does.
     fn container(&mut self, depth: usize, is_array: bool) -> Option<()> {
         let whole = self.left;
         let length = self.length()?;
@@ -111,7 +111,7 @@ impl<'b> Reading<'b> {
     }
 }
 
-/// Keys as they are foreseen, too long to be, alike in their first eight bytes, and no ASCII.
+/// Keys that can be predicted, that are too long for that, that share their first eight bytes, and that are not ASCII.
 fn key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "",
@@ -163,7 +163,7 @@ fn value() -> impl Strategy<Value = RawBson> {
     })
 }
 
-/// Keys may stand twice.
+/// Fields, whose keys may be duplicated.
 fn fields(value: impl Strategy<Value = RawBson>) -> impl Strategy<Value = RawDocumentBuf> {
     prop::collection::vec((key(), value), 0..10).prop_map(|fields| {
         let mut document = RawDocumentBuf::new();
@@ -172,7 +172,7 @@ fn fields(value: impl Strategy<Value = RawBson>) -> impl Strategy<Value = RawDoc
     })
 }
 
-/// What becomes of a byte, anywhere.
+/// A change to a byte at any position.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Set(u8),
@@ -192,7 +192,8 @@ fn damage() -> impl Strategy<Value = (prop::sample::Index, Damage)> {
     (any::<prop::sample::Index>(), damage)
 }
 
-/// Of the whole, the length and the end are right: nothing else is given as a document.
+/// Applies damages to the bytes of a document. The length and the final NUL of the whole remain valid, because they are
+/// validated before.
 fn damaged(document: &RawDocument, damages: &[(prop::sample::Index, Damage)]) -> Vec<u8> {
     let mut bytes = document.as_bytes().to_vec();
     for (index, damage) in damages {
@@ -211,7 +212,7 @@ fn damaged(document: &RawDocument, damages: &[(prop::sample::Index, Damage)]) ->
     bytes
 }
 
-/// A document, each time inside another or an array of one, so many levels deep.
+/// A document nested in this many documents or arrays.
 fn nested(levels: usize, kind: u8) -> Vec<u8> {
     (0..levels).fold(vec![5, 0, 0, 0, 0], |inner, _| {
         let length = i32::try_from(4 + 3 + inner.len() + 1).unwrap();
@@ -226,10 +227,10 @@ fn guard() -> Guard {
     Guard::new(RulesFile::effective(Some(&rules), None).map(Arc::new), Context::new().with_user(User::new("u1")))
 }
 
-/// Holds every way in which a document is checked as a whole to the slow reading. Whether it was taken.
+/// Compares every way of validating a whole document with the slow parser. Returns whether the document is accepted.
 fn check(guard: &Guard, bytes: &[u8]) -> bool {
     let document = RawDocument::from_bytes(bytes).unwrap();
-    // Without `_id`, which no update may change.
+    // There is no `_id`, because an update may not change it.
     let before = bson::rawdoc! { "before": 1 };
     let read = Reading::document(bytes);
     let is_taken = read == Some(false);
@@ -248,7 +249,7 @@ fn documents_are_written_up_to_the_greatest_depth() {
     }
 }
 
-/// A value of each type, deep and at the top.
+/// Values of each type, at the top level and nested.
 fn of_all_types() -> RawDocumentBuf {
     let types = || {
         bson::rawdoc! {
@@ -292,7 +293,7 @@ fn any_byte_may_be_any_other_and_the_document_is_taken_as_the_slow_reading_takes
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // One guard goes through all of them, so that it foresees of each what stood in those before.
+    // A single guard validates all of them, so that it predicts keys from earlier documents.
     #[test]
     fn bytes_are_written_exactly_where_a_slow_reading_takes_them(
         documents in prop::collection::vec((fields(value()), prop::collection::vec(damage(), 0..3)), 1..8),

@@ -1,4 +1,4 @@
-//! What fuzzing and attacks found, kept from coming back.
+//! Defects found by fuzzing and by attacks, which must not recur.
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use portcullis::access::Query;
@@ -9,8 +9,8 @@ use portcullis::text::{Finding, Source, Style};
 use portcullis::value::{DocumentRef, Prepared};
 use portcullis::{Guard, expr, json};
 
-/// `text_to_policy`: a key with a line break in it broke the message in two, and a terminal would have obeyed an escape
-/// sequence in it.
+/// `text_to_policy`: a line break in a key split the message into two lines, and a terminal would have interpreted an
+/// escape sequence in it.
 #[test]
 fn a_message_that_quotes_a_line_break_stays_on_one_line() {
     let text = r#"{"a": {"$regex": "^a", "$opti\n\u001b[2Js": "i"}}"#;
@@ -22,7 +22,7 @@ fn a_message_that_quotes_a_line_break_stays_on_one_line() {
     assert_eq!(drawn.lines().count(), 4);
 }
 
-/// A stranger's names broke a denial in two lines, and a million of them made it as long as their document.
+/// Names in an untrusted document split a denial into two lines, and a million of them made it as long as the document.
 #[test]
 fn a_denial_stays_on_one_line_whatever_names_a_document_has() {
     let rules = json::parse(r#"{"roles": [{"name": "R", "apply_when": {}, "fields": {"_id": {"write": true}}}]}"#);
@@ -39,7 +39,8 @@ fn a_denial_stays_on_one_line_whatever_names_a_document_has() {
     assert_eq!(decision.errors()[0].to_string(), r"duplicate key `a\n` in one document");
 }
 
-/// A document with an array whose elements have these keys and texts; BSON's own checks look at no key of an array.
+/// A document with an array whose elements have these keys and texts. The checks in `bson` do not look at the keys of
+/// arrays.
 pub(crate) fn with_array(name: &str, elements: &[(&str, &[u8])]) -> RawDocumentBuf {
     let framed = |content: Vec<u8>| {
         let length = i32::try_from(content.len() + 5).unwrap();
@@ -53,7 +54,8 @@ pub(crate) fn with_array(name: &str, elements: &[(&str, &[u8])]) -> RawDocumentB
     RawDocumentBuf::from_bytes(framed([&[4], name.as_bytes(), &[0], &array].concat())).unwrap()
 }
 
-/// How a guard of one role decides of a raw document: prepared, raw, as a new one, and as a new one that is decoded.
+/// The decisions of a guard with one role on a raw document: prepared, as stored, as inserted, and as inserted after
+/// decoding.
 pub(crate) fn ways(apply_when: &str, raw: &RawDocumentBuf) -> [bool; 4] {
     let rules = format!(r#"{{"roles": [{{"name": "r", "apply_when": {apply_when}, "read": true, "write": true}}]}}"#);
     let rules = policy::compile(&json::parse(&rules).unwrap()).unwrap();
@@ -67,8 +69,8 @@ pub(crate) fn ways(apply_when: &str, raw: &RawDocumentBuf) -> [bool; 4] {
     ]
 }
 
-/// The NUL of an empty key was taken for the key, and the first byte of the length for its NUL: what followed were
-/// bytes of a text.
+/// The NUL of an empty key was mistaken for the key, and the first byte of the length for its NUL, so that parsing
+/// continued within a text.
 #[test]
 fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
     let padded = |begin: &[u8]| [begin, &vec![b'a'; 255 - begin.len()]].concat();
@@ -80,7 +82,7 @@ fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
     assert_eq!(ways(r#"{"labels": "ada"}"#, &made), [false; 4]);
 }
 
-/// The look for a key that stands twice ended at the first, and no value behind it was checked.
+/// The search for duplicate keys ended at the first one, and values after it were not validated.
 #[test]
 fn a_prepared_document_is_checked_behind_a_key_that_stands_twice() {
     let bytes = b"\x20\0\0\0\x10a\0\x01\0\0\0\x10a\0\x01\0\0\0\x02owner\0\x02\0\0\0\xff\0\0";
@@ -88,7 +90,7 @@ fn a_prepared_document_is_checked_behind_a_key_that_stands_twice() {
     assert_eq!(Prepared::new(raw).unwrap_err().to_string(), "malformed BSON: a string is not UTF-8");
 }
 
-/// Two parsers disagreed about where doubles end.
+/// Two parsers disagreed on the range of doubles.
 #[test]
 fn a_number_is_as_large_straight_as_carefully() {
     let mut bytes = Vec::new();
@@ -110,7 +112,7 @@ fn a_number_is_as_large_straight_as_carefully() {
     }
 }
 
-/// Only MongoDB's own limit was forgotten, and each field of an order held a copy of the document's value.
+/// Only MongoDB limited the number of fields, and each field of a sort order held a copy of the document's value.
 #[test]
 fn an_order_has_as_many_fields_as_mongodb_takes() {
     let sort = |fields: usize| {
@@ -122,7 +124,8 @@ fn an_order_has_as_many_fields_as_mongodb_takes() {
     assert_eq!(error.to_string(), "documents are ordered by at most 32 fields");
 }
 
-/// Binding settles an empty list; the explanation looked at the document first, and said that it fails.
+/// Binding decides a check against an empty list, but the explanation examined the document first and reported an
+/// error.
 #[test]
 fn an_empty_list_is_explained_as_it_is_decided() {
     let raw = RawDocument::from_bytes(b"\x16\0\0\0\x03a\0\x0e\0\0\0\x02b\0\x02\0\0\0\xff\0\0\0".as_slice()).unwrap();

@@ -34,7 +34,7 @@ fn expansion() -> impl Strategy<Value = String> {
     prop::sample::select(EXPANSIONS.to_vec()).prop_map(str::to_owned)
 }
 
-/// Texts of which some look like a part of a template.
+/// Texts, some of which look like template syntax.
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c%($).,\"{}\\\\]{0,6}",
@@ -123,7 +123,7 @@ fn user() -> impl Strategy<Value = User> {
         })
 }
 
-/// A context that lacks a request and values, and one that has them.
+/// A context without request and values, and one with them.
 fn contexts(user: &User, v: &Bson) -> (Context, Context) {
     let early = Context::new().without_now().with_user(user.clone());
     let request = Request::from_document(doc! { "httpMethod": "GET", "requestHeaders": { "X": ["a", "b"] } }).unwrap();
@@ -148,7 +148,7 @@ fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
     assert!(text.ends_with(br#"{"a":"u1"}"#));
 }
 
-/// The custom data of a user with these fields, a template that asks for all of them, and what it resolves to.
+/// Custom data with this many fields, a template that refers to `asked` of them, and its result.
 fn wide(asked: i64, others: i64) -> (Context, Json, Document) {
     let fields: Document = (0..asked + others).map(|field| (format!("f{field}"), doc! { "v": field }.into())).collect();
     let template: serde_json::Map<String, Json> =
@@ -194,7 +194,7 @@ proptest! {
         let template = Template::parse(r#"{"a": ["%%user.data.x"]}"#).unwrap();
         let resolved = template.resolve(&context).unwrap();
         prop_assert_eq!(bytes(&resolved), bytes(&doc! { "a": [value.clone()] }.into()));
-        // What is kept is read again without any of it being taken for a template.
+        // Parsing a kept template must not interpret any of the inserted values.
         let kept = template.resolve_with(&context, Missing::Keep).unwrap().unwrap();
         let again = Template::from_bson(&kept).unwrap().resolve(&Context::new().without_now()).unwrap();
         prop_assert_eq!(bytes(&again), bytes(&resolved));
@@ -231,7 +231,7 @@ proptest! {
         if let Bson::Document(document) = &resolved {
             prop_assert_eq!(template.to_raw(&context).unwrap().into_bytes(), bson::serialize_to_vec(document).unwrap());
         }
-        // What JSON cannot represent is rejected there, too.
+        // Values that JSON cannot represent are rejected there as well.
         let whole = Template::from_bson(&doc! { "%literal": resolved }.into()).unwrap();
         match (template.to_json(&context), whole.to_json(&context)) {
             (Ok(text), Ok(expected)) => prop_assert_eq!(text, expected),
@@ -239,7 +239,7 @@ proptest! {
         }
     }
 
-    /// A result is written in one pass if everything resolves, and resolved part by part otherwise.
+    /// If everything resolves, the result is written in a single pass; otherwise, it is resolved part by part.
     #[test]
     fn an_output_that_fails_leaves_nothing_and_says_what_resolving_says(template in template(), user in user(), v in value()) {
         let Some(template) = parse(&template) else { return Ok(()) };
@@ -248,7 +248,7 @@ proptest! {
         let mut text = b"before".to_vec();
         let failed = template.write_json(&early, Missing::Refuse, &mut text).unwrap_err();
         prop_assert_eq!(text, b"before");
-        // JSON may lack a form for more of it.
+        // There may be further values that JSON cannot represent.
         for failure in unresolved.as_slice() {
             prop_assert!(failed.as_slice().contains(failure), "{} but not {}", failed, failure);
         }
@@ -290,7 +290,7 @@ proptest! {
         prop_assert!(naive::agrees(got, &naive), "{}\nengine {}\nnaive  {}", template, got, naive);
     }
 
-    /// Templates and rules are one language.
+    /// Templates and rules share the same expansions.
     #[test]
     fn an_equality_rule_holds_exactly_where_the_resolved_operand_equals_the_field(operand in scalar(), field in scalar()) {
         let mut user = User::new("u");

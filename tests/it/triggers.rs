@@ -1,11 +1,11 @@
-//! The configuration of triggers: what each form means, and what is wrong with the others.
+//! Configurations of triggers: the meaning of each form, and the errors in others.
 
 use bson::{Document, doc};
 use portcullis::json::{self, Node, to_document};
 use portcullis::text::Code;
 use portcullis::trigger::{Source, TriggerDefinition, TriggerEvent};
 
-/// A definition in the words of the fixture.
+/// A definition in the format of the fixture.
 fn outline(definition: &TriggerDefinition) -> Document {
     let mut flags: Vec<&str> = Vec::new();
     let mut flag = |name, is_set: bool| flags.extend(is_set.then_some(name));

@@ -1,4 +1,4 @@
-//! What an update did, told from the documents before and after it.
+//! Update descriptions, derived from the documents before and after.
 
 use bson::{Document, doc};
 use portcullis::store::documents::UpdateDescription;
@@ -32,7 +32,7 @@ fn what_a_path_would_not_name_is_told_as_a_whole() {
         assert_eq!(between(&before, &after), (after.clone(), gone(&[])), "{inner:?}");
         assert_eq!(between(&before, &doc! {}), (doc! {}, gone(&[inner])));
     }
-    // The order of fields counts inside of documents, where it makes another value.
+    // Within a nested document, the order of fields matters, because a different order makes a different value.
     let (before, after) = (doc! { "x": { "a": 1, "b": 2 } }, doc! { "x": { "b": 2, "a": 1 } });
     assert_eq!(between(&before, &after), (after.clone(), gone(&[])));
     assert_eq!(between(&doc! { "a": 1, "b": 2 }, &doc! { "b": 2, "a": 1 }), (doc! {}, gone(&[])));
@@ -44,7 +44,7 @@ fn paths_are_bounded_in_depth_and_length() {
     let (updated, _) = between(&nested(1), &nested(2));
     let path = updated.keys().next().unwrap();
     assert!(path.split('.').count() <= 16 && path.split('.').count() > 8, "{path}");
-    // A long name that many paths would repeat.
+    // A long name would be repeated in many paths.
     let name = "n".repeat(10_000);
     let many = |value: i32| {
         let fields: Document = (0..1000).map(|number| (format!("f{number}"), value.into())).collect();
@@ -52,7 +52,7 @@ fn paths_are_bounded_in_depth_and_length() {
     };
     let (before, after) = (many(1), many(2));
     assert_eq!(between(&before, &after), (after.clone(), gone(&[])));
-    // Many fields take a time that grows with their number only.
+    // For many fields, the time grows only linearly with their number.
     let wide = |value: i32| (0..100_000).map(|number| (format!("f{number}"), value.into())).collect::<Document>();
     let began = std::time::Instant::now();
     assert_eq!(between(&wide(1), &wide(2)).0.len(), 100_000);

@@ -1,4 +1,4 @@
-//! Updates in memory do what a MongoDB server did with the same.
+//! Updates in memory have the same results as on a MongoDB server.
 
 use bson::{Bson, DateTime, Document, doc};
 use expect_test::expect;
@@ -124,7 +124,7 @@ fn a_small_update_cannot_fill_the_memory() {
     let update = Update::compile(&update, &[]).unwrap();
     let refused = update.apply(before, &Moment::at(DateTime::now())).unwrap_err();
     assert_eq!(refused.kind(), &update::UpdateErrorKind::TooLarge);
-    // Many arrays that each are filled up as far as is allowed.
+    // Many arrays, each of which is padded as far as allowed.
     let paths = (0..100).map(|n| (format!("l{n}.1400000"), Bson::Int32(1)));
     let update = Update::compile(&doc! { "$set": paths.collect::<Document>() }, &[]).unwrap();
     let before = (0..100).map(|n| (format!("l{n}"), Bson::Array(Vec::new()))).collect();

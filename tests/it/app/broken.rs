@@ -1,4 +1,4 @@
-//! Files that cannot be read, or that claim the same name, close what they are about.
+//! Files that cannot be read or that claim the same name close whatever they are about.
 
 use std::fs;
 
@@ -92,7 +92,8 @@ fn a_broken_configuration_of_custom_data_is_not_the_absence_of_one() {
     assert!(matches!(tree.load().custom_user_data, ConfigPart::Broken(_)));
 }
 
-/// Users are known by the type of their provider and its `sub`: a second one could log in as users of the first.
+/// Users are identified by the type of their provider and `sub`, so a second provider could log in as users of the
+/// first.
 #[test]
 fn of_two_providers_of_one_type_the_first_counts() {
     let providers = r#"{
@@ -173,7 +174,7 @@ fn links_in_circles_come_to_an_end() {
     symlink(source.join("hr/a/rules.json"), source.join("hr/a/rules.json")).unwrap();
     let app = tree.load();
     assert!(matches!(rules(&app, "hr.a"), ConfigPart::Broken(_)));
-    // What `itself` hides nobody can tell, so the default roles must not take its place.
+    // What `itself` contains is unknown, so the default roles must not take the place of its rules.
     assert!(matches!(app.data_sources[0].default_rule, ConfigPart::Broken(_)));
     for number in 0..60 {
         symlink(tree.0.join("data_sources"), tree.0.join(format!("data_sources/loop{number}"))).unwrap();

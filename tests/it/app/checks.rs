@@ -1,4 +1,4 @@
-//! What is reported of an application that loads.
+//! Findings about applications that can be read.
 
 use expect_test::expect;
 use portcullis::Context;

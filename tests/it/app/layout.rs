@@ -1,4 +1,4 @@
-//! What is found where, in each layout of the directory.
+//! The location of files in each directory layout.
 
 use std::path::Path;
 

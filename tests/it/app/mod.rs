@@ -1,4 +1,4 @@
-//! The application directory: what is found where, and what becomes of directories that are broken.
+//! Application directories: where files are found, and what happens if they are broken.
 
 mod broken;
 mod checks;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use portcullis::app::ConfigPart;
 use portcullis::{App, LoadOptions};
 
-/// A directory that is removed when the test ends.
+/// A directory that is removed when the value is dropped.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -55,7 +55,7 @@ fn fixture(name: &str) -> App {
     App::load(&path).unwrap()
 }
 
-/// Every finding as `code file`, sorted.
+/// All findings as `code file`, sorted.
 fn found(app: &App) -> Vec<String> {
     let mut all: Vec<String> =
         app.findings.iter().map(|found| format!("{} {}", found.finding.code, found.source.name())).collect();
@@ -63,7 +63,7 @@ fn found(app: &App) -> Vec<String> {
     all
 }
 
-/// Every finding of reading and of checking as `severity code file pointer`, sorted.
+/// All findings, from reading and from checking, as `severity code file pointer`, sorted.
 fn checked(app: &App) -> Vec<String> {
     let mut all: Vec<String> = app
         .findings

@@ -1,4 +1,4 @@
-//! The rules of one namespace are compiled as among all.
+//! Compiling the rules of one namespace has the same result for it as compiling all rules.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::sync::{FLEXIBLE, synced};
 use portcullis::App;
 use portcullis::app::Policies;
 
-/// What applies to each namespace of an application, and to one that no file speaks of, is the same whether all rules are
-/// compiled or only those of the namespace.
+/// Compares the rules that apply to each namespace of an application, and to one that no file mentions, between
+/// compiling all rules and only those of the namespace.
 fn compiles_alike(app: &App) -> usize {
     let all = app.policies();
     let namespaces: Vec<&str> = app.collections.iter().map(|collection| collection.namespace.as_str()).collect();
@@ -15,7 +15,7 @@ fn compiles_alike(app: &App) -> usize {
         let of_one = app.policies_of(namespace);
         let services = app.data_sources.iter().map(|source| Some(source.name.as_str()));
         for service in services.chain([None]) {
-            // Of a schema's maps the order is none.
+            // Maps in schemas have no stable order.
             let applicable = |policies: &Policies| {
                 let shown = format!("{:?}", policies.applicable(app, namespace, service));
                 let mut parts: Vec<String> = shown.split([',', ' ', '{', '}']).map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! Secrets reach the values that are secrets, and are shown nowhere.
+//! Secrets become values of the application, and never appear in output.
 
 use portcullis::app::Secrets;
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};

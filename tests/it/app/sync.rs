@@ -1,4 +1,4 @@
-//! Permissions of device sync, which serve as roles where there are none.
+//! Permissions of device sync, which become roles if there are none.
 
 use expect_test::expect;
 use portcullis::Context;
@@ -9,7 +9,7 @@ use super::{ROOT, SOURCE, Tree, checked};
 const SCHEMA: &str = r#"{"title": "Task", "bsonType": "object", "properties": {
     "_id": {"bsonType": "objectId"}, "owner": {"bsonType": "string"}, "_partition": {"bsonType": "string"}}}"#;
 
-/// An application whose permissions stand in its sync settings only.
+/// An application that has permissions only in its sync settings.
 pub(super) fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
     let files = [
         ROOT,
@@ -22,7 +22,7 @@ pub(super) fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
     Tree::new(&[&files, more].concat())
 }
 
-/// Whether user `u` may read and may delete a document of `todo.tasks`.
+/// Whether user `u` may read, and may delete, a document of `todo.tasks`.
 fn may(tree: &Tree, document: &bson::Document) -> (bool, bool) {
     let app = tree.load();
     let context = Context::new().with_user(User::new("u"));

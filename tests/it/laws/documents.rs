@@ -1,4 +1,4 @@
-//! Documents: in whatever form, with whatever bytes and keys, they are read alike.
+//! Documents: their representation, malformed bytes and duplicate keys do not change what is read.
 
 use bson::raw::CString;
 use bson::{Bson, Document, RawBson, RawDocumentBuf};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::{doubled, guards, read, scalar};
 use crate::regressions::{ways, with_array};
 
-/// A decision in words, and what it shows.
+/// A decision as text, including what it shows.
 fn shown<T>(decision: &Decision<'_, T>, show: impl Fn(&T) -> Document) -> String {
     let outcome = match decision.outcome() {
         Outcome::Allow(visible) => show(visible).to_string(),
@@ -22,7 +22,7 @@ fn shown<T>(decision: &Decision<'_, T>, show: impl Fn(&T) -> Document) -> String
     format!("{:?}: {outcome} {:?}", decision.role(), decision.errors())
 }
 
-/// Whether a value holds fields, which could stand twice.
+/// Whether a value contains fields, which could be duplicated.
 fn has_fields(value: &Bson) -> bool {
     match value {
         Bson::Document(document) => !document.is_empty(),
@@ -31,7 +31,7 @@ fn has_fields(value: &Bson) -> bool {
     }
 }
 
-/// Whether a text has a value, or a part of it, that holds fields.
+/// Whether a value that contains fields, or a part of it, occurs in the text of a rule.
 fn is_compared_whole(value: &Bson, text: &str) -> bool {
     let is_part = |value: &Bson| is_compared_whole(value, text);
     let in_parts = match value {
@@ -42,7 +42,7 @@ fn is_compared_whole(value: &Bson, text: &str) -> bool {
     in_parts || (has_fields(value) && text.contains(&json::from_bson(value).to_string()))
 }
 
-/// Texts of every first byte of a length, some of which read as elements themselves.
+/// Texts of lengths whose first byte differs, some of which look like elements at their start.
 fn array_text() -> impl Strategy<Value = Vec<u8>> {
     let begins: [&[u8]; 6] =
         [b"ada", b"secret", b"", b"\0x\x021\0\x05\x01\0\0", b"\0x\x021\0\x04\0\0\0ada\0", b"\x021\0"];
@@ -55,12 +55,12 @@ fn array_text() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Keys that are alike at their beginnings, or too long to be compared at once.
+/// Keys with a common prefix, or too long to be compared with one instruction.
 fn shape_key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["", "o", "ow", "own", "owner", "owners", "ownersh", "ownershi", "ownership_of_all", "x"])
 }
 
-/// Some have a length in their bytes, some have not.
+/// Values of fixed and of variable length.
 fn shape_value() -> impl Strategy<Value = Bson> {
     prop::sample::select(vec!["u1".into(), "u1".into(), "u2".into(), Bson::Int32(5), Bson::Double(1.5), Bson::Null])
 }
@@ -112,7 +112,7 @@ proptest! {
         let prepared = Prepared::new(&raw).unwrap();
         prop_assert_eq!(prepared.as_bytes(), raw.as_bytes());
         for key in keys.iter().map(String::as_str).chain(["a", "owner", "missing", "aaaaaaaa"]) {
-            // As text, in which NaN is itself.
+            // The comparison is by text, in which NaN equals itself.
             let of = |document: DocumentRef<'_>| {
                 format!("{:?}", document.get(key).unwrap().map(|value| value.to_bson().unwrap()))
             };
@@ -133,11 +133,11 @@ proptest! {
             let whole = |visible: &Visible<'_>| matches!(visible, Visible::Whole(_));
             let decoded_whole = guard.read(&stored).allowed().is_some_and(|visible| whole(&visible));
             prop_assert_eq!(decoded_whole, bytes.allowed().is_some_and(|visible| whole(&visible)));
-            // The buffer holds whatever was written on it before.
+            // The buffer contains the output of an earlier call.
             let _ = guard.read_into(&RawDocumentBuf::try_from(&other).unwrap_or_default(), &mut buffer);
             let read = guard.read_into(&raw, &mut buffer);
             prop_assert_eq!(&decoded, &shown(&read, |visible| Document::try_from(*visible).unwrap()));
-            // What is written is what encoding the visible part would have written.
+            // The output must be identical to the encoding of the visible part.
             if let Some(visible) = read.allowed() {
                 let encoded = RawDocumentBuf::try_from(&Document::try_from(visible).unwrap()).unwrap();
                 prop_assert_eq!(encoded.as_bytes(), visible.as_bytes());
@@ -155,13 +155,13 @@ proptest! {
         let written = written.to_string();
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, stored, _) in guards(&file) {
-            // A rule that has the very value, or an element of it, compares it whole, as bytes.
+            // A rule that contains the value, or one of its elements, compares it as a whole.
             let is_compared = stored.values().any(|value| is_compared_whole(value, &written));
             let Some(twice) = doubled(&stored).filter(|_| !is_compared) else { continue };
             let once = DocumentRef::from(&twice).to_document().unwrap();
             prop_assert_eq!(once.to_string(), stored.to_string());
             let (once, twice) = (guard.read(&once), guard.read(&twice));
-            // Whole bytes are compared as bytes.
+            // Values that are compared as a whole are compared by bytes.
             if once.errors().is_empty() && once.role() == twice.role() {
                 let once = shown(&once, |visible| visible.to_document().unwrap());
                 prop_assert_eq!(once, shown(&twice, |visible| visible.to_document().unwrap()));
@@ -178,7 +178,7 @@ proptest! {
         for (guard, stored, _) in guards(&file) {
             let Ok(raw) = RawDocumentBuf::try_from(&stored) else { continue };
             let mut bytes = raw.into_bytes();
-            // The document's own length and end are looked at before it is a raw document at all.
+            // The length and the final NUL of the document itself are validated before there is a raw document.
             let inside = bytes.len() - 5;
             for (at, byte) in changes.iter().filter(|_| inside > 0) {
                 bytes[4 + at.index(inside)] = *byte;
@@ -216,7 +216,7 @@ proptest! {
         let before = guard();
         for fields in &documents {
             let mut raw = RawDocumentBuf::new();
-            // Of a key that stands twice the first counts.
+            // Of duplicate keys, the first counts.
             for (key, value) in fields {
                 raw.append(CString::try_from(*key).unwrap(), RawBson::try_from(value.clone()).unwrap());
             }

@@ -1,4 +1,4 @@
-//! Conditions: however they are bound, printed or ordered, they mean the same.
+//! Conditions: binding, printing and reordering do not change their meaning.
 
 use bson::{Bson, doc};
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind, trace};
@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{context, documents, expressions, read, scalar, truth};
 
-/// The same conditions in the opposite order, at every level.
+/// The conditions in reverse order, at every level.
 fn reversed(json: &Json) -> Json {
     match json {
         Json::Object(fields) if !fields.keys().any(|key| key.starts_with('$') && key.len() > 9) => {
@@ -55,7 +55,7 @@ proptest! {
             let printed = expr.value.to_string();
             let again = expr::parse_str(&printed).unwrap();
             prop_assert_eq!(&again.value.to_string(), &printed);
-            // NaN is unlike itself.
+            // NaN does not equal itself.
             prop_assert!(again.value == expr.value || printed.contains("NaN"), "{}", printed);
         }
     }
@@ -78,7 +78,7 @@ proptest! {
             let supplied = truth(&predicate, given, &context(&file, case, given, &[]));
             for part in ["user", "values", "environment", "request", "args", "partition"] {
                 let withheld = truth(&predicate, given, &context(&file, case, given, &[part]));
-                // What is known without a part stays so with it, whatever the part says.
+                // An outcome that is known without a part of the context remains the same if that part is supplied.
                 let kept = !matches!(withheld, Truth::True | Truth::False) || withheld == supplied;
                 prop_assert!(kept, "{withheld} without the {part}, {supplied} with it: {}", expr.value);
             }
@@ -105,7 +105,7 @@ proptest! {
         };
         let literal = held(json!({ "a": { "$in": elements.collect::<Vec<_>>() } }));
         prop_assert_eq!(literal, held(one_by_one));
-        // Of the context, an element that nothing may be compared with is Unknown.
+        // In an array from the context, an element that may not be compared with anything is Unknown.
         let of_context = held(json!({ "a": { "$in": "%%user.custom_data.list" } }));
         prop_assert!(of_context == literal || list.contains(&Bson::Null) && of_context == Truth::Unknown);
     }

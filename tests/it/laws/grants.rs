@@ -1,4 +1,4 @@
-//! What is granted: never more than there is, than another right gives, or than a wider rule gives.
+//! Grants: never more than the document contains, than another permission grants, or than a wider rule grants.
 
 use bson::Bson;
 use portcullis::policy::{RulesFile, compile};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{context, expressions, guards, read, visible};
 
-/// Every field of one value is a field of the other, with a value of which the same holds.
+/// Whether every field of one value is in the other, with a value for which the same holds.
 fn is_part(part: &Bson, whole: &Bson) -> bool {
     match (part, whole) {
         (Bson::Document(part), Bson::Document(whole)) => {
@@ -21,7 +21,7 @@ fn is_part(part: &Bson, whole: &Bson) -> bool {
             let mut rest = whole.iter();
             part.iter().all(|element| rest.any(|whole| is_part(element, whole)))
         }
-        // NaN is unlike itself to this comparison.
+        // NaN does not equal itself, so it is compared by text.
         (part, whole) => part == whole || format!("{part:?}") == format!("{whole:?}"),
     }
 }

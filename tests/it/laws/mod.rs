@@ -1,4 +1,4 @@
-//! What holds for every rule, user and document: random tests, each named by the law that it states.
+//! Laws that hold for all rules, users and documents: random tests, each named after the law that it checks.
 
 mod documents;
 mod expressions;
@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 
 use crate::agreement::with_expectation;
 
-/// A generated file as the engine reads it; none if it is refused.
+/// A generated file as parsed by the engine; `None` if it is rejected.
 fn read(file: &Json) -> Option<TestFile> {
     let mut file = file.clone();
     let cases = file["cases"].as_array()?.iter().map(with_expectation).collect();
@@ -31,7 +31,7 @@ fn read(file: &Json) -> Option<TestFile> {
     TestFile::parse("generated.json", file.to_string().as_bytes(), Path::new(".")).ok()
 }
 
-/// The expressions of a file that have a meaning, each with what it sees.
+/// The valid expressions in a file, each with the documents that it refers to.
 fn expressions(file: &TestFile) -> Vec<(Spanned<Expr>, Scope, Predicate, &GivenDocuments, &Case)> {
     let cases = file.cases.iter().filter_map(|case| {
         let Kind::Expression { expression, scope, documents } = &case.kind else { return None };
@@ -51,7 +51,7 @@ fn documents(given: &GivenDocuments) -> Documents<'_> {
     }
 }
 
-/// What a case supplies, but for the parts that are withheld.
+/// The context of a case, without the parts that are withheld.
 fn context(file: &TestFile, case: &Case, given: &GivenDocuments, withheld: &[&str]) -> Context {
     let mut context = Context::new().with_functions(Arc::clone(&file.host()));
     let part = |name: &str| !withheld.contains(&name);
@@ -82,7 +82,7 @@ fn truth(predicate: &Predicate, given: &GivenDocuments, context: &Context) -> Tr
     Evaluation::new(documents(given), context, &errors).truth(&bind(predicate, context))
 }
 
-/// The document that a case asks about, and the guard that decides about it.
+/// For each case, the guard that decides and the documents it decides about.
 fn guards(file: &TestFile) -> Vec<(Guard, Document, Document)> {
     let nothing = GivenDocuments::default();
     let cases = file.cases.iter().filter_map(|case| {
@@ -102,7 +102,7 @@ fn visible(guard: &Guard, document: &Document) -> Option<Document> {
     guard.read(document).allowed().map(|visible| visible.to_document().unwrap())
 }
 
-/// The same document in BSON's bytes, in which each key of each document stands a second time, as a null.
+/// The document as BSON in which every key of every document occurs a second time, with null as its value.
 fn doubled(document: &Document) -> Option<RawDocumentBuf> {
     fn value(of: &Bson) -> Option<RawBson> {
         match of {
@@ -123,7 +123,7 @@ fn doubled(document: &Document) -> Option<RawDocumentBuf> {
     Some(bytes)
 }
 
-/// Values of which some are equal although they are written differently.
+/// Values among which some are equal although they are written differently.
 fn scalar() -> impl Strategy<Value = Bson> {
     prop_oneof![
         (0..20_i32).prop_map(Bson::Int32),

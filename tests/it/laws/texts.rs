@@ -1,4 +1,4 @@
-//! JSON: what is written reads back the same, by whichever reader, and no text or bytes cause a panic.
+//! JSON: whatever is written can be read back, every reader gives the same result, and no input causes a panic.
 
 use bson::{Bson, RawDocumentBuf};
 use portcullis::expr;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::{doubled, guards, read};
 
-/// A piece of a JSON text.
+/// A token of JSON text.
 fn token() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(vec![
         "{",

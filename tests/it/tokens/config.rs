@@ -1,4 +1,4 @@
-//! Providers' configurations: what they take, and every way in which they are refused.
+//! Configurations of providers: what is accepted, and every reason for rejecting one.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Laws of tokens: nothing in one can be changed, and what is issued is what is verified.
+//! Laws of tokens: they cannot be altered, and every token that is issued can be verified.
 
 use std::sync::{Arc, LazyLock};
 
@@ -32,7 +32,7 @@ fn third_party(algorithm: &str) -> TokenProvider {
     provider(&format!(r#"{{ "type": "custom-token", {settings} }}"#)).with_jwks(Arc::new(jwks))
 }
 
-/// What takes a token, or says why not.
+/// Verifies a token.
 type Verify = Box<dyn Fn(&str) -> Result<(), TokenError> + Send + Sync>;
 
 fn ready<T>(future: impl Future<Output = T>) -> T {
@@ -43,7 +43,7 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A good token of each kind, and what takes it.
+/// A valid token of each kind, with its verification.
 static KINDS: LazyLock<Vec<(String, Verify)>> = LazyLock::new(|| {
     let ours = || issuer(&[&SECRET], APPLICATION);
     let user = User::new("65a0000000000000000000b2").with_custom_data(doc! { "role": "manager", "level": 3 });
@@ -78,7 +78,7 @@ fn the_tokens_of_these_laws_are_good() {
     }
 }
 
-/// Among them the characters that differ from the right one in spare bits only.
+/// These include characters that differ from the right one only in unused bits.
 #[test]
 fn no_other_last_character_will_do() {
     for (token, verify) in KINDS.iter() {
@@ -179,7 +179,7 @@ fn user_of(document: BoxedStrategy<Document>) -> impl Strategy<Value = User> {
         .prop_map(|(id, kind, data, custom_data, identities)| User { id, kind, data, custom_data, identities })
 }
 
-/// The user as rules see it: what a token says of custom data.
+/// The user as rules see it, according to what tokens contain about custom data.
 fn as_seen(mut user: User) -> User {
     if let CustomData::Loaded(document) = &mut user.custom_data {
         if let Some(Bson::ObjectId(id)) = document.get("_id").cloned() {
@@ -192,7 +192,7 @@ fn as_seen(mut user: User) -> User {
     user
 }
 
-/// To the byte.
+/// Whether two users are identical, including the types of all values.
 fn same(one: &User, other: &User) -> bool {
     let (one, other) = (Bson::Document(one.to_document()), Bson::Document(other.to_document()));
     identical((&one).into(), (&other).into()).unwrap()
@@ -205,7 +205,7 @@ proptest! {
         let mut changed = token.clone().into_bytes();
         let at = at.index(changed.len());
         prop_assume!(std::mem::replace(&mut changed[at], other) != other);
-        // Over HTTP a byte that is no text comes as the character that stands for such ones.
+        // Over HTTP, bytes that are not UTF-8 arrive as replacement characters.
         prop_assert!(verify(&String::from_utf8_lossy(&changed)).is_err());
     }
 
@@ -227,7 +227,7 @@ proptest! {
         prop_assert_eq!(verified.issued_at, now());
     }
 
-    /// Or no token is issued: nobody becomes somebody else by a field that is called `$oid`.
+    /// Otherwise, no token is issued: nobody becomes a different user by a field such as `$oid`.
     #[test]
     fn a_hostile_user_is_issued_no_token_or_stays_the_same(user in user_of(hostile_document().boxed())) {
         let issuer = issuer(&[&SECRET], APPLICATION);

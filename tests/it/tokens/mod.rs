@@ -1,4 +1,5 @@
-//! Tokens of third parties and our own: what each refusal says, and the laws that hold for all of them.
+//! Tokens of third parties and those issued by Portcullis: the message of every rejection, and the laws that hold for
+//! all of them.
 
 mod config;
 mod laws;

@@ -1,4 +1,4 @@
-//! Our own tokens: what stands in them, and for whom none is issued.
+//! Tokens issued by Portcullis: what they contain, and for whom none are issued.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn an_anonymous_users_refresh_token_has_no_end() {
     grant.identity.provider_type = ProviderType::Anonymous;
     grant.expires_at = ours().refresh_expiry(ProviderType::Anonymous, now());
     let token = ours().issue_refresh(&grant, now()).unwrap();
-    // Clients want an `exp`, which is a hundred years away.
+    // Clients require `exp`, so it is set to a hundred years from now.
     let exp = claims(&token)["exp"].as_i64().unwrap();
     assert_eq!(exp, now().timestamp_millis() / 1000 + 100 * 365 * 24 * 3600);
     let in_fifty_years = DateTime::from_millis(now().timestamp_millis() + 50 * 365 * 24 * 3600 * 1000);

@@ -1,4 +1,4 @@
-//! `fixtures/tokens/refusals.json`: tokens of third parties and ours, and what is said to each.
+//! `fixtures/tokens/refusals.json`: tokens that are rejected, and the messages.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ fn third_party(file: &Value, name: &str) -> TokenProvider {
     if name == "not connected" { provider } else { provider.with_jwks(Arc::new(jwks)) }
 }
 
-/// The token of a case: a text as it stands, or a header and claims over the defaults, signed by the key it names.
+/// The token of a case: either literal text, or header and claims that override the defaults, signed with the named
+/// key.
 fn token(file: &Value, case: &Value) -> String {
     if let Some(token) = case["token"].as_str() {
         return token.to_owned();

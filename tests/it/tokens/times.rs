@@ -1,4 +1,4 @@
-//! Clocks that go wrong: how far a token may be off, and no further.
+//! Clock skew: how far the times in a token may be off.
 
 use std::time::Duration;
 
