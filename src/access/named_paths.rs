@@ -259,7 +259,7 @@ impl<'d> Place<'d> {
 /// Descends to the next path segment for which there are rules, past segments that only select array elements.
 ///
 /// A number is an index only if an array is stored; otherwise it is a field name, as is a name that starts with `$` but
-/// is no positional operator. In an element that is itself an array, nothing is visible.
+/// is not a positional operator. In an element that is itself an array, nothing is visible.
 fn inside<'r, 'd, 'p>(
     fields: &'r BoundFields,
     names: &mut impl Iterator<Item = &'p str>,

@@ -337,7 +337,7 @@ impl<'d> Reader<'d> {
         }
         // With one byte to spare, a single read reaches the end of the file.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_or(0, |length| length + 1));
-        // The file may be longer by now.
+        // The file may have grown in the meantime.
         let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
         read.map_err(|error| unreadable(&error))?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

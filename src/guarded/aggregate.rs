@@ -58,7 +58,8 @@ impl<'s> GuardedCollection<'s> {
         let plan = self.guard.plan()?;
         let Some(first) = first else { return Ok(plan) };
         let narrowed = self.guard.narrowed_loosely(&self.guard.answering(first), visibility);
-        // A combined filter that is no longer exact, because it exceeds the limits of a plan, is of no use.
+        // If narrowing makes the plan inexact, because it exceeds the limits of a filter, the wider but exact plan is
+        // better.
         Ok(if narrowed.needs_check() && !plan.needs_check() { plan } else { narrowed })
     }
 

@@ -60,7 +60,7 @@ impl Remark {
     }
 }
 
-/// What to use instead of a keyword that is not supported; `None` if the key is no such keyword.
+/// What to use instead of a keyword that is not supported; `None` if the key is not such a keyword.
 pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     Some(match key {
         "$ref" | "$dynamicRef" | "$recursiveRef" => "inline the schema",

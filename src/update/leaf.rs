@@ -30,7 +30,7 @@ impl Applying<'_> {
                 if matches!(spot, Spot::There(_)) && leaf.path.split('.').next() == Some("_id") {
                     return Err(UpdateErrorKind::IdChanged);
                 }
-                // The old field has been removed by now, so the document has changed in any case.
+                // The old field has already been removed, so the document has changed in any case.
                 self.put(spot, &Written { value, bytes: 0 }, |_, _| Ok(true)).map(|_| Effect::Changed)
             }
             Action::Unset => Ok(match spot {

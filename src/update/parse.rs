@@ -94,7 +94,7 @@ impl Update {
         &self.named
     }
 
-    /// Whether a path uses `$`, so that [`Moment::position`] is needed.
+    /// Whether a path uses `$`, so that [`Moment::position`](super::Moment::position) is needed.
     #[must_use]
     pub fn needs_position(&self) -> bool {
         self.named.iter().any(|named| named.path.split('.').any(|name| name == "$"))

@@ -70,7 +70,7 @@ impl<'a> Element<'a> {
         self.value
     }
 
-    /// Whether the value is the string `text`; `None` if it is no string or is malformed.
+    /// Whether the value is the string `text`; `None` if it is not a string or is malformed.
     #[inline(always)]
     pub(super) fn is_string(self, text: &str) -> Option<bool> {
         let content = self.string_bytes()?;

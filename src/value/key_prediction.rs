@@ -46,7 +46,7 @@ impl KeyPrediction {
     }
 
     /// Learns the key at a position, with the number of the requested name, if it is one. An existing prediction is
-    /// only replaced now and then: otherwise, threads that read different kinds of documents would keep contending for
+    /// replaced only occasionally: otherwise, threads that read different kinds of documents would keep contending for
     /// the cache line.
     #[inline]
     pub(super) fn learn(&self, place: usize, key: KeyHead, slot: Option<Slot>, rest: &[u8]) {

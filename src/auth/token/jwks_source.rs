@@ -73,7 +73,7 @@ impl StaticJwks {
     /// Reads a key set.
     ///
     /// # Errors
-    /// As [`JwkSet::parse`].
+    /// Same as [`JwkSet::parse`].
     ///
     /// ```
     /// use portcullis::auth::token::{JwkSetError, StaticJwks};

@@ -90,7 +90,7 @@ impl Parser {
         if matches!(comparison, Comparison::Eq | Comparison::Ne) {
             return operand;
         }
-        // The error that regular expressions have no order is more helpful here than that they are no values.
+        // "Regular expressions have no order" is a more helpful error here than "not allowed as a value".
         if matches!(self.errors.get(errors..), Some([only]) if *only.kind() == ExprErrorKind::RegexLiteral) {
             self.errors.truncate(errors);
         }

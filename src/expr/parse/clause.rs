@@ -181,7 +181,7 @@ impl Parser {
 }
 
 /// Explains how to test whether an array contains a value, for operators such as `$contains` from other languages.
-/// `None` if `key` is no such operator.
+/// `None` if `key` is not such an operator.
 pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String> {
     /// The length in characters beyond which a value is not quoted.
     const SHOWN: usize = 80;
