@@ -1,5 +1,5 @@
-// realm-web, unchanged, and the functions of the application `guild`, on the embedded store, and on MongoDB where PORTCULLIS_TEST_MONGODB
-// names a replica set.
+// The functions of the application `guild`, called by an unmodified realm-web, on the embedded store and, if PORTCULLIS_TEST_MONGODB is the
+// address of a replica set, on MongoDB.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ const root = new URL("../..", import.meta.url).pathname;
 const command = process.env.PORTCULLIS ?? join(root, "target/debug/portcullis");
 const { Credentials } = Realm;
 
-/** Starts a server; it is ready when it says where it listens. */
+/** Starts a server, which is ready once it has printed its address. */
 async function serve(state, store) {
   const args = ["serve", "--app", join(root, "fixtures/served/guild"), "--state", state, "--listen", "127.0.0.1:0"];
   const child = spawn(command, store ? [...args, "--store", store, "--mongodb-database", `functions_${process.pid}`] : args);
@@ -57,7 +57,7 @@ for (const store of [undefined, process.env.PORTCULLIS_TEST_MONGODB]) {
       rmSync(state, { recursive: true, force: true });
     });
     const somebody = () => app.logIn(Credentials.anonymous(false));
-    // realm-web leaves the extended JSON of custom data as it is.
+    // realm-web does not convert the extended JSON of custom data.
     const level = ({ level }) => Number(level.$numberInt ?? level.$numberLong ?? level);
 
     test("a function is called by its name", async () => {

@@ -1,4 +1,4 @@
-// Requests as the native SDKs send them, which are not run here: headers and bodies of their own, and what they demand of every reply.
+// Requests in the form in which the native SDKs send them, and what these SDKs require of responses. The SDKs themselves are not run here.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newAddress, password } from "./harness/realm.mjs";
@@ -14,10 +14,10 @@ onEachStore(["acceptance"], (server) => {
     const reply = await fetch(server.address + path, { method, headers, body, redirect: "error" });
     const text = await reply.text();
     const type = reply.headers.get("content-type");
-    // They compare the type for equality, and take an empty reply without one.
+    // The SDKs compare the content type for equality, and accept an empty response without one.
     assert.equal(type, text ? "application/json" : null, `${method} ${path}`);
     const json = text ? JSON.parse(text) : undefined;
-    // Whatever has one of these keys counts as failure; a link that is no text makes the error unreadable.
+    // The SDKs take a response with one of these keys for a failure. If the link is not a string, they cannot parse the error.
     if (reply.ok && json && !Array.isArray(json)) assert.ok(!("error" in json) && !("error_code" in json));
     if (!reply.ok) assert.deepEqual([typeof json.error, typeof json.link], ["string", "string"]);
     return { status: reply.status, json };
@@ -77,12 +77,12 @@ onEachStore(["acceptance"], (server) => {
       assert.equal((await send(method, `${AUTH}/api_keys/${key._id}${path}`, { token })).status, 204);
     }
     assert.equal((await send("GET", `${AUTH}/api_keys/${key._id}`, { token })).status, 404);
-    // The other token does not do.
+    // The other token is not accepted.
     const access = await send("GET", `${AUTH}/api_keys`, { token: login.access_token });
     assert.deepEqual([access.status, access.json.error_code], [401, "InvalidSession"]);
   });
 
-  /** Status and code of a reply to somebody who is logged in. */
+  /** The status and error code of a response to a user who is logged in. */
   const told = async (method, path, body) => {
     const { access_token: token } = await logIn();
     const { status, json } = await send(method, path, { token, body });

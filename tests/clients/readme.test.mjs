@@ -1,4 +1,4 @@
-// What README says about serving clients is so: its commands, its program, and what that prints.
+// Checks what README says about serving clients: the commands, the program, and its output.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

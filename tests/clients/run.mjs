@@ -1,4 +1,4 @@
-// Runs the tests, one file after the other, with a MongoDB server if a program for it can be found; arguments are for `node --test`.
+// Runs the test files one after another, with a MongoDB server if `mongod` is available. Arguments are passed to `node --test`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { startReplicaSet } from "./harness/mongodb.mjs";
@@ -7,7 +7,7 @@ import { mongod } from "./harness/places.mjs";
 const program = process.env.PORTCULLIS_TEST_MONGODB ? undefined : mongod();
 const set = program && (await startReplicaSet(program));
 const env = set ? { ...process.env, PORTCULLIS_TEST_MONGODB: set.uri } : process.env;
-// The server's log is read meanwhile: it would stop at a full pipe.
+// The server's log is consumed, because the server would block on a full pipe.
 const args = ["--test", "--test-concurrency=1", "--test-timeout=300000", ...process.argv.slice(2)];
 const [status] = await once(spawn(process.execPath, args, { env, stdio: "inherit" }), "exit");
 await set?.stop();

@@ -1,4 +1,4 @@
-// The clients in a page of another origin: preflights, cross-origin replies and streams, as a browser lets a page have them.
+// The clients in pages of a different origin: preflight requests, cross-origin responses and streams, as browsers expose them to pages.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { browse } from "../harness/browser.mjs";
@@ -23,7 +23,7 @@ for (const [name, store] of stores) {
       await browser?.close();
       await server?.stop();
     });
-    /** Runs a function in a page, with the server's address and more. */
+    /** Runs a function in a page, with the server's address and further arguments. */
     const run = (where, work, more = {}) => where.evaluate(work, { baseUrl: server.address, password, ...more });
 
     test("somebody registers, logs in, writes and reads from another origin", async () => {

@@ -19,8 +19,8 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
 FLAGS.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
 
 /**
- * Starts Chromium. The pages of each of `origins`, like `http://shop.example`, come from a server of this process. `open(origin)` gives a page
- * of it whose scripts are loaded.
+ * Starts Chromium. A server in this process serves the pages of each of the `origins`, such as `http://shop.example`. `open(origin)`
+ * returns a page of that origin whose scripts have been loaded.
  */
 export async function browse(origins) {
   const server = createServer(({ url }, reply) => {

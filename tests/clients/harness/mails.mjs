@@ -1,4 +1,4 @@
-// The mails that a server wrote to its folder.
+// Access to the mails that a server has written to its folder.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ export class Mails {
     this.#folder = folder;
   }
 
-  /** All mails to an address that were not returned before, as texts without the line breaks of their encoding. */
+  /** All mails to an address that have not been returned before, as text without the line breaks of the transfer encoding. */
   unread(address) {
     const files = existsSync(this.#folder) ? readdirSync(this.#folder).sort() : [];
     const mails = files.filter((file) => !this.#read.has(file)).map((file) => [file, readFileSync(join(this.#folder, file), "utf8")]);
@@ -19,7 +19,7 @@ export class Mails {
     return found.map(([, text]) => text.replaceAll("=\r\n", "").replaceAll("=3D", "="));
   }
 
-  /** `token` and `tokenId` of the newest mail to an address, once there is one. */
+  /** Waits for a mail to an address and returns `token` and `tokenId` of the latest one. */
   async link(address) {
     for (const end = Date.now() + 5000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
       const mail = this.unread(address).at(-1);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { end, start } from "./processes.mjs";
 
-/** A port that is free. */
+/** An unused port. */
 const freePort = () =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -15,7 +15,7 @@ const freePort = () =>
     });
   });
 
-/** Starts the program; returns the address for drivers, and what ends it. */
+/** Starts the server. Returns the connection string and a function that stops the server. */
 export async function startReplicaSet(program) {
   const folder = mkdtempSync(join(tmpdir(), "portcullis-mongod-"));
   const port = await freePort();
@@ -26,7 +26,7 @@ export async function startReplicaSet(program) {
   const client = await MongoClient.connect(`mongodb://${host}/?directConnection=true`);
   await client.db("admin").command({ replSetInitiate: { _id: "rs0", members: [{ _id: 0, host }] } });
   await client.close();
-  // The driver waits for a primary.
+  // The driver waits until there is a primary.
   const uri = `mongodb://${host}/?replicaSet=rs0`;
   const primary = await MongoClient.connect(uri);
   await primary.close();
@@ -37,7 +37,7 @@ export async function startReplicaSet(program) {
   return { uri, stop };
 }
 
-/** Makes a collection of `PORTCULLIS_TEST_MONGODB` that keeps pre-images, so that it is known what its readers knew. */
+/** Creates a collection with pre-images on `PORTCULLIS_TEST_MONGODB`, so that change streams can tell what was visible before a change. */
 export async function createWithPreImages(database, collection) {
   const client = await MongoClient.connect(process.env.PORTCULLIS_TEST_MONGODB);
   await client.db(database).createCollection(collection, { changeStreamPreAndPostImages: { enabled: true } });

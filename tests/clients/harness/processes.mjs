@@ -1,7 +1,7 @@
-// Programs that run during a test.
+// Child processes of tests.
 import { spawn } from "node:child_process";
 
-/** Starts a program and waits until it prints what matches `ready`; returns the process and the match. */
+/** Starts a program and waits until its output matches `ready`. Returns the process and the match. */
 export function start(program, args, ready, environment = {}) {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   return new Promise((resolve, reject) => {
@@ -21,7 +21,7 @@ export function start(program, args, ready, environment = {}) {
   });
 }
 
-/** Ends a program and waits until it is gone; returns its exit code. */
+/** Terminates a program and waits until it has exited. Returns the exit code. */
 export function end(child, signal = "SIGTERM") {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const gone = new Promise((resolve) => child.on("exit", resolve));

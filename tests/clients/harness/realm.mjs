@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 export const Realm = createRequire(import.meta.url)("realm-web");
 export const { BSON, Credentials } = Realm;
 
-/** What the clients of one device keep. */
+/** The storage shared by the clients on a device. */
 export class Memory {
   #values = new Map();
 
@@ -30,12 +30,12 @@ export class Memory {
   removeListener() {}
 }
 
-/** As often in a row as a token may be refused before its client is stopped: realm-web repeats some requests without end. */
+/** The number of consecutive rejections of a token after which its client is stopped: realm-web repeats some requests forever. */
 const MOST_REFUSALS = 10;
 
 /**
- * A client of an application, on a device of its own. `requests` are those that it has sent: method, path, token and the status of the
- * reply; `replies` emits the method and the status of each reply that has begun.
+ * A client of an application, by default on a device of its own. `requests` contains the requests that it has sent, with method, path,
+ * token and the status of the response. `replies` emits the method and the status of each response when it starts.
  */
 export function client(server, id, storage = new Memory()) {
   const requests = [];
@@ -56,18 +56,18 @@ export function client(server, id, storage = new Memory()) {
   return Object.assign(app, { requests, replies });
 }
 
-/** An address that nobody has. */
+/** An e-mail address that is not in use. */
 export const newAddress = () => `user-${randomBytes(6).toString("hex")}@example.com`;
 
 export const password = "a good password";
 
-/** Registers and logs in somebody new; the application confirms addresses by itself. */
+/** Registers a new user and logs in, in an application that confirms addresses automatically. */
 export async function somebody(app, email = newAddress()) {
   await app.emailPasswordAuth.registerUser({ email, password });
   return app.logIn(Credentials.emailPassword(email, password));
 }
 
-/** Registers, confirms by mail and logs in somebody new. */
+/** Registers a new user, confirms the address by mail, and logs in. */
 export async function confirmed(app, server, email = newAddress()) {
   await app.emailPasswordAuth.registerUser({ email, password });
   const { token, tokenId } = await server.mails.link(email);
@@ -75,16 +75,16 @@ export async function confirmed(app, server, email = newAddress()) {
   return app.logIn(Credentials.emailPassword(email, password));
 }
 
-/** The events of a stream, from when it is open. */
+/** The events of a change stream, from the time it is open. */
 export class Changes {
   #stream;
   #events = [];
   #more = new EventEmitter();
   #ended = false;
-  /** Why the stream ended, if it did. */
+  /** The error with which the stream ended, if it did. */
   failure;
 
-  /** Watches a collection; returns when the server has begun its reply, or throws what it answers. */
+  /** Watches a collection. Returns once the server has started its response, or throws its error. */
   static async open(app, collection, options) {
     const changes = new Changes();
     let opened;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
 /**
- * Asserts that realm-web is refused with this status, code (undefined: none) and text: a string is the whole text, a pattern a part of it.
- * Each error of the server has a link.
+ * Asserts that a request of realm-web is rejected with this status, error code (undefined for none) and message. A string must equal the
+ * message, a pattern must match part of it. Also checks that the error has a link, as every error of the server must.
  */
 export async function refused(promise, statusCode, errorCode, text) {
   await assert.rejects(promise, (error) => {

@@ -1,4 +1,4 @@
-// `portcullis serve`, with a state of its own.
+// Runs `portcullis serve` with a state of its own.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { Mails } from "./mails.mjs";
 import { application, portcullis } from "./places.mjs";
 import { end, start } from "./processes.mjs";
 
-/** The secrets that the applications of `fixtures/served` name. */
+/** The secrets to which the applications in `fixtures/served` refer. */
 export const secrets = {
   acceptanceTokens: "acceptance-acceptance-acceptance-00",
   shopTokens: "shop-shop-shop-shop-shop-shop-shop-00",
@@ -16,8 +16,8 @@ export const secrets = {
 let servers = 0;
 
 /**
- * Starts a server of applications of `fixtures/served`, on a file or on a MongoDB server (`store`); it is ready when it is returned. Its
- * `address` is the base URL of clients.
+ * Starts a server of applications in `fixtures/served`, on a file or on a MongoDB server (`store`), and waits until it is ready. Its
+ * `address` is the base URL for clients.
  */
 export async function serve(names, { store, options = [] } = {}) {
   const state = mkdtempSync(join(tmpdir(), "portcullis-clients-"));

@@ -15,7 +15,7 @@ export const {
 
 const opened = [];
 
-/** Ends all clients, which renew their tokens until then. */
+/** Closes all clients, which would otherwise go on renewing their tokens. */
 export const closeStitchClients = () => opened.splice(0).forEach((client) => client.close());
 
 /** A client of an application, on a device of its own. */

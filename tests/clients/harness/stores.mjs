@@ -1,12 +1,12 @@
-// The stores that everything is tested on.
+// The stores on which all tests run.
 import { after, before, describe } from "node:test";
 import { serve } from "./server.mjs";
 
 const replicaSet = process.env.PORTCULLIS_TEST_MONGODB;
 
 /**
- * Runs `tests(server, store)` on the embedded store and on MongoDB, each with a server of these applications. `server` has its members
- * once the tests run. Without `PORTCULLIS_TEST_MONGODB`, the address of a replica set, those on MongoDB are skipped.
+ * Defines `tests(server, store)` for the embedded store and for MongoDB, each with a server of these applications. The members of `server`
+ * are set when the tests run. The tests on MongoDB are skipped unless `PORTCULLIS_TEST_MONGODB` is the address of a replica set.
  */
 export function onEachStore(names, tests, options = []) {
   for (const store of ["embedded", "MongoDB"]) {

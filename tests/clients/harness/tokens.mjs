@@ -1,16 +1,16 @@
-// Tokens that other parties sign.
+// Tokens of third parties.
 import { createHmac } from "node:crypto";
 
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** A JWT with HS256. */
+/** A JWT signed with HS256. */
 export function sign(claims, key, header = { alg: "HS256", typ: "JWT" }) {
   const signed = `${part(header)}.${part(claims)}`;
   return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
 }
 
-/** The claims of a token, unverified. */
+/** The claims of a token, without verifying it. */
 export const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
-/** Seconds since 1970, some minutes from now. */
+/** The time a few minutes from now, in seconds since the Unix epoch. */
 export const inMinutes = (minutes) => Math.floor(Date.now() / 1000) + 60 * minutes;

@@ -17,14 +17,14 @@ onEachStore(["notes", "acceptance"], (server) => {
     streams.push(stream);
     return { next: () => inTime(stream.next()) };
   };
-  /** What comes within ten seconds. */
+  /** Awaits a promise for at most ten seconds. */
   const inTime = async (promise) => {
     const late = new AbortController();
     const ends = setTimeout(10_000, undefined, late).then(() => assert.fail("nothing came within ten seconds"), () => {});
     return Promise.race([promise, ends]).finally(() => late.abort());
   };
-  // A stream that is not closed is opened again without end. A change that comes while nobody waits for it is dropped by the client: it is
-  // waited for before it is made.
+  // The client reopens streams that are not closed indefinitely. It drops changes for which nobody is waiting, so tests start waiting
+  // before they make a change.
   afterEach(() => streams.splice(0).forEach((stream) => stream.close()));
   const registered = async (client, email = newAddress()) => {
     await client.auth.getProviderClient(Stitch.UserPasswordAuthProviderClient.factory).registerWithEmail(email, password);

@@ -1,4 +1,4 @@
-// Several applications in one server: the users, keys, tokens and documents of one are nothing in the other.
+// Several applications on one server: users, keys, tokens and documents of one do not exist in another.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, Credentials, newAddress, password, somebody } from "../harness/realm.mjs";
@@ -41,7 +41,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     assert.equal(reply.status, 401);
     assert.equal((await reply.json()).error_code, "UserAppDomainMismatch");
     assert.equal((await call(there.accessToken)).status, 200);
-    // Routes without an application know it by the token.
+    // On routes without an application id, the token determines the application.
     here.app.requests.length = 0;
     await here.refreshProfile();
     assert.equal(claims(here.accessToken).baas_domain_id, "notes-abcde");

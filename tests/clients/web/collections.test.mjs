@@ -1,4 +1,4 @@
-// Every action of a collection that anybody may read and write, as realm-web's users know it.
+// All actions of realm-web on a collection that everyone may read and write.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { BSON, client, Credentials } from "../harness/realm.mjs";

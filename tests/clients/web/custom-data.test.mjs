@@ -1,4 +1,4 @@
-// Custom user data: in tokens, in rules, and how they are renewed.
+// Custom user data: in tokens, in rules, and after being refreshed.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { BSON, client, confirmed, Credentials, password } from "../harness/realm.mjs";

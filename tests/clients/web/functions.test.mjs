@@ -1,4 +1,4 @@
-// Functions of an application: what clients may call, and the ways to log in that need one.
+// Functions: which ones clients may call, and the ways to log in that use one.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { BSON, client, Credentials, newAddress, somebody } from "../harness/realm.mjs";

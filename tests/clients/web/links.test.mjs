@@ -1,4 +1,4 @@
-// Linking: several identities of one user.
+// Linking several identities to one user.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, Credentials, newAddress, password, somebody } from "../harness/realm.mjs";
@@ -31,7 +31,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(types(user), ["anon-user", "local-userpass"]);
     assert.deepEqual({ ...user.profile }, { email: credentials.payload.username });
     assert.equal((await notes.find({ owner: id })).length, 1);
-    // No request was repeated.
+    // The client has not repeated any request.
     assert.deepEqual(one.requests.filter(({ status }) => status >= 400), []);
     const again = await app().logIn(credentials);
     assert.equal(again.id, id);

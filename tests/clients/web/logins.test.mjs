@@ -1,4 +1,4 @@
-// The ways to log in, and what is told to those who are not let in.
+// The ways to log in, and the errors if a login is rejected.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, confirmed, Credentials, Memory, newAddress, password, somebody } from "../harness/realm.mjs";
@@ -136,7 +136,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal(user.providerType, "custom-token");
     assert.deepEqual({ ...user.profile }, { secret: "of Ken" });
     assert.deepEqual(user.identities.map(({ id, providerType }) => [id, providerType]), [["ken", "custom-token"]]);
-    // The same subject is the same user, whose profile is written again.
+    // The same subject is the same user, whose profile is updated.
     const again = await client(server, "acceptance-abcde").logIn(Credentials.jwt(token("ken", { secret: "another", iat: inMinutes(-1) })));
     assert.equal(again.id, user.id);
     assert.deepEqual({ ...again.profile }, { secret: "another" });

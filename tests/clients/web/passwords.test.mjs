@@ -1,4 +1,4 @@
-// Registration, confirmation and reset of passwords.
+// Registration, confirmation of addresses, and resetting passwords.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, confirmed, Credentials, newAddress, password, somebody } from "../harness/realm.mjs";
@@ -27,7 +27,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await refused(auth.registerUser({ email, password }), 409, "AccountNameInUse", "name already in use");
     await refused(auth.registerUser({ email, password: "another password" }), 409, "AccountNameInUse", "name already in use");
     await auth.registerUser({ email: email.toUpperCase(), password });
-    // Any text is an address.
+    // Any text is accepted as an address.
     await client(server, "notes-abcde").emailPasswordAuth.registerUser({ email: `not an address ${email}`, password });
   });
 

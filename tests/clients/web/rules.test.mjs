@@ -1,4 +1,4 @@
-// Collections under rules: what a user does not see or may not do.
+// Collections with rules: what users cannot see and may not do.
 import assert from "node:assert/strict";
 import { before, beforeEach, test } from "node:test";
 import { BSON, client, confirmed } from "../harness/realm.mjs";
@@ -42,7 +42,7 @@ onEachStore(["market"], (server) => {
     const orders = of(ken, "orders");
     assert.deepEqual(await orders.findOne({ _id: "k1" }), { _id: "k1", owner: ken.id, n: 1, status: "paid", lines: [{ a: 1 }] });
     assert.deepEqual(await orders.find({ _id: "k2" }, { projection: { cost: 1 } }), [{ _id: "k2" }]);
-    // Neither filters, order nor groups know it.
+    // Filters, sort orders and groups do not depend on it.
     assert.deepEqual(await orders.find({ cost: { $gt: 0 } }), []);
     assert.deepEqual(await orders.find({ cost: 30 }), []);
     assert.equal(await orders.count({ cost: { $exists: true } }), 0);
@@ -153,7 +153,7 @@ onEachStore(["market"], (server) => {
     await wrong(stock.insertOne({ article: "a" }));
     await wrong(stock.insertOne({ article: "a", pieces: new BSON.Double(1.5) }));
     await wrong(stock.insertMany([{ article: "b", pieces: 1 }, { article: "c", pieces: -1 }]));
-    // Here every user may read whole documents; elsewhere an update does not say what refused it.
+    // Here, all users may read whole documents. Otherwise, a denied update would not say that the schema was violated.
     await wrong(stock.updateOne({ _id: insertedId }, { $inc: { pieces: -2 } }));
     await wrong(stock.updateMany({ article: "a" }, { $unset: { pieces: "" } }));
     await wrong(stock.findOneAndReplace({ _id: insertedId }, { article: "a" }));

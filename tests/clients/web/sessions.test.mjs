@@ -1,4 +1,4 @@
-// Sessions: renewal of tokens, their end, and several users of one client.
+// Sessions: renewing tokens, ending sessions, and several users in one client.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ onEachStore(["notes"], (server) => {
   const notes = () => client(server, "notes-abcde");
   const collection = (user) => user.mongoClient("mongodb-atlas").db("notes").collection("notes");
   const key = () => readFileSync(join(server.state, "signing.key"), "utf8").trimEnd();
-  /** What a client sends while something is done. */
+  /** The requests that a client sends during an action. */
   const sent = async (app, done) => {
     const before = app.requests.length;
     await done();
@@ -73,7 +73,7 @@ onEachStore(["notes"], (server) => {
     assert.deepEqual(await sent(app, () => collection(user).find()), RENEWED);
     user.refreshToken = access;
     await refused(user.refreshAccessToken(), 401, "InvalidSession", "invalid refresh token: incorrect token type");
-    // The client gives both tokens up.
+    // The client discards both tokens.
     assert.equal(user.isLoggedIn, false);
   });
 

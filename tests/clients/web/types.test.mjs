@@ -6,7 +6,7 @@ import { onEachStore } from "../harness/stores.mjs";
 
 const { Binary, Decimal128, Double, EJSON, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } = BSON;
 
-/** Values, and what the server is to send for them. */
+/** Values, and the JSON that the server must send for them. */
 const values = {
   text: ["ü", "ü"],
   true: [true, true],
@@ -44,7 +44,7 @@ onEachStore(["market"], (server) => {
     user = await confirmed(client(server, "market-abcde"), server);
     types = user.mongoClient("mongodb-atlas").db("shop").collection("types");
   });
-  /** The reply of an action as it is sent. */
+  /** The body of the response to an action, as sent. */
   const raw = async (name, more) => {
     const body = { name, arguments: [{ database: "shop", collection: "types", ...more }], service: "mongodb-atlas" };
     const headers = { Authorization: `Bearer ${user.accessToken}` };
@@ -57,7 +57,7 @@ onEachStore(["market"], (server) => {
     test(`${name} keeps its type`, async () => {
       await types.insertOne({ _id: name, value });
       assert.deepEqual(await raw("findOne", { query: { _id: name } }), { _id: name, value: sent });
-      // What the client makes of it can be written as it was.
+      // The value that the client makes of it can be written back unchanged.
       await types.updateOne({ _id: name }, { $set: { again: (await types.findOne({ _id: name })).value } });
       if (!(value instanceof Double) && !(value instanceof Long)) {
         assert.deepEqual((await raw("findOne", { query: { _id: name } })).again, sent);

@@ -1,4 +1,4 @@
-// Streams of changes: what their reader may know, of what was asked for.
+// Change streams: of the events requested, users receive what they may know.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { createWithPreImages } from "../harness/mongodb.mjs";
@@ -154,7 +154,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     assert.deepEqual(seen(await changes.next()), ["insert", 1, { _id: 1, public: true, text: "a" }]);
     assert.deepEqual(seen(await changes.next()), ["insert", 4, { _id: 4, public: true, text: "d" }]);
     await changes.close();
-    // A filter asks of what is seen, not of what is hidden.
+    // Filters apply to visible fields, not to hidden ones.
     const asking = await Changes.open(app, of(reader, "feed"), { filter: { "fullDocument.source": "s" } });
     const all = await Changes.open(app, of(reader, "feed"), { filter: { "fullDocument.text": { $exists: true } } });
     await feed.insertMany([{ _id: 5, public: true, text: "e", source: "s" }, { _id: 6, public: true, text: "f", source: "s" }]);
