@@ -92,7 +92,7 @@ pub(super) fn not_a_number() -> Decimal128 {
     Decimal128::from_bytes((0x1f_u128 << 122).to_le_bytes())
 }
 
-/// Converts a double to a decimal of this many digits. Trailing zeros are dropped if there are 34.
+/// Converts a double to a decimal of this many digits. With 34 digits, trailing zeros are dropped.
 pub(super) fn decimal_of(number: f64, digits: usize) -> Decimal128 {
     if number.is_nan() {
         return not_a_number();

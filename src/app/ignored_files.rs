@@ -106,7 +106,7 @@ fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     Some(if has_default { ProblemKind::FileExposed } else { ProblemKind::FileClosing })
 }
 
-/// The names of files that are expected in the directory of an unused file, or in the application.
+/// Help for an unused file: which files belong in its directory, or in the application.
 fn belongs(path: &str) -> &'static str {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {

@@ -11,7 +11,7 @@ use crate::future::BoxFuture;
 pub struct Lease {
     /// The name of the trigger.
     pub trigger: String,
-    /// The id of the process that holds the lease.
+    /// An identifier of the process that holds the lease.
     pub holder: String,
     /// A number that increases with every lease of the trigger. Writes under an earlier lease are rejected.
     pub fence: i64,

@@ -13,7 +13,7 @@ use crate::calendar::{Civil, DAY, HOUR, MINUTE, SECOND, days, length};
 enum Unit {
     /// A number of months.
     Months(i64),
-    /// A number of milliseconds, for units of a week or less.
+    /// A number of milliseconds, for days and shorter units.
     Millis(i64),
     Week,
 }

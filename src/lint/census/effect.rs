@@ -65,7 +65,7 @@ pub(super) struct Condition<'p> {
 }
 
 impl Condition<'_> {
-    /// Whether the condition holds for some user of whom this is known, and some document.
+    /// Whether the condition may hold for any user of whom this is known, and any document.
     pub(super) fn can_hold(&self, path: &FieldPath, situation: Situation) -> bool {
         self.truths(self.predicate, path, situation).has(Truth::True)
     }
