@@ -1,5 +1,5 @@
-//! Portcullis decides, per user, who may read and write which MongoDB document and which field of it, by the rules of
-//! MongoDB Atlas App Services, and resolves `%%user` and other expansions in templates.
+//! Portcullis decides which users may read and write which MongoDB documents, and which fields of them, by the rules of
+//! MongoDB Atlas App Services. It also resolves `%%user` and other expansions in templates.
 //!
 //! # A decision
 //!

@@ -124,7 +124,7 @@ impl Source {
         let tail = self.text.get(at..).unwrap_or_default();
         let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
         let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        // Searched outwards from the position: a file can be a single line of a megabyte.
+        // The search starts at the position and goes outwards, because a file may be a single line of a megabyte.
         let cut_before = head.char_indices().rev().nth(WINDOW / 2 - 1).map_or(0, |(at, _)| at);
         let head = head.get(cut_before..).unwrap_or_default();
         let cut_after = tail.chars().nth(WINDOW).is_some();

@@ -9,10 +9,10 @@ use crate::text::{OneLine, excerpt};
 /// A schedule in UTC with a resolution of one minute, in the format of App Services: [CRON
 /// expressions](https://www.mongodb.com/docs/atlas/app-services/triggers/cron-expressions/).
 ///
-/// There are five fields: minute, hour, day of the month, month (1 to 12, or names such as `JAN`) and weekday (0 to 6,
-/// where 0 is Sunday, or names such as `SUN`). Each is `*`, a value, a range such as `1-5`, or a list of these. For
-/// minutes and hours, `/n` selects the values that are multiples of `n`: `*/25` stands for 0, 25 and 50 in every hour.
-/// **All fields must match**: unlike in cron, a time must match both day and weekday if both are given.
+/// Five fields: minute, hour, day of the month, month (1 to 12, or `JAN`), weekday (0 to 6 from Sunday, or `SUN`). Each
+/// is `*`, a value, a range (`1-5`), or a list of these. For minutes and hours, `/n` selects multiples of `n`: `*/25`
+/// is 0, 25 and 50. **All fields must match**: unlike in cron, if day and weekday are both given, a time must match
+/// both.
 ///
 /// ```
 /// use bson::DateTime;
