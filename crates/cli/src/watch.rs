@@ -81,6 +81,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 /// How often the file is checked for changes.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often the changes are read anew even if the file looks unchanged: a commit may have come between closing the file and
+/// looking at it.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 /// After this time without an event, all changes in the file have been reported.
 const QUIET: Duration = Duration::from_millis(20);
 
@@ -108,8 +112,8 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
             let Some(position) = watched.position() else { return Ok(()) };
             from = WatchStart::After(position);
         }
-        let seen = modified(path)?;
-        while modified(path)? == seen {
+        let (seen, closed) = (modified(path)?, Instant::now());
+        while modified(path)? == seen && closed.elapsed() < LOOK_AGAIN {
             if told.is_enough() || asked.until.is_some_and(|until| SystemTime::now() >= until) {
                 return Ok(());
             }

@@ -235,7 +235,8 @@ impl Transaction for Writing {
         Self: 'a,
     {
         Box::pin(async move {
-            let Self { transaction, store, logged, _turn } = *self;
+            // Locals are dropped in reverse order: the turn must be the last, also after an error.
+            let Self { _turn, logged, store, transaction } = *self;
             let has_changes = logged.finish(&transaction, store.change_log, store.clock.now())?;
             transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))?;
             if has_changes {
