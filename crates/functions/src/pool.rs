@@ -1,4 +1,3 @@
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -8,14 +7,8 @@ use crate::{CallError, Options};
 
 /// The threads that wait for calls, each with a prepared context.
 pub(crate) struct Pool {
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<Vec<Sender<Job>>>,
     options: Options,
-}
-
-/// A waiting thread.
-struct Idle {
-    sender: Sender<Job>,
-    is_warm: Arc<AtomicBool>,
 }
 
 impl Pool {
@@ -31,7 +24,7 @@ impl Pool {
     pub(crate) fn dispatch(self: &Arc<Self>, job: Job) {
         let mut job = job;
         while let Some(idle) = self.take() {
-            match idle.sender.send(job) {
+            match idle.send(job) {
                 Ok(()) => return,
                 Err(back) => job = back.0,
             }
@@ -39,14 +32,9 @@ impl Pool {
         self.spawn(Some(job));
     }
 
-    /// Takes a waiting thread, preferably one that has finished preparing.
-    fn take(&self) -> Option<Idle> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let warm = idle.iter().rposition(|idle| idle.is_warm.load(Ordering::Relaxed));
-        match warm {
-            Some(at) => Some(idle.swap_remove(at)),
-            None => idle.pop(),
-        }
+    /// A thread that waits.
+    fn take(&self) -> Option<Sender<Job>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     fn spawn(self: &Arc<Self>, first: Option<Job>) {
@@ -63,7 +51,7 @@ struct Waiter {
     pool: Weak<Pool>,
     /// A call that arrived while the context was still being prepared.
     ready: Option<Job>,
-    place: Option<(Receiver<Job>, Arc<AtomicBool>)>,
+    place: Option<Receiver<Job>>,
 }
 
 impl Source for Waiter {
@@ -79,29 +67,15 @@ impl Source for Waiter {
             return false;
         }
         let (sender, receiver) = channel();
-        let is_warm = Arc::new(AtomicBool::new(false));
-        idle.push(Idle { sender, is_warm: Arc::clone(&is_warm) });
-        self.place = Some((receiver, is_warm));
+        idle.push(sender);
+        self.place = Some(receiver);
         true
-    }
-
-    fn has_call(&mut self) -> bool {
-        if self.ready.is_none() {
-            self.ready = self.place.as_ref().and_then(|(receiver, _)| receiver.try_recv().ok());
-        }
-        self.ready.is_some()
-    }
-
-    fn is_warm(&mut self) {
-        if let Some((_, is_warm)) = &self.place {
-            is_warm.store(true, Ordering::Relaxed);
-        }
     }
 
     fn next(&mut self) -> Option<Job> {
         match self.ready.take() {
             Some(job) => Some(job),
-            None => self.place.as_ref()?.0.recv().ok(),
+            None => self.place.as_ref()?.recv().ok(),
         }
     }
 }

@@ -1,6 +1,8 @@
 use rquickjs::context::EvalOptions;
 use rquickjs::{Ctx, Function, Result};
 
+use super::bytecode::MODULE_HEAD;
+
 /// The text inserted before a source, on its first line, so that the author's line numbers stay correct. Source: what
 /// App Services does was inferred from functions that declare `exports`, or the same names in several files.
 pub(super) const PREFIX: &str = "(function (context, require, exports) { return function () {";
@@ -14,12 +16,10 @@ pub(super) fn function<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<
 pub(super) fn module<'js>(ctx: &Ctx<'js>, file: &str, source: &str) -> Result<Function<'js>> {
     // A script may begin with a `#!` line.
     let source = if source.starts_with("#!") { source.split_once('\n').map_or("", |(_, rest)| rest) } else { source };
-    let head = "(function (exports, require, module, __filename, __dirname, global, process, internal) {";
-    evaluate(ctx, file, format!("{head}{source}\n}})"))
+    evaluate(ctx, file, format!("{MODULE_HEAD}{source}\n}})"))
 }
 
-/// Evaluates a source whose value is a function.
-pub(super) fn evaluate<'js>(ctx: &Ctx<'js>, file: &str, source: String) -> Result<Function<'js>> {
+fn evaluate<'js>(ctx: &Ctx<'js>, file: &str, source: String) -> Result<Function<'js>> {
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(file.replace('\0', ""));

@@ -7,6 +7,7 @@ use portcullis::{CustomData, User, UserType};
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Result, Value};
 
 use super::bridge::{Bridge, record};
+use super::bytecode::{self, OWN};
 use super::compile;
 use super::decode::Decoder;
 use super::drive;
@@ -14,13 +15,12 @@ use super::encode::{Encoder, Undefined};
 use super::prepare::Slot;
 use super::state::CallState;
 use super::visit::{Visit, visit};
-use crate::library::{Entry, Resolution, RunAs, own_source, unavailable};
+use crate::library::{Entry, Resolution, RunAs, unavailable};
 use crate::{ConsoleLevel, Rights, RunAsAnswer};
 
 /// Adds these functions to the object `host`.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     add_context(ctx, host, slot)?;
-    add_values(ctx, host, slot)?;
     add_functions(ctx, host, slot)
 }
 
@@ -83,11 +83,17 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
     Ok(())
 }
 
-fn add_values<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+/// Adds the comparison of values.
+pub(super) fn add_comparison<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "same", |state, bridge, left: Value<'js>, right: Value<'js>| {
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.memory() / 4)?;
         Ok::<_, rquickjs::Error>(encoder.value(&left, "", 0)? == encoder.value(&right, "", 0)?)
     });
+    Ok(())
+}
+
+/// Adds what prints and reads extended JSON.
+pub(super) fn add_extended_json<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
         if value.is_undefined() {
             return Ok(None);
@@ -149,7 +155,7 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
     });
     function!(ctx, host, slot, "resolve", |state, bridge, file: String, name: String| {
         match state.shared.library.packages.resolve(&file, &name) {
-            Resolution::Own(name) => Ok(format!("own:{name}")),
+            Resolution::Own(name) => Ok(format!("{OWN}{name}")),
             Resolution::Package(key) => Ok(key),
             other => {
                 let message = unavailable(&name, &other);
@@ -159,9 +165,8 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
     });
     function!(ctx, host, slot, "module", |state, bridge, key: String| {
         let ctx = &bridge.ctx;
-        if let Some(name) = key.strip_prefix("own:") {
-            let Some(source) = own_source(name) else { return Err(bridge.type_error("there is no such module")) };
-            let module = compile::module(ctx, &key, source)?;
+        if key.starts_with(OWN) {
+            let module = bytecode::load(ctx, &key)?;
             return record(ctx, [("kind", "own".into_js(ctx)?), ("content", module.into_value())]);
         }
         let packages = &state.shared.library.packages;

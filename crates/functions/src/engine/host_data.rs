@@ -20,7 +20,7 @@ use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     add_data(ctx, host, slot)?;
     add_transactions(ctx, host, slot)?;
-    add_others(ctx, host, slot)
+    add_requests(ctx, host, slot)
 }
 
 fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
@@ -205,7 +205,8 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
     Ok(())
 }
 
-fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
+/// Adds timers.
+pub(super) fn add_timers<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     let at = Rc::clone(slot);
     let timer = move |ctx: Ctx<'js>, pause: f64| at.state(&ctx)?.add_timer(&ctx, pause);
     host.set("timer", Function::new(ctx.clone(), timer)?)?;
@@ -214,7 +215,10 @@ fn add_others<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resul
         at.state(&ctx)?.clear_timer(number);
         Ok(())
     };
-    host.set("clearTimer", Function::new(ctx.clone(), clear)?)?;
+    host.set("clearTimer", Function::new(ctx.clone(), clear)?)
+}
+
+fn add_requests<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     let at = Rc::clone(slot);
     let http = move |ctx: Ctx<'js>, service: Option<String>, request: Object<'js>| {
         let state = at.state(&ctx)?;

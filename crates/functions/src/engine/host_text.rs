@@ -33,12 +33,18 @@ fn failed(ctx: &Ctx<'_>, error: &CryptoError) -> rquickjs::Error {
     Exception::throw_message(ctx, &error.to_string())
 }
 
-/// Adds these functions to the object `host`. `now` is the time if it is fixed.
-pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
-    add_texts(ctx, host)?;
-    host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
-    add_crypto(ctx, host)?;
-    add_tokens(ctx, host, now)
+/// Adds those that the prelude has from the beginning.
+pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
+    // The prelude hands over well-formed texts only.
+    let from_utf8 = |ctx: Ctx<'js>, text: String| bytes(&ctx, text);
+    host.set("fromUtf8", Function::new(ctx.clone(), from_utf8)?)?;
+    let sorted = |text: String| {
+        // `u` says how patterns are read; those of MongoDB always are so.
+        let mut letters: Vec<char> = text.chars().filter(|letter| *letter != 'u').collect();
+        letters.sort_unstable();
+        letters.into_iter().collect::<String>()
+    };
+    host.set("sorted", Function::new(ctx.clone(), sorted)?)
 }
 
 /// The hexadecimal digits of a new `ObjectId`. The first eight are its time in seconds, modulo 2³².
@@ -54,7 +60,9 @@ fn seconds(time: DateTime) -> i64 {
     time.timestamp_millis().div_euclid(1000)
 }
 
-fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
+/// Adds what values of BSON are made of. `now` is the time where it stands still.
+pub(super) fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
+    host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
     let from_hex = |ctx: Ctx<'js>, text: String| {
         let parsed = from_hex(&text).ok_or_else(|| Exception::throw_type(&ctx, "the text is not hexadecimal"))?;
         bytes(&ctx, parsed)
@@ -69,24 +77,15 @@ fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     host.set("fromBase64", Function::new(ctx.clone(), from_base64)?)?;
     let to_utf8 = |bytes: Bytes| String::from_utf8_lossy(bytes.as_ref()).into_owned();
     host.set("toUtf8", Function::new(ctx.clone(), to_utf8)?)?;
-    // The prelude passes well-formed strings only.
-    let from_utf8 = |ctx: Ctx<'js>, text: String| bytes(&ctx, text);
-    host.set("fromUtf8", Function::new(ctx.clone(), from_utf8)?)?;
     let decimal = |ctx: Ctx<'js>, text: String| match text.parse::<Decimal128>() {
         Ok(number) => Ok(number.to_string()),
         Err(_) => Err(Exception::throw_range(&ctx, "the text is no Decimal128")),
     };
-    host.set("decimal", Function::new(ctx.clone(), decimal)?)?;
-    let sorted = |text: String| {
-        // `u` makes a pattern Unicode-aware, as MongoDB's patterns always are.
-        let mut letters: Vec<char> = text.chars().filter(|letter| *letter != 'u').collect();
-        letters.sort_unstable();
-        letters.into_iter().collect::<String>()
-    };
-    host.set("sorted", Function::new(ctx.clone(), sorted)?)
+    host.set("decimal", Function::new(ctx.clone(), decimal)?)
 }
 
-fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
+/// Adds hashes, ciphers and signatures.
+pub(super) fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     let hash = |ctx: Ctx<'js>, name: String, input: Bytes| {
         bytes(&ctx, crypto::hash(&name, input.as_ref()).map_err(|error| failed(&ctx, &error))?)
     };
@@ -139,7 +138,8 @@ fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     host.set("cipher", Function::new(ctx.clone(), cipher)?)
 }
 
-fn add_tokens<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
+/// Adds tokens. `now` is the time where it stands still.
+pub(super) fn add_tokens<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     let jwt_encode = |ctx: Ctx<'js>, name: String, payload: String, key: String, headers: String| {
         crypto::jwt_encode(&name, &payload, &key, &headers).map_err(|error| failed(&ctx, &error))
     };

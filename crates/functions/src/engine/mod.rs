@@ -3,6 +3,7 @@
 
 mod beginning;
 mod bridge;
+mod bytecode;
 mod compile;
 mod console;
 mod decode;

@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bson::DateTime;
 use rquickjs::{Context, Ctx, Error, Function, Object, Result, Runtime, Value};
 use tokio::sync::oneshot;
 
 use super::bridge::Bridge;
+use super::bytecode::NoImports;
 use super::state::{CallInput, CallState, Ended};
 use super::stop::Stop;
-use super::{compile, drive, host, host_data, host_text};
+use super::{bytecode, drive, host, host_data, host_text};
 use crate::runtime::Shared;
 use crate::{CallError, Options};
 
@@ -45,12 +47,6 @@ pub(crate) trait Source {
     /// Registers the thread as waiting, unless it already has a call. `false` ends the thread.
     fn stand_by(&mut self) -> bool;
 
-    /// Whether a call has arrived.
-    fn has_call(&mut self) -> bool;
-
-    /// Reports that everything that can be prepared in advance has been.
-    fn is_warm(&mut self);
-
     /// Waits for a call; `None` ends the thread.
     fn next(&mut self) -> Option<Job>;
 }
@@ -73,6 +69,7 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(options.memory);
     runtime.set_max_stack_size(ENGINE_STACK);
+    runtime.set_loader(NoImports, NoImports);
     let stop: Rc<RefCell<Option<Stop>>> = Rc::default();
     let slot: Rc<Slot> = Rc::default();
     let interrupted = Rc::clone(&stop);
@@ -92,10 +89,6 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
         let bridge = bridge(&ctx, options, &slot)?;
         if !source.stand_by() {
             return Ok(None);
-        }
-        if !source.has_call() {
-            bridge.function("warm")?.call::<_, ()>(())?;
-            source.is_warm();
         }
         Ok::<_, Error>(Some(bridge.keep()))
     })?;
@@ -142,28 +135,37 @@ fn abort_transactions(state: &CallState) {
     }
 }
 
-const PRELUDE: &str = include_str!("../js/prelude.js");
-
-/// Fixes the time, for tests of functions.
-const CLOCK: &str = include_str!("../js/clock.js");
-
-/// Parts of the prelude that many calls do not need. They are compiled on demand, or while a context is waiting for a
-/// call.
-const PARTS: [(&str, &str); 3] = [
-    ("bson", include_str!("../js/bson.js")),
-    ("client", include_str!("../js/client.js")),
-    ("globals", include_str!("../js/globals.js")),
-];
+/// Adds the functions of the host that a part of the prelude needs beside those of the prelude itself.
+fn add_part<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>, now: Option<DateTime>, name: &str) -> Result<()> {
+    match name {
+        "bson" => {
+            host_text::add_texts(ctx, host, now)?;
+            host::add_comparison(ctx, host, slot)
+        }
+        "client" => {
+            host_data::add(ctx, host, slot)?;
+            host::add_extended_json(ctx, host, slot)
+        }
+        "globals" => {
+            host_text::add_crypto(ctx, host)?;
+            host_text::add_tokens(ctx, host, now)?;
+            host_data::add_timers(ctx, host, slot)?;
+            host::add_extended_json(ctx, host, slot)
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Evaluates the prelude.
 fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
-    let functions = Object::new(ctx.clone())?;
-    host_text::add(ctx, &functions, options.now)?;
+    // Parts are added when code may have changed the prototype of objects: a setter of its would get what is added.
+    let functions = Object::new_proto(ctx.clone(), None)?;
+    host_text::add(ctx, &functions)?;
     host::add(ctx, &functions, slot)?;
-    host_data::add(ctx, &functions, slot)?;
-    let part = |ctx: Ctx<'js>, name: String| {
-        let source = PARTS.iter().find(|(known, _)| *known == name).map_or("", |(_, source)| source);
-        compile::evaluate(&ctx, "portcullis", source.to_owned())
+    let (now, at) = (options.now, Rc::clone(slot));
+    let part = move |ctx: Ctx<'js>, host: Object<'js>, name: String| {
+        add_part(&ctx, &host, &at, now, &name)?;
+        bytecode::load(&ctx, &name)
     };
     functions.set("part", Function::new(ctx.clone(), part)?)?;
     let limits = Object::new(ctx.clone())?;
@@ -172,12 +174,11 @@ fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bri
     let plain: Object<'js> = Object::new(ctx.clone())?;
     let prototype = plain.get_prototype().ok_or(Error::Unknown)?;
     if let Some(now) = options.now {
-        let stand_still: Function<'js> = compile::evaluate(ctx, "portcullis", CLOCK.to_owned())?;
+        let stand_still = bytecode::load(ctx, "clock")?;
         #[expect(clippy::cast_precision_loss, reason = "JavaScript's dates are such numbers")]
         stand_still.call::<_, ()>((now.timestamp_millis() as f64,))?;
     }
-    let prelude: Function<'js> = compile::evaluate(ctx, "portcullis", PRELUDE.to_owned())?;
-    let made: Result<Object<'js>> = prelude.call((functions, limits));
+    let made: Result<Object<'js>> = bytecode::load(ctx, "prelude")?.call((functions, limits));
     match made {
         Ok(api) => Ok(Bridge::new(ctx.clone(), api, prototype)),
         Err(error) => {

@@ -1,8 +1,9 @@
 // `BSON`: the BSON types that JavaScript lacks.
 (function (core) {
   "use strict";
-  const { host, Held, kindOf, dataOf, hidden, types, binary, numeric, bsonFlags, unbound, defineProperty, setPrototypeOf, isArray, apply, isSafeInteger, isInteger, sourceOf, flagsOf } = core;
+  const { host, packing, Held, kindOf, dataOf, hidden, types, binary, numeric, bsonFlags, unbound, defineProperty, setPrototypeOf, isArray, apply, isSafeInteger, isInteger, sourceOf, flagsOf } = core;
   const { asIntN, asUintN, DateType, RegExpType, TypeErrorType, RangeErrorType, BigIntOf, Bytes } = core;
+  packing("toUtf8", 0);
   const hold = (kind, data) => setPrototypeOf(new Held(kind, data), types[kind].prototype);
   const define = (name, kind, read, methods) => {
     const type = function (...parts) {

@@ -1,7 +1,10 @@
 // Rarely used globals, and `require`.
 (function (core) {
   "use strict";
-  const { host, unbound, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
+  const { host, packing, unbound, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
+  part("bson");
+  packing("hash", 1); packing("hmacBytes", 1, 2); packing("hmac", 0, 1); packing("encrypt", 1, 2); packing("decrypt", 1, 2);
+  packing("sign", 1); packing("verify", 1, 3); packing("cipher", 2, 3, 4, 5);
   const timer = (again) => (callback, delay, ...parts) => begin(again, callback, delay, parts);
   const begin = (again, callback, delay, parts) => {
     if (typeof callback !== "function") throw new TypeErrorType("a timer needs a function");

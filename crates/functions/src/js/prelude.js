@@ -30,7 +30,6 @@
     const call = host[name];
     host[name] = (...parts) => { for (let at = 0; at < places.length; at++) parts[places[at]] = pack(parts[places[at]]); return apply(call, undefined, parts); };
   };
-  for (const entry of [["toUtf8", 0], ["hash", 1], ["hmacBytes", 1, 2], ["hmac", 0, 1], ["encrypt", 1, 2], ["decrypt", 1, 2], ["sign", 1], ["verify", 1, 3], ["cipher", 2, 3, 4, 5]]) packing(...entry);
   const fromWellFormed = host.fromUtf8;
   host.fromUtf8 = (text) => fromWellFormed(wellFormed(text));
   host.toHex = unbound(Uint8Array.prototype.toHex);
@@ -121,7 +120,7 @@
   // The BSON types, by kind, and the other parts of the prelude are created on first use, or in advance if there is time.
   const types = create(null);
   const parts = create(null);
-  const part = (name) => parts[name] ?? (parts[name] = host.part(name)(core));
+  const part = (name) => parts[name] ?? (parts[name] = host.part(host, name)(core));
   const hold = (kind, data) => { part("bson"); return setPrototypeOf(new Held(kind, data), types[kind].prototype); };
   const binary = (bytes, subtype) => hold("binary", { subtype: subtype === undefined ? 0 : subtype & 255, bytes });
   // `g`, `y` and `d` determine how to search, not what matches.
@@ -327,13 +326,12 @@
   const requirer = (file) => function require(name) { return globals().loadKey(host.resolve(file, `${name}`)); };
 
   const core = {
-    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, part, hold, binary, numeric, bsonFlags, unbound, pack, asked, waiting, then, resolved, shown,
+    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
     define, append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
     asIntN, asUintN, DateType, RegExpType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
   };
 
   return {
-    warm: () => { part("bson"); part("client"); },
     make, unwrap, container, remember, recall, deliver, start, mongoError, classOf, passedError,
     isPlain: (object) => { const prototype = getPrototypeOf(object); return prototype === objectPrototype || prototype === null; },
     isError: (value) => value instanceof ErrorType,

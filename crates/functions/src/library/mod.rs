@@ -18,7 +18,7 @@ use portcullis::app::{Endpoint, Function};
 use crate::advice::{Advice, advise};
 
 pub(crate) use entry::{Condition, Entry, RunAs};
-pub(crate) use node_modules::{Resolution, own_source, unavailable};
+pub(crate) use node_modules::{OWN_MODULES, Resolution, unavailable};
 pub(crate) use packages::Packages;
 pub(crate) use tokens::{Token, tokens};
 
