@@ -2,6 +2,7 @@ use rquickjs::context::EvalOptions;
 use rquickjs::{Ctx, Function, Result};
 
 use super::bytecode::MODULE_HEAD;
+use crate::library::without_nul;
 
 /// The text inserted before a source, on its first line, so that the author's line numbers stay correct. Source: what
 /// App Services does was inferred from functions that declare `exports`, or the same names in several files.
@@ -23,5 +24,5 @@ fn evaluate<'js>(ctx: &Ctx<'js>, file: &str, source: String) -> Result<Function<
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(file.replace('\0', ""));
-    ctx.eval_with_options(source, options)
+    ctx.eval_with_options(without_nul(source), options)
 }

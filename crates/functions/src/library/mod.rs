@@ -2,6 +2,7 @@
 
 mod entry;
 mod node_modules;
+mod nul;
 mod packages;
 mod requires;
 mod syntax;
@@ -19,6 +20,7 @@ use crate::advice::{Advice, advise};
 
 pub(crate) use entry::{Condition, Entry, RunAs};
 pub(crate) use node_modules::{OWN_MODULES, Resolution, unavailable};
+pub(crate) use nul::without_nul;
 pub(crate) use packages::Packages;
 pub(crate) use tokens::{Token, tokens};
 

@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 use rquickjs::context::EvalOptions;
 use rquickjs::{CatchResultExt, CaughtError, Context, Runtime, Value};
 
-/// Why a source is not a valid script.
+use super::nul::without_nul;
+
+/// Why a source is not a script.
 pub(super) struct SyntaxError {
     pub(super) line: Option<u32>,
     pub(super) message: String,
@@ -21,8 +23,9 @@ pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(file.to_owned());
-        // The whole source is parsed before the first statement runs, which throws.
-        let read = ctx.eval_with_options::<Value<'_>, _>(format!("throw null;{source}\n"), options).catch(&ctx);
+        // It is read to its end before the first statement runs, which ends it.
+        let read =
+            ctx.eval_with_options::<Value<'_>, _>(without_nul(format!("throw null;{source}\n")), options).catch(&ctx);
         match read {
             Err(CaughtError::Exception(exception)) => {
                 let message = exception.message().unwrap_or_default();
