@@ -90,7 +90,8 @@ impl<'b, 'js> Encoder<'b, 'js> {
         self.room.get()
     }
 
-    fn take(&self, bytes: usize) -> Result<()> {
+    /// Pays for so many bytes.
+    pub(super) fn take(&self, bytes: usize) -> Result<()> {
         match self.room.get().checked_sub(bytes) {
             Some(left) => {
                 self.room.set(left);

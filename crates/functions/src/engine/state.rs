@@ -84,6 +84,10 @@ pub(super) enum Thrown {
         message: String,
         stack: Option<String>,
         fields: Document,
+        /// What it is told to come of.
+        cause: Option<Box<Thrown>>,
+        /// Those of an `AggregateError`.
+        errors: Option<Vec<Thrown>>,
     },
     Value(Bson),
 }

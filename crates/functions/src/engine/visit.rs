@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use bson::{Bson, Document};
+use rquickjs::object::Property;
 use rquickjs::{Array, Exception, IntoJs, Object, Result, Value};
 use tokio::sync::oneshot;
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, record};
 use super::decode::Decoder;
 use super::encode::{Encoder, Undefined};
 use super::failure::caught;
@@ -127,13 +128,9 @@ fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ende
         }
         Err(error) => error,
     };
-    let made = match (error, thrown.map(|thrown| *thrown)) {
+    let made = match (error, thrown) {
         (CallError::TimedOut { .. }, _) => return Err(Exception::throw_internal(ctx, "interrupted")),
-        (CallError::Failed(_), Some(Thrown::Value(value))) => Decoder::new(bridge)?.value(&value)?,
-        (CallError::Failed(_), Some(Thrown::Error { class, name, message, stack, fields })) => {
-            let fields = Decoder::new(bridge)?.document(&fields)?;
-            bridge.function("passedError")?.call((class, name, message, stack, fields))?
-        }
+        (CallError::Failed(_), Some(thrown)) => thrown.made(bridge)?,
         (error, _) => {
             let text = match error {
                 CallError::Failed(failure) => failure.message.clone(),
@@ -153,13 +150,12 @@ fn promise<'js>(bridge: &Bridge<'js>, is_good: bool, value: Value<'js>) -> Resul
 
 /// What a callee threw, in the form in which it is passed to the caller; `None` if it cannot be.
 pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Thrown> {
-    let reason = match read(bridge, value) {
+    let reason = match read_alone(bridge, value) {
         Ok(thrown) => return Some(thrown),
         Err(error) => caught(&bridge.ctx, &error)?,
     };
-    // Reading the value throws, or it cannot be passed: that error is thrown instead, unless it is internal to the
-    // engine.
-    match read(bridge, &reason) {
+    // It throws when it is looked at, or cannot pass: an error that says so is thrown in its place. One of the engine itself is no reason.
+    match read_alone(bridge, &reason) {
         Ok(thrown @ Thrown::Error { .. }) if !thrown.is_internal() => Some(thrown),
         Ok(_) => None,
         Err(error) => caught(&bridge.ctx, &error).and(None),
@@ -171,10 +167,52 @@ impl Thrown {
     fn is_internal(&self) -> bool {
         matches!(self, Self::Error { name, .. } if name == "InternalError")
     }
+
+    /// The same in the engine of the caller.
+    fn made<'js>(&self, bridge: &Bridge<'js>) -> Result<Value<'js>> {
+        let (class, name, message, stack, fields, cause, errors) = match self {
+            Self::Value(value) => return Decoder::new(bridge)?.value(value),
+            Self::Error { class, name, message, stack, fields, cause, errors } => {
+                (class, name, message, stack, fields, cause, errors)
+            }
+        };
+        let ctx = &bridge.ctx;
+        let texts = record(
+            ctx,
+            [
+                ("type", class.as_str().into_js(ctx)?),
+                ("name", name.as_str().into_js(ctx)?),
+                ("message", message.as_str().into_js(ctx)?),
+                ("stack", stack.as_deref().into_js(ctx)?),
+            ],
+        )?;
+        let fields = Decoder::new(bridge)?.document(fields)?;
+        // Each is in an array, since it may be any value.
+        let cause = match cause {
+            Some(cause) => Some(list(bridge, [&**cause])?),
+            None => None,
+        };
+        let errors = errors.as_ref().map(|errors| list(bridge, errors)).transpose()?;
+        bridge.function("passedError")?.call((texts, fields, cause, errors))
+    }
 }
 
-fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Thrown> {
+/// Values of the engine of the caller, defined one by one: its code may have changed the prototype of arrays.
+fn list<'js, 't>(bridge: &Bridge<'js>, all: impl IntoIterator<Item = &'t Thrown>) -> Result<Array<'js>> {
+    let array = Array::new(bridge.ctx.clone())?;
+    for (index, thrown) in (0_u32..).zip(all) {
+        let made = thrown.made(bridge)?;
+        array.as_object().prop(index, Property::from(made).configurable().enumerable().writable())?;
+    }
+    Ok(array)
+}
+
+fn read_alone<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Thrown> {
     let encoder = Encoder::new(bridge, Undefined::Pass, MAX_THROWN)?;
+    read(bridge, &encoder, value, 0)
+}
+
+fn read<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, value: &Value<'js>, depth: usize) -> Result<Thrown> {
     let is_error: bool = bridge.function("isError")?.call((value.clone(),))?;
     let Some(object) = value.as_object().filter(|_| is_error) else {
         return encoder.value(value, "result", 0).map(Thrown::Value);
@@ -187,32 +225,79 @@ fn read<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Result<Thrown> {
         let text = bridge.text(&value)?;
         Ok(Some(super::beginning::beginning(&text, MAX_THROWN_TEXT).to_owned()))
     };
+    // However often errors hold one another, few are read.
+    encoder.take(ERROR)?;
     Ok(Thrown::Error {
         class: bridge.function("classOf")?.call((object.clone(),))?,
         name: text("name")?.unwrap_or_else(|| "Error".into()),
         message: text("message")?.unwrap_or_default(),
         stack: text("stack")?,
-        fields: fields(bridge, &encoder, object)?,
+        fields: fields(bridge, encoder, object)?,
+        cause: cause(bridge, encoder, object, depth)?,
+        errors: errors(bridge, encoder, object, depth)?,
     })
 }
 
-/// The own fields of an error, except those that every error has, and its `code`, which may be inherited. Fields that
-/// cannot be passed are omitted, so that they do not hide the error.
+/// What an error comes of, if that can pass.
+fn cause<'js>(
+    bridge: &Bridge<'js>,
+    encoder: &Encoder<'_, 'js>,
+    object: &Object<'js>,
+    depth: usize,
+) -> Result<Option<Box<Thrown>>> {
+    if depth >= MAX_CAUSES || !bridge.function("hasOwn")?.call::<_, bool>((object.clone(), "cause"))? {
+        return Ok(None);
+    }
+    let read = object.get("cause").and_then(|cause: Value<'js>| read(bridge, encoder, &cause, depth + 1));
+    Ok(passing(bridge, read)?.map(Box::new))
+}
+
+/// The errors of an `AggregateError`, but for those that cannot pass.
+fn errors<'js>(
+    bridge: &Bridge<'js>,
+    encoder: &Encoder<'_, 'js>,
+    object: &Object<'js>,
+    depth: usize,
+) -> Result<Option<Vec<Thrown>>> {
+    let class: String = bridge.function("classOf")?.call((object.clone(),))?;
+    if class != AGGREGATE {
+        return Ok(None);
+    }
+    let listed: Value<'js> = object.get("errors")?;
+    let Some(listed) = listed.as_array().filter(|_| depth < MAX_CAUSES) else { return Ok(Some(Vec::new())) };
+    let length: f64 = listed.as_object().get("length")?;
+    let mut errors = Vec::new();
+    for index in 0..MAX_ERRORS {
+        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        if index as f64 >= length {
+            break;
+        }
+        let read = listed.get(index).and_then(|error: Value<'js>| read(bridge, encoder, &error, depth + 1));
+        errors.extend(passing(bridge, read)?);
+    }
+    Ok(Some(errors))
+}
+
+/// A part of an error; `None` where it cannot pass, which must not hide what the error says.
+fn passing<T>(bridge: &Bridge<'_>, part: Result<T>) -> Result<Option<T>> {
+    let error = match part {
+        Ok(part) => return Ok(Some(part)),
+        Err(error) => error,
+    };
+    let Some(reason) = caught(&bridge.ctx, &error) else { return Err(error) };
+    // The time is over.
+    if reason.is_uncatchable_error() { Err(bridge.ctx.throw(reason)) } else { Ok(None) }
+}
+
+/// The fields of an error beside those that every error has, and its `code`, which may be of its class. Those that cannot pass are left out:
+/// they must not hide what the error says.
 fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object<'js>) -> Result<Document> {
     let mut fields = Document::new();
     for property in object.props::<Value<'js>, Value<'js>>() {
-        match property.and_then(|(key, value)| encoder.field(&key, &value)) {
-            Ok((key, _)) if ["name", "message", "stack"].contains(&key.as_str()) => {}
-            Ok((key, value)) => {
-                fields.insert(key, value);
-            }
-            Err(error) => {
-                let Some(reason) = caught(&bridge.ctx, &error) else { return Err(error) };
-                // The time limit is reached.
-                if reason.is_uncatchable_error() {
-                    return Err(bridge.ctx.throw(reason));
-                }
-            }
+        let field = property.and_then(|(key, value)| encoder.field(&key, &value));
+        let Some((key, value)) = passing(bridge, field)? else { continue };
+        if !["name", "message", "stack", "cause"].contains(&key.as_str()) {
+            fields.insert(key, value);
         }
     }
     let code: Value<'js> = object.get("code")?;
@@ -225,3 +310,13 @@ fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object
 /// The most bytes of a thrown value that are passed, and of each string of an error.
 const MAX_THROWN: usize = 1024 * 1024;
 const MAX_THROWN_TEXT: usize = 16 * 1024;
+
+/// How many causes of causes pass, and how many errors of one.
+const MAX_CAUSES: usize = 8;
+const MAX_ERRORS: usize = 100;
+
+/// The memory charged for an error.
+const ERROR: usize = 4 * 1024;
+
+/// The class of an error that holds others.
+const AGGREGATE: &str = "AggregateError";

@@ -74,15 +74,19 @@
     return error;
   };
 
-  // Errors from another engine. They keep their class if it is a built-in one.
-  const errorTypes = { __proto__: null, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError };
+  // Errors that come from another engine. They keep their class where it is one that every engine has.
+  const errorTypes = { __proto__: null, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError, AggregateError };
   const errorNames = keys(errorTypes);
   const classOf = (error) => {
     for (let at = 0; at < errorNames.length; at++) if (error instanceof errorTypes[errorNames[at]]) return errorNames[at];
     return "Error";
   };
-  const passedError = (type, name, message, stack, fields) => {
-    const error = new (errorTypes[type] ?? ErrorType)(message);
+  const aggregatePrototype = AggregateError.prototype;
+  const passedError = ({ type, name, message, stack }, fields, cause, errors) => {
+    // The constructor of one that holds others reads them by the iterator of arrays, which code may have replaced.
+    const error = errors === undefined ? new (errorTypes[type] ?? ErrorType)(message) : setPrototypeOf(new ErrorType(message), aggregatePrototype);
+    if (errors !== undefined) hidden(error, { errors });
+    if (cause !== undefined) hidden(error, { cause: cause[0] });
     if (name !== type) hidden(error, { name });
     if (stack !== undefined) hidden(error, { stack });
     const names = keys(fields);
@@ -335,6 +339,7 @@
     make, unwrap, container, remember, recall, deliver, start, mongoError, classOf, passedError,
     isPlain: (object) => { const prototype = getPrototypeOf(object); return prototype === objectPrototype || prototype === null; },
     isError: (value) => value instanceof ErrorType,
+    hasOwn: (object, name) => getOwnPropertyDescriptor(object, name) !== undefined,
     isPromised: () => isPromised,
     promise: (good, value) => new PromiseType((resolve, reject) => { (good ? resolve : reject)(value); }),
     response: () => response && [response.status, response.headers, response.body && pack(response.body)],
