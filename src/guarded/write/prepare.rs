@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 
-use bson::oid::ObjectId;
 use bson::{Document, doc};
 
 use super::changing::Changing;
@@ -9,7 +8,7 @@ use super::request::{Action, Moment, Selection, Write};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::read_plan::ReadPlan;
-use crate::store::documents::Change;
+use crate::store::documents::{Change, DocumentStore};
 
 /// A write that has passed every check that needs no stored data.
 pub(super) struct Prepared<'w> {
@@ -54,7 +53,7 @@ impl GuardedCollection<'_> {
                 Action::Insert(documents) => {
                     let too_many = LimitExceeded::Written(self.limits.written_documents);
                     left = left.checked_sub(documents.len()).ok_or(too_many)?;
-                    Step::Insert(documents.iter().map(with_id).collect())
+                    Step::Insert(documents.iter().map(|document| with_id(document, self.store)).collect())
                 }
                 Action::Change(selection, changing) => {
                     self.refuse_hidden(changing)?;
@@ -113,12 +112,12 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// The document with an `_id`. If it has none, an ObjectId is generated, as the database would do.
-pub(super) fn with_id(document: &Document) -> Cow<'_, Document> {
+/// A document with an `_id`, generated as the database would do.
+pub(super) fn with_id<'d>(document: &'d Document, store: &dyn DocumentStore) -> Cow<'d, Document> {
     if document.contains_key("_id") {
         return Cow::Borrowed(document);
     }
-    let mut with_id = doc! { "_id": ObjectId::new() };
+    let mut with_id = doc! { "_id": store.new_id() };
     with_id.extend(document.clone());
     Cow::Owned(with_id)
 }

@@ -8,7 +8,7 @@ use super::transaction::Written;
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::read_plan::ReadPlan;
-use crate::store::documents::{Find, Returned, SingleWrite, SingleWritten};
+use crate::store::documents::{DocumentStore, Find, Returned, SingleWrite, SingleWritten};
 
 impl GuardedCollection<'_> {
     /// Executes a request without a transaction, as a single command on one document. The command's query has to
@@ -32,7 +32,7 @@ impl GuardedCollection<'_> {
 
     async fn insert_single(&self, documents: &[Document]) -> Result<Written, GuardedError> {
         let [document] = documents else { return Err(needed("the request inserts several documents")) };
-        let document = as_stored(document)?;
+        let document = as_stored(document, self.store)?;
         self.judged(WriteKind::Insert, &self.guard.insert(&document))?;
         let id = document.get("_id").cloned().unwrap_or(Bson::Null);
         self.store.write_single(&self.namespace, &SingleWrite::Insert(document)).await?;
@@ -120,14 +120,14 @@ const fn returned(moment: Option<Moment>) -> Returned {
     }
 }
 
-/// The document as MongoDB would store it: `_id` comes first.
-fn as_stored(document: &Document) -> Result<Document, GuardedError> {
-    // MongoDB replaces an empty timestamp with the current time, which the rules would not see.
+/// A document as MongoDB stores it, with `_id` first.
+fn as_stored(document: &Document, store: &dyn DocumentStore) -> Result<Document, GuardedError> {
+    // The server replaces this value by its own time, which the rules would not see.
     let now = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
     if document.iter().any(|(key, value)| key != "_id" && *value == now) {
         return Err(needed("the server puts the time in place of an empty timestamp, after the rules were asked"));
     }
-    let with_id = with_id(document);
+    let with_id = with_id(document, store);
     let (id, others): (Vec<_>, Vec<_>) = with_id.into_owned().into_iter().partition(|(key, _)| key == "_id");
     Ok(id.into_iter().chain(others).collect())
 }

@@ -1,4 +1,3 @@
-use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::changing::Changing;
@@ -25,7 +24,7 @@ impl Writing<'_> {
         // This error depends only on the client's own values, so it may be reported.
         let foreseen = changing.made(seeds.clone(), true).map_err(|error| GuardedError::Update(vec![error]))?;
         if let Some(document) = &foreseen {
-            let judged = self.collection.guard.insert(&*with_id(document));
+            let judged = self.collection.guard.insert(&*with_id(document, self.collection.store));
             self.standing = Standing::of(changing.foretold(self.collection.judged(WriteKind::Insert, &judged))?);
         }
         let upserted = self.insert_made(seeds, changing).await?;
@@ -43,7 +42,7 @@ impl Writing<'_> {
     async fn insert_made(&mut self, seeds: Document, changing: &Changing) -> Result<Option<Bson>, DocumentsError> {
         let in_change = || set_on_insert(&changing.change).find_map(|fields| fields.get("_id"));
         let filter = match seeds.get("_id").or_else(in_change).cloned() {
-            None => by(&Bson::ObjectId(ObjectId::new()), seeds),
+            None => by(&Bson::ObjectId(self.collection.store.new_id()), seeds),
             Some(id) => {
                 let there = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$eq": &id } }) };
                 if !self.transaction.find(&self.collection.namespace, &there).await?.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
 #[cfg(feature = "unstable")]
 pub use change_feed::{ChangeEvents, ChangeFeed, FeedRequest, FeedScope};
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf};
 
 use crate::future::BoxFuture;
@@ -90,8 +91,12 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// Pauses before a transaction that failed transiently is retried for the `attempt`th time, to let other writes
-    /// finish.
+    /// The `_id` of a document that is written without one.
+    fn new_id(&self) -> ObjectId {
+        ObjectId::new()
+    }
+
+    /// Waits for other writers before a transaction that failed transiently is retried, for the `attempt`th time.
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         let _ = attempt;
         Box::pin(async {})

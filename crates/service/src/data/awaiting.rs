@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf};
 use portcullis::BoxFuture;
 use portcullis::eval::{Context, PendingCall};
@@ -70,6 +71,10 @@ impl DocumentStore for Awaiting<'_> {
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         self.store.aggregate_documents(database, documents, pipeline)
+    }
+
+    fn new_id(&self) -> ObjectId {
+        self.store.new_id()
     }
 
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf};
 use portcullis::BoxFuture;
 use portcullis::store::documents::{
@@ -78,6 +79,10 @@ impl DocumentStore for JoinedStore<'_> {
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         self.store.aggregate_documents(database, documents, pipeline)
+    }
+
+    fn new_id(&self) -> ObjectId {
+        self.store.new_id()
     }
 
     fn redaction(&self, redaction: &Redaction) -> Option<Vec<Document>> {

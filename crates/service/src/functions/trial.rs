@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use portcullis::app::Secrets;
-use portcullis::{App, User};
+use portcullis::{App, Clock, User};
 use portcullis_functions::{ActionName, BackendError, DataAction, Options, Rights};
 use portcullis_store::EmbeddedDocuments;
 
@@ -19,7 +19,16 @@ pub struct Trial {
     service: String,
 }
 
-/// The initial content of a trial.
+/// A time that stands still.
+struct Still(DateTime);
+
+impl Clock for Still {
+    fn now(&self) -> DateTime {
+        self.0
+    }
+}
+
+/// What is there when a trial begins.
 #[derive(Clone, Debug, Default)]
 pub struct TrialContent {
     /// The users that functions may run as.
@@ -40,7 +49,10 @@ impl Trial {
         options: Options,
     ) -> Result<Self, ServiceError> {
         let service = app.data_sources.first().map_or_else(|| "mongodb-atlas".to_owned(), |source| source.name.clone());
-        let documents = EmbeddedDocuments::in_memory()?;
+        let mut documents = EmbeddedDocuments::in_memory()?;
+        if let Some(now) = options.now {
+            documents = documents.with_clock(Arc::new(Still(now)));
+        }
         let data = Arc::new(Data::new(app, secrets, documents.into(), Reserved::default()));
         let functions = Functions::new(&data, Known::Given(content.users), options, None);
         let trial = Self { functions, service };

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bson::oid::ObjectId;
 use bson::{Document, RawDocumentBuf};
 
 use super::changes::ChangeLogLimits;
@@ -109,6 +110,16 @@ impl EmbeddedDocuments {
 }
 
 impl DocumentStore for EmbeddedDocuments {
+    fn new_id(&self) -> ObjectId {
+        let mut id = ObjectId::new().bytes();
+        // The seconds since 1970, of 32 bits, the most significant first.
+        let seconds = self.clock.now().timestamp_millis().div_euclid(1000).rem_euclid(1 << 32);
+        for (byte, second) in id.iter_mut().zip(seconds.to_be_bytes().into_iter().skip(4)) {
+            *byte = second;
+        }
+        ObjectId::from_bytes(id)
+    }
+
     fn find<'s: 'a, 'a>(
         &'s self,
         namespace: &'a Namespace,

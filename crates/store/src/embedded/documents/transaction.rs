@@ -1,4 +1,3 @@
-use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf};
 use redb::WriteTransaction;
 use tokio::sync::OwnedMutexGuard;
@@ -13,7 +12,7 @@ use portcullis::BoxFuture;
 use portcullis::eval::Errors;
 use portcullis::mongo_query::{Filter, Position};
 use portcullis::store::documents::{
-    Change, ChangeOperation, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated,
+    Change, ChangeOperation, DocumentStore, DocumentsError, Find, MAX_FOUND_BYTES, Namespace, Transaction, Updated,
 };
 use portcullis::update::{self, Moment, Update, UpdateError, UpdateErrorKind};
 use portcullis::value::{DocumentRef, Steps};
@@ -67,7 +66,7 @@ impl Writing {
         let id = match document.get("_id") {
             Some(id) => id.clone(),
             None => {
-                let id = Bson::ObjectId(ObjectId::new());
+                let id = Bson::ObjectId(self.store.new_id());
                 let mut with_id = Document::new();
                 with_id.insert("_id", id.clone());
                 with_id.extend(document);
