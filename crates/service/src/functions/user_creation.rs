@@ -3,9 +3,9 @@ use std::sync::Arc;
 use bson::{Bson, Document};
 use portcullis::login::{UserCreation, UserCreationRefused};
 use portcullis::{BoxFuture, User};
-use portcullis_functions::Entry;
+use portcullis_functions::{CallError, Entry};
 
-use super::Functions;
+use super::{Functions, private};
 
 /// The user creation function of an application. Its result is ignored; if it throws, the user is not created.
 pub(crate) struct CreationFunction {
@@ -31,11 +31,14 @@ impl UserCreation for CreationFunction {
     fn user_created<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), UserCreationRefused>> {
         Box::pin(async move {
             let called = self.functions.call_as_system(&self.name, vec![argument(user)], Entry::UserCreation).await;
-            let refused = |error: &dyn std::error::Error| UserCreationRefused {
+            called.map(drop).map_err(|error| UserCreationRefused {
                 function: self.name.clone(),
-                message: error.to_string(),
-            };
-            called.map(drop).map_err(|error| refused(&error))
+                message: match &error {
+                    // What it threw may repeat what is known of the user: the log of functions tells it, without passwords.
+                    CallError::Failed(_) => private(&error).unwrap_or_else(|| "it failed".to_owned()),
+                    error => error.to_string(),
+                },
+            })
         })
     }
 }
