@@ -1,12 +1,12 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::store::{AccountEvent, WaitingEvent};
 use portcullis::trigger::TriggerDefinition;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Duration, Instant, sleep};
 
+use super::account_queues::{AccountQueues, Next};
 use super::held::{Held, drained};
 use super::shared::Shared;
 use super::tally::{Ended, Tally};
@@ -14,15 +14,19 @@ use super::tally::{Ended, Tally};
 /// The page size for reading events, each of which may have megabytes.
 const PAGE: usize = 32;
 
-/// The most waiting events that are searched for one that can be handled. Behind this many events of a single user,
-/// those of other users are not found.
-const FAR: usize = 5000;
+/// How many are read at once where those before them were small.
+const LARGE_PAGE: usize = 128;
 
-/// The limit of the search instead of [`FAR`], while other events are being handled and a full search was made
-/// recently.
-const NEAR: usize = 128;
+/// How many bytes an event has on average that is small.
+const SMALL: usize = 16 << 10;
 
-/// The minimum pause between two full searches.
+/// How many events are enough, if there are enough users who do not wait for each other.
+const ENOUGH: usize = 1024;
+
+/// How many handled events are removed at once, at most.
+const REMOVED: usize = 512;
+
+/// How long ago it was looked for events at least, where others are being handled.
 const LONG_AGO: Duration = Duration::from_millis(100);
 
 /// The pause between two full searches, as a multiple of the time that the last one took, so that searching does not
@@ -32,96 +36,138 @@ const REST: u32 = 10;
 /// Handles account events: those of one user in order, those of different users concurrently.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
     let mut duty = held.duty.clone();
-    let mut handling = Handling { shared, trigger, begun: HashMap::new(), tasks: JoinSet::new(), looked_far: None };
-    let mut tally = Tally::new();
+    let mut handling = Handling {
+        shared,
+        trigger,
+        held,
+        queues: AccountQueues::default(),
+        begun: HashMap::new(),
+        tasks: JoinSet::new(),
+        looked: None,
+        tally: Tally::new(),
+        noted_at: Instant::now(),
+    };
     loop {
         // Subscribes before reading, so that no event added in between is missed.
         let added = shared.stores.events.added();
-        handling.begin().await?;
+        let wait = handling.begin().await?;
         if handling.tasks.is_empty() {
-            tally.note(&*shared.stores.states, &held.lease).await?;
+            handling.note(Duration::ZERO).await?;
         }
         tokio::select! {
             Some(ended) = handling.tasks.join_next_with_id() => {
-                handling.end(ended, &mut tally).await?;
-                tally.note_after(shared.options.noting, &*shared.stores.states, &held.lease).await?;
+                handling.end(ended);
+                handling.note(shared.options.noting).await?;
             }
             () = added => {}
-            () = sleep(shared.options.pause) => {}
+            () = sleep(wait) => {}
             () = drained(&mut duty) => break,
         }
     }
     while let Some(ended) = handling.tasks.join_next_with_id().await {
-        handling.end(ended, &mut tally).await?;
+        handling.end(ended);
     }
-    tally.note(&*shared.stores.states, &held.lease).await
+    handling.note(Duration::ZERO).await
 }
 
-/// The events that are being handled.
+/// The events that are being handled, and those whose turn comes.
 struct Handling<'r> {
     shared: &'r Arc<Shared>,
     trigger: &'r Arc<TriggerDefinition>,
-    begun: HashMap<Id, Begun>,
+    held: &'r Held,
+    queues: AccountQueues,
+    /// The id of each event, and its user.
+    begun: HashMap<Id, (String, String)>,
     tasks: JoinSet<Result<(), String>>,
-    /// When the last full search ended, and how long it took.
-    looked_far: Option<(Instant, Duration)>,
+    /// When it was last looked for events, and how long that took.
+    looked: Option<(Instant, Duration)>,
+    tally: Tally,
+    noted_at: Instant,
 }
 
 /// The result of a task.
 type Ran = Result<(Id, Result<(), String>), JoinError>;
 
-/// An event that is being handled.
-struct Begun {
-    id: String,
-    user_id: String,
-}
-
 impl Handling<'_> {
-    /// Starts handling as many events as permitted, at most one for each user: that user's first.
-    async fn begin(&mut self) -> Result<(), Ended> {
-        let mut passed: HashSet<String> = self.begun.values().map(|begun| begun.user_id.clone()).collect();
-        let mut after: Option<String> = None;
-        let mut looked_at = 0;
-        let is_recent = |(time, took): (Instant, Duration)| time.elapsed() < took.saturating_mul(REST).max(LONG_AGO);
-        let is_near = !self.tasks.is_empty() && self.looked_far.is_some_and(is_recent);
-        let most = if is_near { NEAR } else { FAR };
-        let began = Instant::now();
-        while self.tasks.len() < self.shared.options.at_once && looked_at < most {
-            let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id.clone());
-            looked_at += page.len();
-            for WaitingEvent { id, event: AccountEvent { user_id, event, .. } } in page {
-                if self.tasks.len() < self.shared.options.at_once && passed.insert(user_id.clone()) {
-                    let (shared, trigger) = (Arc::clone(self.shared), Arc::clone(self.trigger));
-                    let task = self.tasks.spawn(async move { shared.run(&trigger, Some(Bson::Document(event))).await });
-                    self.begun.insert(task.id(), Begun { id, user_id });
-                }
+    /// Begins to handle as many events as may be at once: of each user the first. Returns how long it is to be waited before it is looked
+    /// for more.
+    async fn begin(&mut self) -> Result<Duration, Ended> {
+        let pause = self.shared.options.pause;
+        self.start();
+        if self.tasks.len() >= self.shared.options.at_once {
+            return Ok(pause);
+        }
+        if let (false, Some((time, took))) = (self.tasks.is_empty(), self.looked) {
+            let rest = took.saturating_mul(REST).max(LONG_AGO).saturating_sub(time.elapsed());
+            if !rest.is_zero() {
+                return Ok(rest.min(pause));
             }
         }
-        if !is_near {
-            self.looked_far = Some((Instant::now(), began.elapsed()));
+        self.look().await?;
+        self.start();
+        Ok(pause)
+    }
+
+    fn start(&mut self) {
+        while self.tasks.len() < self.shared.options.at_once {
+            let Some(Next { id, user_id, event }) = self.queues.next() else { return };
+            let (shared, trigger) = (Arc::clone(self.shared), Arc::clone(self.trigger));
+            let task = self.tasks.spawn(async move { shared.run(&trigger, Some(Bson::Document(event))).await });
+            self.begun.insert(task.id(), (id, user_id));
         }
+    }
+
+    /// Reads what waits, from the oldest on, until there is enough to do.
+    async fn look(&mut self) -> Result<(), Ended> {
+        let began = Instant::now();
+        let mut after: Option<String> = None;
+        let mut limit = PAGE;
+        while !self.queues.is_full() {
+            let has_users = self.queues.ready().saturating_add(self.tasks.len()) >= self.shared.options.at_once;
+            if has_users && self.queues.len() >= ENOUGH {
+                break;
+            }
+            let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), limit).await?;
+            let (read, before) = (page.len(), self.queues.bytes());
+            after = page.last().map(|last| last.id.clone());
+            page.into_iter().for_each(|event| self.queues.add(event));
+            if read < limit {
+                break;
+            }
+            let is_small = self.queues.bytes().saturating_sub(before) < SMALL.saturating_mul(read);
+            limit = if is_small { LARGE_PAGE } else { PAGE };
+        }
+        self.looked = Some((Instant::now(), began.elapsed()));
         Ok(())
     }
 
-    /// Removes an event that has been handled, whether or not its function failed, together with those that have
-    /// finished since.
-    async fn end(&mut self, ended: Ran, tally: &mut Tally) -> Result<(), Ended> {
-        let mut ids = Vec::new();
+    /// An event was handled, whatever came of it.
+    fn end(&mut self, ended: Ran) {
         let mut next = Some(ended);
         while let Some(ended) = next {
             let (task, ran) = match ended {
                 Ok((task, ran)) => (task, ran),
                 Err(error) => (error.id(), Err("the runtime of functions panicked".to_owned())),
             };
-            if let Some(begun) = self.begun.remove(&task) {
-                ids.push(begun.id);
-                tally.ran(ran);
+            if let Some((id, user_id)) = self.begun.remove(&task) {
+                self.queues.end(id, user_id);
+                self.tally.ran(ran);
             }
             next = self.tasks.try_join_next_with_id();
         }
-        self.shared.stores.events.remove(&self.trigger.name, &ids).await?;
+    }
+
+    /// Removes what was handled and notes what came of it, if that was last done long enough ago, or there is much of it.
+    async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
+        if self.noted_at.elapsed() < interval && self.queues.handled().len() < REMOVED {
+            return Ok(());
+        }
+        if !self.queues.handled().is_empty() {
+            self.shared.stores.events.remove(&self.trigger.name, self.queues.handled()).await?;
+            self.queues.removed();
+        }
+        self.tally.note(&*self.shared.stores.states, &self.held.lease).await?;
+        self.noted_at = Instant::now();
         Ok(())
     }
 }

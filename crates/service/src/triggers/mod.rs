@@ -2,6 +2,7 @@
 //! store, a lease ensures that only one of them runs a given trigger. An event is recorded as handled after its
 //! function has ended, so delivery is at least once: after a crash, a function may run again for the same event.
 
+mod account_queues;
 mod authentication;
 mod database;
 mod feed;

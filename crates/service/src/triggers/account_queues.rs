@@ -1,0 +1,172 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use bson::Document;
+use portcullis::store::{AccountEvent, WaitingEvent};
+
+/// How many events are kept at most: so many of one user keep those of others from being seen.
+const MOST: usize = 5000;
+
+/// After how many bytes no more are read.
+const MOST_BYTES: usize = 32 << 20;
+
+/// Events of users that were read from a store: of each user one is handled at a time, in the order of their ids.
+#[derive(Default)]
+pub(super) struct AccountQueues {
+    /// What waits, by user and id.
+    waiting: HashMap<String, BTreeMap<String, Document>>,
+    /// The users of whom something waits and nothing is handled, by the id of the first.
+    ready: BTreeMap<String, String>,
+    /// The users of whom something is handled.
+    busy: HashSet<String>,
+    /// The ids of what was read and is in the store: that which waits, is handled, or has been handled.
+    known: HashSet<String>,
+    handled: Vec<String>,
+    bytes: usize,
+}
+
+/// An event whose turn it is.
+pub(super) struct Next {
+    pub(super) id: String,
+    pub(super) user_id: String,
+    pub(super) event: Document,
+}
+
+impl AccountQueues {
+    /// Adds what was read, unless it is known. It may be older than what is known: events become visible in another order than that of
+    /// their ids.
+    pub(super) fn add(&mut self, read: WaitingEvent) {
+        let WaitingEvent { id, event: AccountEvent { user_id, event, .. } } = read;
+        if !self.known.insert(id.clone()) {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(size(&event));
+        let queue = self.waiting.entry(user_id.clone()).or_default();
+        let first = queue.first_key_value().map(|(first, _)| first.clone());
+        queue.insert(id.clone(), event);
+        if !self.busy.contains(&user_id) && first.as_ref().is_none_or(|first| id < *first) {
+            if let Some(first) = first {
+                self.ready.remove(&first);
+            }
+            self.ready.insert(id, user_id);
+        }
+    }
+
+    /// The oldest event of a user of whom none is handled. From now on it is.
+    pub(super) fn next(&mut self) -> Option<Next> {
+        let (id, user_id) = self.ready.pop_first()?;
+        let event = self.waiting.get_mut(&user_id)?.remove(&id)?;
+        self.bytes = self.bytes.saturating_sub(size(&event));
+        self.busy.insert(user_id.clone());
+        Some(Next { id, user_id, event })
+    }
+
+    /// An event has been handled, whatever came of it.
+    pub(super) fn end(&mut self, id: String, user_id: String) {
+        self.handled.push(id);
+        self.busy.remove(&user_id);
+        match self.waiting.get(&user_id).and_then(|queue| queue.first_key_value()) {
+            Some((first, _)) => _ = self.ready.insert(first.clone(), user_id),
+            None => _ = self.waiting.remove(&user_id),
+        }
+    }
+
+    /// What has been handled and is still in the store.
+    pub(super) fn handled(&self) -> &[String] {
+        &self.handled
+    }
+
+    /// What has been handled was removed from the store.
+    pub(super) fn removed(&mut self) {
+        for id in self.handled.drain(..) {
+            self.known.remove(&id);
+        }
+    }
+
+    /// How many users have an event that can be handled now.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many events are known.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// How many bytes of events wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether no more is to be read.
+    pub(super) fn is_full(&self) -> bool {
+        self.known.len() >= MOST || self.bytes >= MOST_BYTES
+    }
+}
+
+/// About as many bytes as an event takes.
+fn size(event: &Document) -> usize {
+    event.to_vec().map_or(0, |bytes| bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bson::doc;
+
+    use super::*;
+
+    fn read(id: &str, user: &str) -> WaitingEvent {
+        let event = AccountEvent { trigger: "t".to_owned(), user_id: user.to_owned(), event: doc! { "id": id } };
+        WaitingEvent { id: id.to_owned(), event }
+    }
+
+    fn next(queues: &mut AccountQueues) -> Option<String> {
+        queues.next().map(|next| format!("{} of {}", next.id, next.user_id))
+    }
+
+    #[test]
+    fn of_each_user_the_oldest_has_its_turn_and_the_others_wait() {
+        let mut queues = AccountQueues::default();
+        for (id, user) in [("2", "ada"), ("3", "ada"), ("4", "bob"), ("2", "ada")] {
+            queues.add(read(id, user));
+        }
+        // One that became visible later, and is older.
+        queues.add(read("1", "ada"));
+        assert_eq!((queues.ready(), queues.len()), (2, 4));
+        assert_eq!(next(&mut queues).unwrap(), "1 of ada");
+        assert_eq!(next(&mut queues).unwrap(), "4 of bob");
+        assert_eq!(next(&mut queues), None);
+        queues.add(read("0", "ada"));
+        assert_eq!(next(&mut queues), None);
+        queues.end("1".to_owned(), "ada".to_owned());
+        assert_eq!(next(&mut queues).unwrap(), "0 of ada");
+    }
+
+    #[test]
+    fn what_was_handled_is_known_until_it_is_removed() {
+        let mut queues = AccountQueues::default();
+        queues.add(read("1", "ada"));
+        let first = queues.next().unwrap();
+        queues.end(first.id, first.user_id);
+        queues.add(read("1", "ada"));
+        assert_eq!((queues.ready(), queues.handled()), (0, &["1".to_owned()][..]));
+        queues.removed();
+        assert_eq!((queues.len(), queues.handled().len(), queues.bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn no_more_is_read_than_there_is_room_for() {
+        let mut queues = AccountQueues::default();
+        for number in 0..MOST {
+            assert!(!queues.is_full());
+            queues.add(read(&format!("{number:05}"), "ada"));
+        }
+        assert!(queues.is_full());
+        let mut queues = AccountQueues::default();
+        let mut large = read("1", "ada");
+        large.event.event = doc! { "text": "x".repeat(MOST_BYTES) };
+        queues.add(large);
+        assert!(queues.is_full() && queues.next().is_some() && !queues.is_full());
+    }
+}
