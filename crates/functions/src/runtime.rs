@@ -33,14 +33,23 @@ const MAX_NESTING: usize = 4;
 /// How long after its time limit a call that does not stop is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
 
-tokio::task_local! {
-    static NESTING: usize;
+/// What stands around a call by a rule: the calls that wait for what the rule decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inside {
+    /// How many they are.
+    pub(crate) nesting: usize,
+    /// Whether one of them has a transaction open for which all other writers wait.
+    pub(crate) is_excluded: bool,
 }
 
-/// Runs a future that belongs to a call at this nesting level, so that calls started in it count as nested. Each level
-/// has its own limit on concurrent calls, so that no call can wait for one that waits for it.
-pub(crate) async fn inside_call<T>(nesting: usize, future: impl Future<Output = T>) -> T {
-    NESTING.scope(nesting.saturating_add(1), future).await
+tokio::task_local! {
+    static INSIDE: Inside;
+}
+
+/// What a call waits for: calls that begin in there are inside of it. Each level has threads of its own, so none waits for one that
+/// waits for it.
+pub(crate) async fn inside_call<T>(inside: Inside, future: impl Future<Output = T>) -> T {
+    INSIDE.scope(inside, future).await
 }
 
 impl Runtime {
@@ -85,7 +94,7 @@ impl Runtime {
         let stop = Stop::at(Instant::now() + shared.options.time);
         let ended = || CallError::TimedOut { console: Vec::new() };
         let deadline = stop.deadline.into();
-        let nesting = NESTING.try_with(|nesting| *nesting).unwrap_or(0);
+        let Inside { nesting, is_excluded } = INSIDE.try_with(|inside| *inside).unwrap_or_default();
         let permit = {
             let _place = self.place()?;
             let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
@@ -112,7 +121,7 @@ impl Runtime {
                 nesting,
                 depth: 0,
                 level: 0,
-                is_excluded: false,
+                is_excluded,
                 begun: Arc::default(),
                 pool: Arc::clone(&self.pool),
                 permit,

@@ -60,6 +60,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
             Ok(Turn::Delivered)
         }
         Event::Ended(number, bytes, outcome) => {
+            state.exclusive.ended(number);
             let deliver = bridge.function("deliver")?;
             match outcome {
                 Outcome::Nothing => deliver.call::<_, ()>((number, true, ()))?,
@@ -93,6 +94,9 @@ fn next(state: &CallState, with_timers: bool) -> Event {
     let timer = with_timers.then(|| state.timers.borrow().first_key_value().map(|(key, ())| *key)).flatten();
     if operations.is_empty() && timer.is_none() {
         return Event::Idle;
+    }
+    if timer.is_none() {
+        state.exclusive.give_up_stuck(operations.len());
     }
     let event = state.input.handle.block_on(async {
         let due = async {

@@ -55,18 +55,19 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
             Some(number) => Some(transaction_number(&bridge, number)?),
             None => None,
         };
-        if name.writes() && transaction.is_none() {
+        let waits_for_others = name.writes() && transaction.is_none();
+        if waits_for_others {
             state.refuse_excluded(&ctx, &service)?;
         }
+        let is_stuck = waits_for_others && state.is_stuck(&service);
         let request = if rights.is_system() { None } else { state.input.request.clone() };
-        let (service, database) = (text(1)?, text(2)?);
         let by_rule = state.input.by_rule;
         let action =
             DataAction { rights, service, database, collection, name, arguments, transaction, request, by_rule };
         let backend = Arc::clone(&state.shared.backend);
-        let nesting = state.input.nesting;
-        state.begin(&ctx, bytes, async move {
-            match inside_call(nesting, backend.data(action)).await {
+        let inside = state.inside();
+        let outcome = async move {
+            match inside_call(inside, backend.data(action)).await {
                 Ok(Bson::Array(mut documents)) if name != ActionName::Distinct => {
                     documents.truncate(usize::try_from(MAX_DOCUMENTS).unwrap_or(usize::MAX));
                     Outcome::Value(Bson::Array(documents))
@@ -74,7 +75,8 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
                 Ok(value) => Outcome::Value(value),
                 Err(error) => Outcome::Failed(error),
             }
-        })
+        };
+        if is_stuck { state.begin_stuck(&ctx, bytes, outcome) } else { state.begin(&ctx, bytes, outcome) }
     };
     host.set("data", Function::new(ctx.clone(), data)?)
 }
@@ -175,14 +177,16 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
         let state = at.state(&ctx)?;
         let rights = state.rights(&ctx, rights)?;
         state.refuse_excluded(&ctx, &service)?;
+        let is_stuck = state.is_stuck(&service);
         let open = state.shared.backend.is_exclusive(&service).then(|| state.exclusive.open());
-        let (backend, nesting) = (Arc::clone(&state.shared.backend), state.input.nesting);
-        state.begin(&ctx, 0, async move {
-            match inside_call(nesting, backend.begin(&service, &rights)).await {
+        let (backend, inside) = (Arc::clone(&state.shared.backend), state.inside());
+        let outcome = async move {
+            match inside_call(inside, backend.begin(&service, &rights)).await {
                 Ok(number) => Outcome::Begun(number, open),
                 Err(error) => Outcome::Failed(error),
             }
-        })
+        };
+        if is_stuck { state.begin_stuck(&ctx, 0, outcome) } else { state.begin(&ctx, 0, outcome) }
     };
     host.set("begin", Function::new(ctx.clone(), begin)?)?;
     for (name, commits) in [("commit", true), ("abort", false)] {
@@ -190,11 +194,13 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
         let finish = move |ctx: Ctx<'js>, number: f64| {
             let state = at.state(&ctx)?;
             let number = transaction_number(&state.bridge(&ctx)?, number)?;
-            state.transactions.borrow_mut().remove(&number);
-            let (backend, nesting) = (Arc::clone(&state.shared.backend), state.input.nesting);
+            if state.transactions.borrow_mut().remove(&number).is_some() {
+                state.exclusive.ends();
+            }
+            let (backend, inside) = (Arc::clone(&state.shared.backend), state.inside());
             state.begin(&ctx, 0, async move {
                 let done = if commits { backend.commit(number) } else { backend.abort(number) };
-                match inside_call(nesting, done).await {
+                match inside_call(inside, done).await {
                     Ok(()) => Outcome::Nothing,
                     Err(error) => Outcome::Failed(error),
                 }

@@ -20,7 +20,7 @@ use super::exclusive::{Exclusive, Open};
 use super::rejections::Rejections;
 use super::stop::Stop;
 use crate::pool::Pool;
-use crate::runtime::Shared;
+use crate::runtime::{Inside, Shared};
 use crate::{BackendError, CallError, ConsoleLine, HttpRequest, HttpResponse, Rights};
 
 /// The input of a call.
@@ -171,7 +171,24 @@ impl CallState {
         found.cloned().ok_or_else(|| Exception::throw_internal(ctx, "the rights are unknown"))
     }
 
-    /// Registers rights; returns their number.
+    /// Whether writes to a service, and transactions on it, wait for one that code has begun and not ended.
+    pub(super) fn is_stuck(&self, service: &str) -> bool {
+        self.shared.backend.is_exclusive(service) && self.transactions.borrow().values().any(Option::is_some)
+    }
+
+    /// Starts an operation that waits for the end of such a transaction, and holds this many bytes until it ends.
+    pub(super) fn begin_stuck(
+        &self,
+        ctx: &Ctx<'_>,
+        bytes: usize,
+        outcome: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Result<u32> {
+        let number = self.begin(ctx, bytes, self.exclusive.waiting(outcome))?;
+        self.exclusive.waits(number);
+        Ok(number)
+    }
+
+    /// The number of rights.
     pub(super) fn add_rights(&self, rights: Rights) -> u32 {
         let mut known = self.rights.borrow_mut();
         // All system rights share one number; other rights are added at most once per call.
@@ -184,11 +201,24 @@ impl CallState {
         u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Rejects an operation that would wait for a transaction of a caller, which is itself waiting for this call.
+    /// What stands around operations of this engine.
+    pub(super) fn inside(&self) -> Inside {
+        let is_excluded = self.input.is_excluded || self.exclusive.is_open();
+        Inside { nesting: self.input.nesting.saturating_add(1), is_excluded }
+    }
+
+    /// Refuses what would wait for a transaction that cannot end before it.
     pub(super) fn refuse_excluded(&self, ctx: &Ctx<'_>, service: &str) -> Result<()> {
         if self.input.is_excluded && self.shared.backend.is_exclusive(service) {
-            let message = "the caller has a transaction open, which keeps all other writers waiting: it must end before a function under \
-                           other rights writes";
+            let message = match self.input.by_rule {
+                true => {
+                    "a transaction around this call keeps all other writers waiting: a function that a rule calls cannot write within it"
+                }
+                false => {
+                    "the caller has a transaction open, which keeps all other writers waiting: it must end before a function under other \
+                     rights writes"
+                }
+            };
             return Err(Exception::throw_message(ctx, message));
         }
         Ok(())

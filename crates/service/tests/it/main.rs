@@ -11,6 +11,7 @@
 )]
 
 mod data;
+mod embedded_functions;
 mod linked_meanwhile;
 mod secrets;
 #[path = "../stories/mod.rs"]
