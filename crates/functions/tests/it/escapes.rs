@@ -170,6 +170,18 @@ async fn code_from_text_cannot_be_reached() {
 }
 
 #[tokio::test]
+async fn the_code_of_the_host_is_neither_imported_nor_read() {
+    // All of it is there when it is looked for.
+    let source = "exports = async () => { require('buffer'); setTimeout(() => {}, 0); BSON.ObjectId(); \
+                  context.services.get('mongodb-atlas'); const found = []; \
+                  for (const name of ['prel' + 'ude', 'bs' + 'on', 'cli' + 'ent', 'glob' + 'als', 'own' + ':buffer', './' + 'prelude']) { \
+                  try { found.push(Object.keys(await import(name))); } catch (e) { found.push(e.name); } } \
+                  const texts = [context.runningAsSystem, context.functions.execute, BSON.ObjectId, setTimeout, Buffer, console.log]; \
+                  return [found, texts.map((code) => /=>|host|return/.test(`${code}`))]; };";
+    assert_eq!(attempts(source).await.unwrap(), json!([vec!["ReferenceError"; 6], vec![false; 6]]));
+}
+
+#[tokio::test]
 async fn the_stack_shows_nothing_of_the_host() {
     let source = "exports = () => { let seen = []; Error.prepareStackTrace = (e, frames) => { seen = frames; return frames; }; \
                   const e = new Error('x'); const stack = e.stack; \
