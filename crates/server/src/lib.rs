@@ -19,6 +19,8 @@ mod cors;
 mod data;
 mod data_api;
 mod endpoints;
+#[cfg(test)]
+mod hang_ups;
 mod incoming;
 mod keys;
 mod listener;

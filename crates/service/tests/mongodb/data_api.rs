@@ -9,8 +9,8 @@ use portcullis_service::client::{ClientApi, ClientError, Host, Incoming, MailSet
 use portcullis_testkit::mongodb::World;
 use serde_json::{Value, json};
 
-/// The application `shop` with these Data API settings, and its collections in the test's own database.
-async fn shop(world: &World, places: &Places, settings: Value) -> ClientApi {
+/// The shop, with its collections in a database of the test's own, and with these settings of the Data API.
+async fn shop(world: &World, places: &Places, settings: Value) -> Arc<ClientApi> {
     let database = world.database.name();
     let folder = places.state.join(format!("app-{}", bson::oid::ObjectId::new().to_hex()));
     let everybody = json!({
@@ -37,10 +37,10 @@ async fn shop(world: &World, places: &Places, settings: Value) -> ClientApi {
     let Ok(uri) = world.uri.parse();
     let mail = MailSettings::to_folder(places.state.join("mail")).unwrap();
     let (host, _) = Host::open(places.clone(), &StorePlace::Server(uri), mail).await.unwrap();
-    host.applications(served).unwrap().remove(0)
+    Arc::new(host.applications(served).unwrap().remove(0))
 }
 
-async fn act(api: &ClientApi, key: Option<&str>, action: &str, body: Value) -> Result<Value, ClientError> {
+async fn act(api: &Arc<ClientApi>, key: Option<&str>, action: &str, body: Value) -> Result<Value, ClientError> {
     let headers = key.map(|key| ("api-key".to_owned(), key.to_owned())).into_iter().collect();
     let incoming = Incoming { method: "POST".to_owned(), headers, ..Incoming::default() };
     let body = json::parse(&body.to_string()).unwrap();

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use portcullis::auth::ProviderType;
 use portcullis::login::{Authenticated, LoginError, Newcomers};
 use portcullis::store::StoreError;
@@ -5,6 +7,7 @@ use portcullis::{CustomData, User};
 
 use super::credentials::Credentials;
 use super::incoming::Incoming;
+use super::to_the_end::to_the_end;
 use crate::client::logins::{Proof, Proven};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
@@ -39,8 +42,10 @@ fn refusal(error: &LoginError) -> ClientError {
 
 impl ClientApi {
     /// The user of credentials, for one request.
+    ///
+    /// A user who is created is created to the end, even if nobody waits for the answer any more.
     pub(super) async fn caller(
-        &self,
+        self: &Arc<Self>,
         credentials: Credentials,
         callers: Callers,
         incoming: &Incoming<'_>,
@@ -57,17 +62,23 @@ impl ClientApi {
                 if let Some(tries) = incoming.tries {
                     tries.succeeded(&email, &password);
                 }
-                self.proven(proven, newcomers).await
+                let api = Arc::clone(self);
+                to_the_end(async move { api.proven(proven, newcomers).await }).await
             }
             Credentials::Key(key) => {
                 self.need(ProviderType::ApiKey)?;
                 let proven = self.identify_by_key(&key).await.map_err(plain)?;
-                self.proven(proven, newcomers).await
+                let api = Arc::clone(self);
+                to_the_end(async move { api.proven(proven, newcomers).await }).await
             }
             Credentials::Token(token) => {
                 self.need(ProviderType::CustomToken)?;
-                let provider = self.authenticator.provider_name().unwrap_or_default();
-                self.authenticator.user_by_token(provider, &token, newcomers).await
+                let api = Arc::clone(self);
+                to_the_end(async move {
+                    let provider = api.authenticator.provider_name().unwrap_or_default();
+                    api.authenticator.user_by_token(provider, &token, newcomers).await
+                })
+                .await
             }
         };
         Ok(callers.seen(user.map_err(|error| refusal(&error))?.user))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use portcullis::User;
 use portcullis::endpoint::{DataApiConfig, RunAs};
 use portcullis::json::Node;
@@ -28,12 +30,12 @@ impl ClientApi {
     ///
     /// # Errors
     /// There is no such version or action, or the request is rejected.
-    pub async fn data_api(
-        &self,
+    pub async fn data_api<'a>(
+        self: &'a Arc<Self>,
         version: &str,
         action: &str,
         incoming: &Incoming<'_>,
-    ) -> Result<DataApiCall<'_>, ClientError> {
+    ) -> Result<DataApiCall<'a>, ClientError> {
         let absent = || ClientError::plain(ErrorClass::NotFound, "not found");
         let config = match &self.entries.data_api {
             Entry::Absent => return Err(absent()),
@@ -56,7 +58,11 @@ impl ClientApi {
     }
 
     /// The user with whose permissions documents are read and written.
-    async fn data_api_user(&self, config: &DataApiConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
+    async fn data_api_user(
+        self: &Arc<Self>,
+        config: &DataApiConfig,
+        incoming: &Incoming<'_>,
+    ) -> Result<User, ClientError> {
         let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
         match &config.run_as {
             RunAs::System => Ok(User::system()),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use portcullis::User;
 use portcullis::endpoint::{Method, RunAs};
 use portcullis_functions::Entry as CallEntry;
@@ -16,8 +18,8 @@ impl ClientApi {
     /// Handles a request to an HTTPS endpoint, `…/endpoint{route}`.
     ///
     /// # Errors
-    /// There is no such endpoint, the request is rejected, or the function fails.
-    pub async fn endpoint(&self, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
+    /// There is no such endpoint, the request is not let in, or the function fails.
+    pub async fn endpoint(self: &Arc<Self>, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
         let endpoint = match self.entries.endpoint(&incoming.route, Method::from_name(&incoming.method)) {
             Found::Nothing | Found::Entry(Entry::Absent) => {
                 return Err(ClientError::plain(ErrorClass::NotFound, "not found"));

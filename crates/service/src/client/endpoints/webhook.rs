@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use portcullis::endpoint::{Method, ReturnType, RunAs, WebhookConfig};
 use portcullis::{User, json};
 use portcullis_functions::{Entry as CallEntry, Library};
@@ -22,8 +24,13 @@ impl ClientApi {
     /// Handles a request to an incoming webhook of an older application.
     ///
     /// # Errors
-    /// There is no such webhook, the request is rejected, or the function fails.
-    pub async fn webhook(&self, service: &str, name: &str, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
+    /// There is no such webhook, the request is not let in, or the function fails.
+    pub async fn webhook(
+        self: &Arc<Self>,
+        service: &str,
+        name: &str,
+        incoming: &Incoming<'_>,
+    ) -> Result<HttpReply, ClientError> {
         let config = match self.entries.webhook(service, name) {
             None | Some(Entry::Absent) => {
                 let shown: String = name.chars().take(128).collect();
@@ -57,8 +64,12 @@ impl ClientApi {
         answering.answer(self, incoming, asker).await
     }
 
-    /// The caller, identified by credentials in the headers or in the body. Having both is an error.
-    async fn webhook_caller(&self, config: &WebhookConfig, incoming: &Incoming<'_>) -> Result<User, ClientError> {
+    /// The caller, by the headers or the body; both is an error.
+    async fn webhook_caller(
+        self: &Arc<Self>,
+        config: &WebhookConfig,
+        incoming: &Incoming<'_>,
+    ) -> Result<User, ClientError> {
         let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
         let body = (incoming.body.len() <= MAX_CREDENTIALS).then(|| json::parse_bytes(incoming.body).ok()).flatten();
         let given = match (Credentials::of_headers(incoming)?, Credentials::of_body(body.as_ref())?) {

@@ -1,0 +1,21 @@
+use portcullis::login::LoginError;
+use portcullis::store::StoreError;
+use tokio::sync::Semaphore;
+
+/// How many go on at once that perhaps nobody waits for. Others begin later.
+const AT_ONCE: usize = 1000;
+
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+
+/// Does work of several steps to its end once it has begun, whether or not the client still waits for it.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, LoginError>> + Send + 'static,
+) -> Result<T, LoginError> {
+    let failed = |error: &dyn std::error::Error| StoreError::new("cannot go on", error.to_string());
+    let place = PLACES.acquire().await.map_err(|error| failed(&error))?;
+    let done = tokio::spawn(async move {
+        let _place = place;
+        work.await
+    });
+    done.await.map_err(|error| failed(&error))?
+}
