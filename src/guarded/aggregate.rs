@@ -7,7 +7,6 @@ use super::error::{GuardedError, LimitExceeded};
 use super::pipeline::Pipeline;
 use super::read_plan::steady;
 use super::redacted_cursor::{RedactedCursor, by_what_is_visible};
-use super::stream::Stream;
 use crate::access::{Query, Shown, Visibility};
 use crate::query_plan::Plan;
 use crate::store::documents::{Find, Redaction};
@@ -74,7 +73,7 @@ impl<'s> GuardedCollection<'s> {
 
     async fn redacted(&self, find: &Find, needs_check: bool) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         let cursor = self.store.find(&self.namespace, find).await?;
-        let stream = Stream::new(Some(cursor), self.guard, None, self.limits);
+        let stream = self.stream(cursor, None);
         let mut stream = if needs_check { stream.of_possible() } else { stream };
         let (began, mut documents, mut bytes) = (Instant::now(), Vec::new(), 0_usize);
         loop {

@@ -6,8 +6,15 @@ use super::read_plan::ReadPlan;
 use super::redacted_cursor::{RedactedCursor, sorted};
 use super::request::FindRequest;
 use super::stream::Stream;
-use crate::access::Guard;
-use crate::store::documents::{DocumentStore, Find, Namespace};
+use crate::access::{Answered, Guard};
+use crate::store::documents::{Cursor, DocumentStore, Find, Namespace};
+
+/// Carries out work on so many bytes, which may take long: see [`GuardedCollection::with_heavy_work`].
+pub type HeavyWork = fn(usize, &mut dyn FnMut());
+
+fn at_once(_: usize, work: &mut dyn FnMut()) {
+    work();
+}
 
 /// A collection as one user may read and write it.
 #[derive(Clone)]
@@ -16,13 +23,14 @@ pub struct GuardedCollection<'s> {
     pub(super) namespace: Namespace,
     pub(super) guard: &'s Guard,
     pub(super) limits: Limits,
+    pub(super) heavy: HeavyWork,
 }
 
 impl<'s> GuardedCollection<'s> {
     /// Creates a view of a collection of `store`. `guard` is the policy of that collection, bound to the user.
     #[must_use]
     pub fn new(store: &'s dyn DocumentStore, namespace: Namespace, guard: &'s Guard) -> Self {
-        Self { store, namespace, guard, limits: Limits::default() }
+        Self { store, namespace, guard, limits: Limits::default(), heavy: at_once }
     }
 
     /// Sets the limits that apply to each request.
@@ -31,9 +39,20 @@ impl<'s> GuardedCollection<'s> {
         Self { limits, ..self }
     }
 
-    /// Finds the documents that match a query on what the user may read, and redacts them. They are fetched lazily, so
-    /// an error may occur after some have been returned. Without a sort order in the request, their order is
-    /// unspecified.
+    /// Lets the host carry out what takes long, such as redacting a batch of a megabyte, where it keeps nobody waiting. By default
+    /// it is done at once, on the thread of whoever asks.
+    #[must_use]
+    pub fn with_heavy_work(self, heavy: HeavyWork) -> Self {
+        Self { heavy, ..self }
+    }
+
+    /// Redacts what comes from the store.
+    pub(super) fn stream(&self, cursor: Box<dyn Cursor + 's>, check: Option<Answered>) -> Stream<'s> {
+        Stream::new(cursor, self.guard, check, self.limits, self.heavy)
+    }
+
+    /// Finds the documents that match a query, as the user may read them. They are read lazily, so an error may occur
+    /// after some have been returned. Without a sort order in the request, their order is unspecified.
     ///
     /// # Errors
     /// If there are no rules, if the rules refer to something that was not supplied or wait for a function, if the
@@ -48,14 +67,14 @@ impl<'s> GuardedCollection<'s> {
             (find.skip, find.limit) = (request.skip, request.limit);
         }
         let cursor = self.store.find(&self.namespace, &find).await?;
-        let stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
+        let stream = self.stream(cursor, reading.check);
         let found = if reading.sorts {
             RedactedCursor::held(sorted(stream, &request.query).await?)
         } else {
             RedactedCursor::streamed(stream)
         };
         let found = if is_pushed { found } else { found.part(request.skip, request.limit) };
-        Ok(found.projected(request.query.projection().cloned()))
+        Ok(found.projected(request.query.projection().cloned(), self.heavy))
     }
 
     /// Finds the first document that matches a query; `None` if there is none.

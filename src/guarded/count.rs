@@ -6,7 +6,6 @@ use super::collection::GuardedCollection;
 use super::error::GuardedError;
 use super::read_plan::ReadPlan;
 use super::request::FindRequest;
-use super::stream::Stream;
 use crate::store::documents::{DocumentsError, Find};
 use crate::value::{DocumentRef, Malformed};
 
@@ -28,7 +27,7 @@ impl GuardedCollection<'_> {
         }
         let find = Find::by(filter);
         let cursor = self.store.find(&self.namespace, &find).await?;
-        let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
+        let mut stream = self.stream(cursor, reading.check);
         let (began, mut count) = (Instant::now(), 0_u64);
         let enough = request.limit.map(|limit| limit.saturating_add(request.skip));
         loop {

@@ -8,7 +8,6 @@ use super::collection::GuardedCollection;
 use super::error::{GuardedError, LimitExceeded};
 use super::read_plan::ReadPlan;
 use super::request::FindRequest;
-use super::stream::Stream;
 use crate::access::Shown;
 use crate::path::{FieldPath, Segment};
 use crate::store::documents::Find;
@@ -28,7 +27,7 @@ impl GuardedCollection<'_> {
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
         let find = Find { sort: reading.order, ..Find::by(filter) };
         let cursor = self.store.find(&self.namespace, &find).await?;
-        let mut stream = Stream::new(Some(cursor), self.guard, reading.check, self.limits);
+        let mut stream = self.stream(cursor, reading.check);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
         let mut values: BTreeSet<Sorted> = BTreeSet::new();
         // Of equal values that differ in type, such as 1 and 1.0, the first is kept. If documents arrive in the order

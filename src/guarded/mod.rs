@@ -33,7 +33,7 @@ mod stream;
 mod watch;
 mod write;
 
-pub use collection::GuardedCollection;
+pub use collection::{GuardedCollection, HeavyWork};
 pub use error::{Denial, GuardedError, LimitExceeded, WriteKind};
 pub use limits::Limits;
 pub use pipeline::Pipeline;

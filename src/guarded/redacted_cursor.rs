@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use bson::RawDocumentBuf;
 
+use super::collection::HeavyWork;
 use super::error::{GuardedError, LimitExceeded};
 use super::stream::Stream;
 use crate::access::{Guard, Query, Shown};
@@ -14,7 +15,7 @@ pub struct RedactedCursor<'s> {
     source: Source<'s>,
     skip: u64,
     limit: Option<u64>,
-    projection: Option<Projection>,
+    projection: Option<(Projection, HeavyWork)>,
 }
 
 enum Source<'s> {
@@ -48,8 +49,8 @@ impl<'s> RedactedCursor<'s> {
         Self { skip, limit, ..self }
     }
 
-    pub(super) fn projected(self, projection: Option<Projection>) -> Self {
-        Self { projection, ..self }
+    pub(super) fn projected(self, projection: Option<Projection>, heavy: HeavyWork) -> Self {
+        Self { projection: projection.map(|projection| (projection, heavy)), ..self }
     }
 
     /// The next batch of documents, in order; empty at the end.
@@ -81,10 +82,12 @@ impl<'s> RedactedCursor<'s> {
             if batch.is_empty() {
                 continue;
             }
-            return match &self.projection {
-                None => Ok(batch),
-                Some(projection) => Ok(batch.iter().map(|one| project(projection, one)).collect::<Result<_, _>>()?),
-            };
+            let Some((projection, heavy)) = &self.projection else { return Ok(batch) };
+            let bytes = batch.iter().map(|one| one.as_bytes().len()).sum();
+            let all = || batch.iter().map(|one| project(projection, one)).collect::<Result<_, Malformed>>();
+            let mut projected = None;
+            heavy(bytes, &mut || projected = Some(all()));
+            return Ok(projected.unwrap_or_else(all)?);
         }
     }
 
@@ -125,8 +128,13 @@ pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<
     loop {
         let batch = stream.batch(began).await?;
         if batch.is_empty() {
-            by_what_is_visible(&mut held, stream.guard);
-            return Ok(query.in_order(held)?);
+            let mut order = || {
+                by_what_is_visible(&mut held, stream.guard);
+                query.in_order(std::mem::take(&mut held))
+            };
+            let mut ordered = None;
+            (stream.heavy)(bytes, &mut || ordered = Some(order()));
+            return Ok(ordered.unwrap_or_else(order)?);
         }
         bytes = batch.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
         held.extend(batch);

@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use bson::RawDocumentBuf;
 
+use super::collection::HeavyWork;
 use super::error::{GuardedError, LimitExceeded};
 use super::limits::Limits;
 use crate::access::{Answered, Buffer, Guard, Reason};
@@ -18,17 +19,19 @@ pub(super) struct Stream<'s> {
     most: Option<u64>,
     came: u64,
     buffer: Buffer,
+    pub(super) heavy: HeavyWork,
 }
 
 impl<'s> Stream<'s> {
     pub(super) fn new(
-        cursor: Option<Box<dyn Cursor + 's>>,
+        cursor: Box<dyn Cursor + 's>,
         guard: &'s Guard,
         check: Option<Answered>,
         limits: Limits,
+        heavy: HeavyWork,
     ) -> Self {
         let most = check.is_some().then_some(limits.checked_documents);
-        Self { cursor, guard, check, limits, most, came: 0, buffer: Buffer::new() }
+        Self { cursor: Some(cursor), guard, check, limits, most, came: 0, buffer: Buffer::new(), heavy }
     }
 
     /// The same stream, for stored documents of which some may not be readable.
@@ -52,21 +55,29 @@ impl<'s> Stream<'s> {
             if let Some(most) = self.most.filter(|most| self.came > *most) {
                 return Err(LimitExceeded::Checked(most).into());
             }
-            let mut shown = Vec::with_capacity(stored.len());
-            let mut waits = None;
-            for document in &stored {
-                match self.see(document) {
-                    // The loop continues, so that the pending function calls of the whole batch are collected at once.
-                    Err(error) if error.waits() => _ = waits.get_or_insert(error),
-                    seen => shown.extend(seen?),
-                }
-            }
-            if let Some(error) = waits {
-                return Err(error);
-            }
+            let bytes = stored.iter().map(|document| document.as_bytes().len()).sum();
+            let mut shown = None;
+            (self.heavy)(bytes, &mut || shown = Some(self.see_all(&stored)));
+            let shown = shown.unwrap_or_else(|| self.see_all(&stored))?;
             if !shown.is_empty() {
                 return Ok(shown);
             }
+        }
+    }
+
+    fn see_all(&mut self, stored: &[RawDocumentBuf]) -> Result<Vec<RawDocumentBuf>, GuardedError> {
+        let mut shown = Vec::with_capacity(stored.len());
+        let mut waits = None;
+        for document in stored {
+            match self.see(document) {
+                // Goes on, so that the pending function calls of all documents are collected at once.
+                Err(error) if error.waits() => _ = waits.get_or_insert(error),
+                seen => shown.extend(seen?),
+            }
+        }
+        match waits {
+            Some(error) => Err(error),
+            None => Ok(shown),
         }
     }
 

@@ -14,6 +14,8 @@ mod credential_records;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod find_plan;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod in_place;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 mod live_finding;

@@ -15,6 +15,7 @@ use portcullis::{Decision, Guard, GuardedCollection, Reason, User};
 
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, log_unreadable, told};
+use crate::heavy::carry_out;
 
 /// The maximum age of a user's custom data.
 const AGE: Duration = Duration::from_secs(5);
@@ -126,7 +127,8 @@ impl ClientApi {
         let request = FindRequest::parse(&request).map_err(|error| told(&error, None))?;
         let began = Instant::now();
         let found = loop {
-            let collection = GuardedCollection::new(&**self.data.documents(), place.clone(), &guard);
+            let collection =
+                GuardedCollection::new(&**self.data.documents(), place.clone(), &guard).with_heavy_work(carry_out);
             let found = match collection.find(&request).await {
                 Ok(found) => found.all().await,
                 Err(error) => Err(error),

@@ -20,6 +20,7 @@ use super::store::DataStore;
 use super::told::told;
 use super::transactions::Transactions;
 use crate::client::{ClientError, ErrorCode};
+use crate::heavy::carry_out;
 
 /// Access to the documents of an application, through its rules or without them.
 pub(crate) struct Data {
@@ -220,7 +221,8 @@ impl Data {
         // Each attempt supplies at least one of the calls that a request may make, so this many attempts suffice.
         for _ in 0..=MAX_CALLS {
             let awaiting = Awaiting::new(store, guard.context());
-            let collection = GuardedCollection::new(&awaiting, target.namespace.clone(), &guard);
+            let collection =
+                GuardedCollection::new(&awaiting, target.namespace.clone(), &guard).with_heavy_work(carry_out);
             let result = guarded.carry_out(&collection).await;
             let calls = awaiting.calls();
             // A write that has succeeded must not be repeated.

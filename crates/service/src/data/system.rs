@@ -16,6 +16,7 @@ use super::joins::{joined, joins};
 use super::nodes::{array, member, object, of_bson};
 use super::store::Kind;
 use crate::client::{ClientError, ErrorCode};
+use crate::heavy::carry_out;
 
 /// The most documents that one write may change on the embedded store.
 const MAX_WRITTEN: usize = 100_000;
@@ -116,7 +117,8 @@ async fn act_on(
     }
     let guard = Guard::without_rules(&target.namespace.to_string(), Context::new().with_user(User::system()));
     let limits = Limits { written_documents: MAX_WRITTEN, written_checked: usize::MAX, ..Limits::default() };
-    let collection = GuardedCollection::new(store, target.namespace.clone(), &guard).with_limits(limits);
+    let collection =
+        GuardedCollection::new(store, target.namespace.clone(), &guard).with_limits(limits).with_heavy_work(carry_out);
     let node = of_bson(&Bson::Document(options.clone()))
         .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
     let done = Guarded { action, options: &node }.carry_out(&collection).await;

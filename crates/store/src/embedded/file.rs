@@ -12,19 +12,29 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use super::account_events::ACCOUNT_EVENTS;
 use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS, USERS};
 use super::documents::{CHANGES, DOCUMENTS, IDS};
+use crate::in_place::in_place;
 use portcullis::store::StoreError;
 
 /// The file that holds users, sessions and documents.
 #[derive(Debug)]
 pub(super) struct StateFile {
     database: Database,
-    /// Held by whoever writes. Waiting for the database's own lock would block the thread, which may be the only one
-    /// on which the current writer could finish.
+    medium: Medium,
+    /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only
+    /// thread on which the other could come to an end.
     writer: Arc<Mutex<()>>,
     /// Notifies watchers of committed documents.
     news: watch::Sender<()>,
     /// Notifies those who wait for account events that new ones were added.
     pub(super) events_added: Notify,
+}
+
+/// What is written to.
+#[derive(Clone, Copy, Debug)]
+enum Medium {
+    Memory,
+    /// Where a commit takes milliseconds.
+    Disk,
 }
 
 impl StateFile {
@@ -34,7 +44,7 @@ impl StateFile {
         loop {
             let opened = open_private(path, &mut origin).and_then(|file| open_database(file, origin));
             let error = match opened {
-                Ok(database) => return Self::with_tables(database),
+                Ok(database) => return Self::with_tables(database, Medium::Disk),
                 Err(error) => error,
             };
             // Another process may have created the file but not yet initialized it.
@@ -50,14 +60,19 @@ impl StateFile {
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
             .map_err(|error| StoreError::new("cannot create an in-memory database", error))?;
-        Self::with_tables(database)
+        Self::with_tables(database, Medium::Memory)
     }
 
-    /// Creates the tables, so that reads never encounter a missing one.
-    fn with_tables(database: Database) -> Result<Self, StoreError> {
+    /// Makes the tables, so that reading never meets one that is not there.
+    fn with_tables(database: Database, medium: Medium) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
-        let file =
-            Self { database, writer: Arc::default(), news: watch::Sender::default(), events_added: Notify::new() };
+        let file = Self {
+            database,
+            medium,
+            writer: Arc::default(),
+            news: watch::Sender::default(),
+            events_added: Notify::new(),
+        };
         let known = file.read(ACTION, |transaction| {
             transaction.open_table(USERS)?;
             transaction.open_table(IDENTITIES)?;
@@ -114,7 +129,16 @@ impl StateFile {
         self.news.send_replace(());
     }
 
-    /// Runs `work` on a consistent snapshot.
+    /// Commits a transaction; returns when it is on the disk. Others are answered meanwhile.
+    pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Failure> {
+        match self.medium {
+            Medium::Memory => transaction.commit()?,
+            Medium::Disk => in_place(|| transaction.commit())?,
+        }
+        Ok(())
+    }
+
+    /// Reads a consistent state.
     pub(super) fn read<T>(
         &self,
         action: &'static str,
@@ -142,7 +166,7 @@ impl StateFile {
         let run = || {
             let transaction = self.database.begin_write()?;
             let result = work(&transaction)?;
-            transaction.commit()?;
+            self.commit(transaction)?;
             Ok(result)
         };
         run().map_err(|error: Failure| StoreError::new(action, error))
@@ -213,4 +237,71 @@ fn open_database(file: File, origin: Origin) -> Result<Database, OpenError> {
         return Err(OpenError::Empty);
     }
     Ok(Database::builder().create_with_backend(FileBackend::new(file)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    use redb::{BackendIoError, StorageBackend};
+
+    use super::*;
+
+    /// A disk that, from some time on, has written only when somebody else was answered.
+    #[derive(Debug)]
+    struct SlowDisk {
+        memory: InMemoryBackend,
+        is_slow: Arc<AtomicBool>,
+        answered: std::sync::Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl StorageBackend for SlowDisk {
+        fn len(&self) -> Result<u64, BackendIoError> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendIoError> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> Result<(), BackendIoError> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> Result<(), BackendIoError> {
+            if self.is_slow.swap(false, Ordering::SeqCst) {
+                let answered = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(60));
+                assert!(answered.is_ok(), "nobody is answered during a commit");
+            }
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> Result<(), BackendIoError> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn others_are_answered_during_a_commit() {
+        let (answer, answered) = mpsc::channel();
+        let is_slow = Arc::new(AtomicBool::new(false));
+        let disk =
+            SlowDisk { memory: InMemoryBackend::new(), is_slow: Arc::clone(&is_slow), answered: answered.into() };
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        let file = Arc::new(StateFile::with_tables(database, Medium::Disk).unwrap());
+        is_slow.store(true, Ordering::SeqCst);
+        let written = tokio::spawn(async move {
+            let write = |transaction: &WriteTransaction| {
+                transaction.open_table(USERS)?.insert(("app", "ada"), b"".as_slice())?;
+                Ok(())
+            };
+            file.write("cannot write", write).await
+        });
+        // It is done only after the commit has begun, if it is done by the thread that commits.
+        let other = tokio::spawn(async move { answer.send(()) });
+        written.await.unwrap().unwrap();
+        other.await.unwrap().unwrap();
+        assert!(!is_slow.load(Ordering::SeqCst), "nothing was written to the disk");
+    }
 }

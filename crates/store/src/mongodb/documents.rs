@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
 use portcullis::BoxFuture;
+use crate::in_place::in_place_if_large;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
     Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,
@@ -112,7 +113,9 @@ impl DocumentStore for MongoDocuments {
         pipeline: &'a [Document],
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
         Box::pin(async move {
-            let documents = documents.iter().map(Document::try_from).collect::<Result<Vec<_>, _>>();
+            let bytes = documents.iter().map(|document| document.as_bytes().len()).sum();
+            let documents =
+                in_place_if_large(bytes, || documents.iter().map(Document::try_from).collect::<Result<Vec<_>, _>>());
             let documents = documents.map_err(|error| failed(Failure::new(error.to_string())))?;
             // `$literal`, so that nothing in a document is evaluated as an expression.
             let mut stages = vec![doc! { "$documents": { "$literal": documents } }];

@@ -8,6 +8,7 @@ use super::failure::broken;
 use super::pipeline::{Need, Pipeline};
 use super::stage::Search;
 use crate::embedded::database::Failure;
+use crate::in_place::in_place_if_large;
 use portcullis::BoxFuture;
 use portcullis::store::documents::{Cursor, DocumentsError, Namespace};
 use portcullis::value::DocumentRef;
@@ -73,7 +74,8 @@ impl Reading {
         };
         self.next = scan(&table, &self.namespace, self.numbers.as_ref(), from, READ_AT_ONCE, &mut visit)?;
         if self.next.is_none() {
-            self.pipeline.finish()?;
+            let pipeline = &mut self.pipeline;
+            in_place_if_large(pipeline.held_bytes(), || pipeline.finish())?;
         }
         Ok(())
     }
@@ -115,14 +117,17 @@ pub(super) struct Given(Ready);
 
 impl Given {
     pub(super) fn new(documents: &[RawDocumentBuf], search: Search) -> Result<Self, DocumentsError> {
-        let mut pipeline = Pipeline::new(search.stages);
-        for document in documents {
-            if pipeline.put(DocumentRef::Raw(document))? == Need::Nothing {
-                break;
+        let bytes = documents.iter().map(|document| document.as_bytes().len()).sum();
+        in_place_if_large(bytes, || {
+            let mut pipeline = Pipeline::new(search.stages);
+            for document in documents {
+                if pipeline.put(DocumentRef::Raw(document))? == Need::Nothing {
+                    break;
+                }
             }
-        }
-        pipeline.finish()?;
-        Ok(Self(pipeline.take().into_iter()))
+            pipeline.finish()?;
+            Ok(Self(pipeline.take().into_iter()))
+        })
     }
 }
 

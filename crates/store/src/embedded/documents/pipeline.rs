@@ -77,7 +77,12 @@ impl Pipeline {
         self.out_bytes
     }
 
-    /// Puts in a document of the collection.
+    /// How many bytes it holds, more or less.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.parts.iter().fold(self.out_bytes, |bytes, part| bytes.saturating_add(part.held_bytes))
+    }
+
+    /// Puts a document of the collection in.
     pub(super) fn put(&mut self, document: DocumentRef<'_>) -> Result<Need, DocumentsError> {
         self.pass(0, document, &Work::new())
     }

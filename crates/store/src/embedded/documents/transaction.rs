@@ -237,7 +237,7 @@ impl Transaction for Writing {
             // Locals are dropped in reverse order: the turn must be the last, also after an error.
             let Self { _turn, logged, store, transaction } = *self;
             let has_changes = logged.finish(&transaction, store.change_log, store.clock.now())?;
-            transaction.commit().map_err(|error| broken("cannot commit documents")(error.into()))?;
+            store.file.commit(transaction).map_err(broken("cannot commit documents"))?;
             if has_changes {
                 store.file.announce();
             }
