@@ -20,7 +20,11 @@ use crate::places::AccountStores;
 
 /// A connection to a MongoDB server.
 #[derive(Clone)]
-pub struct Server(Client);
+pub struct Server {
+    client: Client,
+    /// Shared, so that all who watch a collection share a change stream.
+    documents: MongoDocuments,
+}
 
 /// Shows nothing of the connection, whose options contain credentials.
 impl fmt::Debug for Server {
@@ -31,16 +35,17 @@ impl fmt::Debug for Server {
 
 impl Server {
     pub(crate) async fn connect(uri: &str) -> Result<Self, ServiceError> {
-        Ok(Self(store::connect(uri).await?))
+        let client = store::connect(uri).await?;
+        Ok(Self { documents: MongoDocuments::new(&client), client })
     }
 
     /// Closes the connection at once, which ends open cursors.
     pub(crate) async fn shut_down(self) {
-        self.0.shutdown().immediate(true).await;
+        self.client.shutdown().immediate(true).await;
     }
 
     pub(crate) fn account_stores(&self, database: &str, application: &str) -> AccountStores {
-        let database = self.0.database(database);
+        let database = self.client.database(database);
         let users = Arc::new(MongoUsers::new(&database, application));
         AccountStores {
             users,
@@ -52,30 +57,30 @@ impl Server {
     }
 
     pub(crate) fn custom_data(&self, config: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
-        MongoCustomData::new(&self.0, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
+        MongoCustomData::new(&self.client, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
     }
 
     /// The documents of all databases.
     #[must_use]
     pub fn documents(&self) -> Box<dyn DocumentStore> {
-        Box::new(MongoDocuments::new(&self.0))
+        Box::new(self.documents.clone())
     }
 
     /// Commands without rules.
     pub(crate) fn commands(&self) -> MongoCommands {
-        MongoCommands::new(&self.0)
+        MongoCommands::new(&self.client)
     }
 
     /// The changes in all databases, which only replica sets report.
     #[must_use]
     pub fn changes(&self) -> Box<dyn Watch> {
-        Box::new(MongoDocuments::new(&self.0))
+        Box::new(self.documents.clone())
     }
 
     /// The changes as complete change events, for triggers.
     #[must_use]
     pub fn feed(&self) -> Box<dyn ChangeFeed> {
-        Box::new(MongoDocuments::new(&self.0))
+        Box::new(self.documents.clone())
     }
 
     /// Enables pre-images for a collection. Without them, updates and deletions can be reported only to users from whom
@@ -84,7 +89,7 @@ impl Server {
     /// # Errors
     /// The server fails, is too old, or does not permit it.
     pub async fn keep_images(&self, namespace: &Namespace) -> Result<bool, StoreError> {
-        Ok(MongoDocuments::new(&self.0).keep_images(namespace).await? != ImagesKept::Already)
+        Ok(self.documents.keep_images(namespace).await? != ImagesKept::Already)
     }
 
     /// The query plan of a filter.
@@ -92,7 +97,7 @@ impl Server {
     /// # Errors
     /// The server fails, or rejects the filter.
     pub async fn explain_find(&self, namespace: &Namespace, filter: &Document) -> Result<FindPlan, StoreError> {
-        store::explain_find(&self.0, namespace.database(), namespace.collection(), filter).await
+        store::explain_find(&self.client, namespace.database(), namespace.collection(), filter).await
     }
 
     /// Checks that a collection of custom user data is fit for look-ups and has no ambiguous documents. Each query is
@@ -105,7 +110,7 @@ impl Server {
         source: &CustomDataSource,
         limit: Duration,
     ) -> Result<Vec<LiveFinding>, StoreError> {
-        store::check_live(&self.0, source, limit).await
+        store::check_live(&self.client, source, limit).await
     }
 
     /// Passes every document of custom user data to `take`, reduced to `paths`. `begin` receives the approximate number
@@ -120,7 +125,7 @@ impl Server {
         begin: &mut (dyn FnMut(u64) + Send),
         take: &mut (dyn FnMut(DocumentRef<'_>) -> Result<(), E> + Send),
     ) -> Result<Result<(), E>, StoreError> {
-        store::scan_custom_data(&self.0, source, paths, begin, take).await
+        store::scan_custom_data(&self.client, source, paths, begin, take).await
     }
 }
 

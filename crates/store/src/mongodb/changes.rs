@@ -47,16 +47,26 @@ impl Watch for MongoDocuments {
         from: WatchStart,
     ) -> BoxFuture<'a, Result<Box<dyn Events + 's>, DocumentsError>> {
         Box::pin(async move {
-            let stream = match scope {
-                WatchScope::Collection(namespace) => {
-                    open(self.collection(namespace).clone_with_type::<Document>().watch(), from).await
-                }
-                WatchScope::Database(name) => open(self.database(name).watch(), from).await,
-                WatchScope::Everything => open(self.client.watch(), from).await,
-            };
-            let ends_with_any = matches!(scope, WatchScope::Collection(_));
-            Ok(Box::new(MongoEvents { stream: stream.map_err(refused)?, ends_with_any }) as Box<dyn Events>)
+            match (scope, &from) {
+                (WatchScope::Collection(namespace), WatchStart::Now) => self.shared.watch(self, namespace).await,
+                _ => Ok(Box::new(self.open(scope, from).await?) as Box<dyn Events>),
+            }
         })
+    }
+}
+
+impl MongoDocuments {
+    /// A change stream that nobody shares.
+    pub(super) async fn open(&self, scope: &WatchScope, from: WatchStart) -> Result<MongoEvents, DocumentsError> {
+        let stream = match scope {
+            WatchScope::Collection(namespace) => {
+                open(self.collection(namespace).clone_with_type::<Document>().watch(), from).await
+            }
+            WatchScope::Database(name) => open(self.database(name).watch(), from).await,
+            WatchScope::Everything => open(self.client.watch(), from).await,
+        };
+        let ends_with_any = matches!(scope, WatchScope::Collection(_));
+        Ok(MongoEvents { stream: stream.map_err(refused)?, ends_with_any })
     }
 }
 
@@ -83,7 +93,7 @@ fn refused(failure: Failure) -> DocumentsError {
     if failure.code().is_some_and(|code| LOST.contains(&code)) { DocumentsError::HistoryLost } else { failed(failure) }
 }
 
-struct MongoEvents {
+pub(super) struct MongoEvents {
     stream: ChangeStream<RawDocumentBuf>,
     /// Whether any event that is not a change of a document, such as a rename, ends the stream.
     ends_with_any: bool,

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::custom_data::simple_collation;
 use super::deadline::{READ_PATIENCE, READ_TIME, patiently, within};
 use super::failure::Failure;
+use super::shared_changes::SharedChanges;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
 use portcullis::BoxFuture;
@@ -38,13 +39,14 @@ const MAX_PAUSES: u32 = 25;
 pub struct MongoDocuments {
     pub(super) client: Client,
     transactions: OnceCell<bool>,
+    pub(super) shared: SharedChanges,
 }
 
 impl MongoDocuments {
     /// The collections on the server of this client.
     #[must_use]
     pub fn new(client: &Client) -> Self {
-        Self { client: client.clone(), transactions: OnceCell::new() }
+        Self { client: client.clone(), transactions: OnceCell::new(), shared: SharedChanges::default() }
     }
 
     pub(super) const fn client(&self) -> &Client {

@@ -22,6 +22,7 @@ mod live;
 mod managed_collection;
 mod naming;
 mod sessions;
+mod shared_changes;
 mod single;
 mod stored_users;
 mod transaction;
