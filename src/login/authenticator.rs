@@ -4,7 +4,7 @@ use std::time::Duration;
 use bson::DateTime;
 
 use super::cache::Cache;
-use super::{Accounts, LoginError, Takeover, UserAssembler, UserCreation};
+use super::{Accounts, CustomDataChanges, LoginError, Takeover, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{CustomDataStore, Session};
@@ -20,6 +20,7 @@ pub struct Authenticator {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) looked_up: Cache,
     pub(super) session_age: Duration,
+    pub(super) changes: Option<Arc<CustomDataChanges>>,
 }
 
 /// Whether anonymous users can log in.
@@ -44,6 +45,7 @@ impl Authenticator {
             clock: Arc::new(SystemClock),
             looked_up: Cache::default(),
             session_age: Duration::ZERO,
+            changes: None,
         }
     }
 
@@ -96,6 +98,13 @@ impl Authenticator {
     #[must_use]
     pub const fn with_session_age(mut self, limit: Duration) -> Self {
         self.session_age = limit;
+        self
+    }
+
+    /// Takes into account when custom data change: see [`Freshness::UntilChanged`](super::Freshness::UntilChanged).
+    #[must_use]
+    pub fn with_custom_data_changes(mut self, changes: Arc<CustomDataChanges>) -> Self {
+        self.changes = Some(changes);
         self
     }
 

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
+use bson::DateTime;
+
 use super::cache::age;
 use super::{Authenticated, Authenticator, DataAge, DataSource, LoginError};
+use crate::auth::token::AccessToken;
+use crate::user::User;
 
 /// How old a user object may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +17,14 @@ pub enum Freshness {
     Live,
     /// At most this old: the user is looked up unless the token or an earlier lookup is recent enough.
     AtMost(Duration),
+    /// As old as the token, or an earlier lookup, unless the custom data have changed since. Looked up at each request where or while
+    /// it is not known what changes: see [`CustomDataChanges`](super::CustomDataChanges).
+    UntilChanged,
 }
+
+/// By how much the clocks of servers may differ that issue tokens for each other, without a token counting as newer than a change
+/// that it does not have.
+const SKEW: Duration = Duration::from_secs(5);
 
 impl Authenticator {
     /// The user of an access token, provided that the session has not ended.
@@ -25,15 +36,15 @@ impl Authenticator {
         let token = self.issuer.verify_access(access_token, now)?;
         let session_age = match freshness {
             Freshness::Live => Duration::ZERO,
-            Freshness::Snapshot | Freshness::AtMost(_) => self.session_age,
+            Freshness::Snapshot | Freshness::AtMost(_) | Freshness::UntilChanged => self.session_age,
         };
         self.session_within(&token.session.id, &token.user.id, session_age, now).await?;
         let limit = match freshness {
             Freshness::Snapshot => Duration::MAX,
             Freshness::AtMost(limit) => limit,
             Freshness::Live => return self.look_up(&token.user.id).await,
+            Freshness::UntilChanged => return self.unless_changed(token, now).await,
         };
-        let known = |user, source, age| Authenticated { user, age: DataAge { source, age }, warnings: Vec::new() };
         if let Some(age) = age(token.issued_at, now).filter(|age| *age <= limit) {
             return Ok(known(token.user, DataSource::Token, age));
         }
@@ -43,7 +54,27 @@ impl Authenticator {
         }
     }
 
-    /// The current state of a user.
+    /// The bearer of a token, looked up if the data of the token and of an earlier lookup may have changed since.
+    async fn unless_changed(&self, token: AccessToken, now: DateTime) -> Result<Authenticated, LoginError> {
+        let is_current = |at| self.changes.as_ref().is_some_and(|changes| changes.is_current(&token.user.id, at));
+        if is_current(before(token.issued_at, SKEW))
+            && let Some(age) = age(token.issued_at, now)
+        {
+            return Ok(known(token.user, DataSource::Token, age));
+        }
+        match self.looked_up.find(&token.user.id, Duration::MAX, now) {
+            Some((user, age)) if is_current(before(now, age)) => Ok(known(user, DataSource::Store, age)),
+            _ => self.look_up(&token.user.id).await,
+        }
+    }
+
+    /// Whether the custom data of a user are known to have changed since a time.
+    #[must_use]
+    pub fn has_changed_since(&self, user_id: &str, time: DateTime) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.has_changed_since(user_id, time))
+    }
+
+    /// A user as it is now.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -67,4 +98,13 @@ impl Authenticator {
             None => self.look_up(user_id).await,
         }
     }
+}
+
+const fn known(user: User, source: DataSource, age: Duration) -> Authenticated {
+    Authenticated { user, age: DataAge { source, age }, warnings: Vec::new() }
+}
+
+fn before(time: DateTime, span: Duration) -> DateTime {
+    let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    DateTime::from_millis(time.timestamp_millis().saturating_sub(millis))
 }

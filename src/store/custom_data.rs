@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 use super::StoreError;
@@ -19,7 +21,16 @@ pub trait CustomDataStore: Send + Sync {
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
-/// Why a user's custom data could not be looked up. This is different from having none.
+/// Whoever wants to know whose custom data change. What they were or are is not told.
+pub trait CustomDataObserver: Send + Sync {
+    /// Documents of these users were written or deleted; of one that changed its user, both.
+    fn changed(&self, users: &BTreeSet<String>);
+
+    /// Any document may have changed.
+    fn changed_all(&self);
+}
+
+/// Why a user's custom data could not be determined. This is never treated as having none.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LookUpError {

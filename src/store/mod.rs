@@ -15,7 +15,7 @@ mod sessions;
 mod triggers;
 mod users;
 
-pub use custom_data::{CustomDataStore, LookUpError};
+pub use custom_data::{CustomDataObserver, CustomDataStore, LookUpError};
 pub use error::StoreError;
 pub use files::{FileCustomData, FileError};
 pub use memory::MemoryCustomData;

@@ -30,6 +30,22 @@ impl FromStr for Fresh {
     }
 }
 
+/// A word for it where custom data can be watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServedFresh(pub(super) Freshness);
+
+impl FromStr for ServedFresh {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        if word == "watched" {
+            return Ok(Self(Freshness::UntilChanged));
+        }
+        let known = word.parse::<Fresh>().map_err(|_| "write `snapshot`, `watched`, `live` or a number of seconds")?;
+        Ok(Self(known.0))
+    }
+}
+
 impl FreshnessArgs {
     pub(super) const fn freshness(&self) -> Freshness {
         self.fresh.0

@@ -21,6 +21,8 @@
 pub mod call_log;
 pub mod client;
 mod clients;
+#[cfg(feature = "mongodb")]
+mod custom_data_watch;
 mod data;
 mod documents;
 mod error;
@@ -35,6 +37,7 @@ mod server;
 mod server;
 mod service;
 pub mod triggers;
+mod watched_custom_data;
 
 pub use clients::{Clients, ServerUri};
 pub use data::DataStore;

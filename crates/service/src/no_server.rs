@@ -1,10 +1,11 @@
 //! Stands in for the connection to a MongoDB server in builds without the driver; it cannot be constructed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bson::Document;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
+use portcullis::login::CustomDataChanges;
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{ChangeFeed, DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
@@ -33,6 +34,10 @@ impl Server {
     }
 
     pub(crate) fn custom_data(&self, _: &CustomDataConfig) -> Option<Arc<dyn CustomDataStore>> {
+        match *self {}
+    }
+
+    pub(crate) fn watch_custom_data(&self, _: &CustomDataSource, _: Weak<CustomDataChanges>) {
         match *self {}
     }
 

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bson::Document;
 use mongodb::Client;
 use portcullis::auth::{CustomDataConfig, CustomDataSource};
+use portcullis::login::CustomDataChanges;
 use portcullis::path::FieldPath;
 use portcullis::store::documents::{ChangeFeed, DocumentStore, Namespace, Watch};
 use portcullis::store::{CustomDataStore, StoreError};
@@ -60,7 +61,12 @@ impl Server {
         MongoCustomData::new(&self.client, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
     }
 
-    /// The documents of all databases.
+    /// Tells what changes in a collection of custom data, in a task of its own, for as long as somebody wants to know.
+    pub(crate) fn watch_custom_data(&self, source: &CustomDataSource, changes: Weak<CustomDataChanges>) {
+        tokio::spawn(crate::custom_data_watch::watch(self.client.clone(), source.clone(), changes));
+    }
+
+    /// The documents of its databases.
     #[must_use]
     pub fn documents(&self) -> Box<dyn DocumentStore> {
         Box::new(self.documents.clone())

@@ -81,7 +81,7 @@ impl Service {
     pub async fn bearer(&self, token: &str, freshness: Freshness) -> Result<Authenticated, ServiceError> {
         let authenticator = match freshness {
             Freshness::Snapshot => self.tokens().await?,
-            Freshness::Live | Freshness::AtMost(_) => self.authenticator().await?,
+            Freshness::Live | Freshness::AtMost(_) | Freshness::UntilChanged => self.authenticator().await?,
         };
         Ok(authenticator.authenticate(token, freshness).await?)
     }

@@ -25,6 +25,8 @@ pub mod mongodb;
 mod record;
 #[cfg(any(feature = "embedded", feature = "mongodb"))]
 mod trigger_records;
+#[cfg(any(feature = "embedded", feature = "mongodb"))]
+mod user_named;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{ChangeLogLimits, Embedded, EmbeddedDocuments};

@@ -34,7 +34,7 @@ pub(super) use self::settings_file::with_settings;
 use self::triggers::RunningTriggers;
 use super::Answer;
 use super::application::load_app;
-use super::freshness::Fresh;
+use super::freshness::ServedFresh;
 use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
 use super::stores::{clients, shut_down, store_place};
@@ -97,10 +97,10 @@ pub(super) struct Args {
     /// repeatable
     #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
     authzen_keys: Vec<String>,
-    /// How old the user and the custom data may be that rules see: `snapshot` (as in the access token), `live` (looked up at each
-    /// request) or a number of seconds
-    #[arg(long, value_name = "snapshot|live|SECONDS", default_value = "snapshot")]
-    fresh: Fresh,
+    /// How old the user and the custom data may be that rules see: `snapshot` (as in the access token), `watched` (as in the access
+    /// token until the document with the custom data changes), `live` (looked up at each request) or a number of seconds
+    #[arg(long, value_name = "snapshot|watched|live|SECONDS", default_value = "snapshot")]
+    fresh: ServedFresh,
     /// Let a `custom-token` login take over the imported user whom this claim names, by ID or by verified e-mail address;
     /// repeatable
     #[arg(long, value_name = "id=CLAIM|email=CLAIM")]

@@ -290,7 +290,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 /// What rules see of a user whose custom data change, by the same access token and by the next one.
 #[test]
 fn changed_custom_data_are_seen_as_it_is_configured_and_no_token_is_refused_for_them() {
-    for (fresh, is_at_once) in [("snapshot", false), ("live", true), ("3600", false)] {
+    for (fresh, is_at_once) in [("snapshot", false), ("watched", true), ("live", true), ("3600", false)] {
         let state = State::new(&format!("fresh-{fresh}"));
         let serving = Serving::start(&state, NOTES, &["--fresh", fresh]);
         for email in ["ken@example.com", "admin@example.com"] {

@@ -1,14 +1,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use portcullis::App;
 use portcullis::app::Secrets;
+use portcullis::auth::CustomDataSource;
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
-use portcullis::login::{Authenticator, Freshness, UserAssembler, custom_data_config, token_provider};
+use portcullis::login::{
+    Authenticator, CustomDataChanges, Freshness, UserAssembler, custom_data_config, token_provider,
+};
 use portcullis::store::documents::{ChangeFeed, Namespace, Watch};
-use portcullis::store::{CustomDataStore, RecentSessions, Sessions, StoreError};
+use portcullis::store::{CustomDataObserver, CustomDataStore, RecentSessions, Sessions, StoreError};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -24,6 +27,7 @@ use crate::functions::{CreationFunction, Functions, Known};
 use crate::places::{AccountStores, IfMissing, Places};
 use crate::service::https_keys;
 use crate::triggers::TriggerStores;
+use crate::watched_custom_data::WatchedCustomData;
 
 /// Where the served applications store users, passwords, sessions and documents.
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ pub struct Host {
     stores: Stores,
     /// The session caches by application, for a MongoDB server. An application that is reloaded keeps its cache.
     sessions: Mutex<HashMap<String, Arc<RecentSessions>>>,
+    watched: WatchedCustomData,
     mail: MailSettings,
     takeover: Vec<ClaimUsersBy>,
     freshness: Freshness,
@@ -109,6 +114,7 @@ impl Host {
             keys,
             stores,
             sessions: Mutex::default(),
+            watched: WatchedCustomData::default(),
             mail,
             takeover: Vec::new(),
             freshness: Freshness::default(),
@@ -193,6 +199,7 @@ impl Host {
         let accounts = if *runs_triggers { account_stores.accounts_of(&app) } else { account_stores.accounts() };
         let config = custom_data_config(&app)?.filter(portcullis::auth::CustomDataConfig::is_enabled);
         let creation = config.as_ref().and_then(|config| config.on_user_creation()).map(str::to_owned);
+        let source = config.as_ref().and_then(|config| config.source()).cloned();
         let custom_data = config.and_then(|config| stores.custom_data(config));
         let data = Data::new(Arc::clone(&app), secrets.clone(), stores.documents(), stores.reserved(places));
         let data = Arc::new(data);
@@ -213,6 +220,10 @@ impl Host {
             Some(custom_data) => authenticator.with_custom_data(custom_data),
             None => authenticator.without_custom_data(),
         };
+        if let Some(source) = source.filter(|_| *freshness == Freshness::UntilChanged) {
+            let changes = self.watched.changes(&source, |changes| stores.watch_custom_data(&source, changes));
+            authenticator = authenticator.with_custom_data_changes(changes);
+        }
         if let Some(provider) = token_provider(&app, &id, &secrets)? {
             let provider = match provider.jwk_uri() {
                 Some(uri) => {
@@ -306,6 +317,18 @@ impl Stores {
         match self {
             Self::Embedded { documents, .. } => Arc::new(documents.clone()),
             Self::Server(server) => Arc::from(server.changes()),
+        }
+    }
+
+    /// Tells what changes in a collection of custom data for as long as somebody wants to know.
+    fn watch_custom_data(&self, source: &CustomDataSource, changes: &Arc<CustomDataChanges>) {
+        match self {
+            Self::Embedded { documents, .. } => {
+                let observer: Weak<dyn CustomDataObserver> = Arc::<CustomDataChanges>::downgrade(changes);
+                documents.observe_custom_data(source, observer);
+                changes.watched_always();
+            }
+            Self::Server(server) => server.watch_custom_data(source, Arc::downgrade(changes)),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use super::account_events::ACCOUNT_EVENTS;
 use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS, USERS};
 use super::documents::{CHANGES, DOCUMENTS, IDS};
+use super::observers::Observers;
 use crate::in_place::in_place;
 use portcullis::store::StoreError;
 
@@ -27,6 +28,8 @@ pub(super) struct StateFile {
     news: watch::Sender<()>,
     /// Notifies those who wait for account events that new ones were added.
     pub(super) events_added: Notify,
+    /// Are told of custom data that change.
+    pub(super) observers: Observers,
 }
 
 /// What is written to.
@@ -72,6 +75,7 @@ impl StateFile {
             writer: Arc::default(),
             news: watch::Sender::default(),
             events_added: Notify::new(),
+            observers: Observers::default(),
         };
         let known = file.read(ACTION, |transaction| {
             transaction.open_table(USERS)?;

@@ -5,6 +5,7 @@ mod credentials;
 mod database;
 mod documents;
 mod file;
+mod observers;
 mod sessions;
 mod triggers;
 mod users;

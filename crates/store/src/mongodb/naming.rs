@@ -1,8 +1,8 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 
-use portcullis::path::{FieldPath, Segment};
-use portcullis::value::{DocumentRef, Malformed, ValueRef};
+pub(super) use crate::user_named::{user_named_below, user_named_by};
+use portcullis::path::FieldPath;
 
 /// The values that name a user: the ID as a string and, if it has that form, as an ObjectId. Hexadecimal digits in
 /// another case are another ID.
@@ -32,28 +32,5 @@ pub(super) fn prefixes(field: &FieldPath) -> impl Iterator<Item = String> {
         }
         prefix.push_str(segment.name());
         Some(prefix.clone())
-    })
-}
-
-/// The ID of the user whom a document names; `None` if its field is missing, or is neither a string nor an ObjectId.
-pub(super) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Result<Option<String>, Malformed> {
-    user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
-}
-
-/// Like [`user_named_by`], starting from a value and the remaining names of the path.
-pub(super) fn user_named_below<'n>(
-    value: ValueRef<'_>,
-    names: impl Iterator<Item = &'n str>,
-) -> Result<Option<String>, Malformed> {
-    let mut value = value;
-    for name in names {
-        let ValueRef::Document(document) = value else { return Ok(None) };
-        let Some(next) = document.get(name)? else { return Ok(None) };
-        value = next;
-    }
-    Ok(match value {
-        ValueRef::String(id) => Some(id.to_owned()),
-        ValueRef::ObjectId(id) => Some(ObjectId::from_bytes(id).to_hex()),
-        _ => None,
     })
 }

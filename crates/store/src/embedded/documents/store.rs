@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bson::oid::ObjectId;
@@ -11,8 +11,9 @@ use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
 use crate::embedded::file::StateFile;
-use portcullis::store::StoreError;
+use portcullis::auth::CustomDataSource;
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, Transaction};
+use portcullis::store::{CustomDataObserver, StoreError};
 use portcullis::{BoxFuture, Clock, SystemClock};
 
 /// Documents in a file that only one process at a time can open, with MongoDB's semantics of filters, sorts,
@@ -75,6 +76,11 @@ impl EmbeddedDocuments {
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Tells an observer whose custom data change from now on, before whoever changes them learns that they are stored.
+    pub fn observe_custom_data(&self, source: &CustomDataSource, observer: Weak<dyn CustomDataObserver>) {
+        self.file.observers.add(source, observer);
     }
 
     fn read<'s>(

@@ -8,6 +8,7 @@ use super::failure::{broken, check_namespace, refused};
 use super::pipeline::{FIRST, Need, Pipeline};
 use super::stage::Search;
 use super::store::EmbeddedDocuments;
+use crate::embedded::observers::Concerned;
 use portcullis::BoxFuture;
 use portcullis::eval::Errors;
 use portcullis::mongo_query::{Filter, Position};
@@ -23,13 +24,16 @@ pub(super) struct Writing {
     store: EmbeddedDocuments,
     /// The changes that it has added to the log.
     logged: Logged,
-    /// Dropped last, after the transaction has ended.
+    /// Whose custom data it changes.
+    concerned: Concerned,
+    /// Given up last, when the transaction is over.
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Writing {
     pub(super) fn new(transaction: WriteTransaction, turn: OwnedMutexGuard<()>, store: EmbeddedDocuments) -> Self {
-        Self { transaction, store, logged: Logged::default(), _turn: turn }
+        let concerned = store.file.observers.begin();
+        Self { transaction, store, logged: Logged::default(), concerned, _turn: turn }
     }
 
     /// Adds a change to the log.
@@ -40,6 +44,7 @@ impl Writing {
         before: Option<RawDocumentBuf>,
         after: Option<RawDocumentBuf>,
     ) -> Result<(), DocumentsError> {
+        self.concerned.note(namespace, [&before, &after]);
         let (namespace, time) = (namespace.clone(), self.store.clock.now());
         self.logged.add(&self.transaction, LoggedChange { namespace, operation, time, before, after })
     }
@@ -235,10 +240,11 @@ impl Transaction for Writing {
     {
         Box::pin(async move {
             // Locals are dropped in reverse order: the turn must be the last, also after an error.
-            let Self { _turn, logged, store, transaction } = *self;
+            let Self { _turn, concerned, logged, store, transaction } = *self;
             let has_changes = logged.finish(&transaction, store.change_log, store.clock.now())?;
             store.file.commit(transaction).map_err(broken("cannot commit documents"))?;
             if has_changes {
+                store.file.observers.tell(concerned);
                 store.file.announce();
             }
             Ok(())

@@ -151,8 +151,29 @@ impl CustomDataWatcher {
         self.state.unsettled.clone().ok_or_else(|| failed(Failure::new("nothing to tell")))
     }
 
-    /// Reads at most one event. The stream is moved out of `self` meanwhile: if the call is cancelled, it is dropped,
-    /// and the next call opens a new one at the same position.
+    /// As [`next`](Self::next), but `None` if nothing changes within about a second: everything up to the call has been told then.
+    /// A lost connection is an error at once, and sought again by the next call.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn next_if_any(&mut self) -> Result<Option<CustomDataChange>, StoreError> {
+        while self.state.unsettled.is_none() {
+            match self.step().await {
+                Ok(Some(change)) => self.state.unsettled = Some(change),
+                // The stream has ended, and what follows is not known yet.
+                Ok(None) if self.state.rescan.is_some() => {}
+                Ok(None) => return Ok(None),
+                Err(failure) if is_lost(&failure) && self.state.rescan != Some(Rescan::FromNow) => {
+                    self.state.rescan = Some(Rescan::FromNow);
+                }
+                Err(failure) => return Err(failed(failure)),
+            }
+        }
+        Ok(self.state.unsettled.clone())
+    }
+
+    /// Reads at most one event. The stream is taken out meanwhile: whoever abandons the call abandons it, and the next call
+    /// opens another where this one was.
     async fn step(&mut self) -> Result<Option<CustomDataChange>, Failure> {
         if let Some(rescan) = self.state.rescan {
             return self.rescan(rescan).await.map(Some);

@@ -1,5 +1,6 @@
 //! Custom data: how old it may be, and where it cannot be had.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -8,9 +9,10 @@ use std::time::Duration;
 use bson::doc;
 use expect_test::expect;
 use portcullis::auth::{ProviderType, Selection};
-use portcullis::login::{DataSource, Freshness, LoginError};
+use portcullis::login::{CustomDataChanges, DataSource, Freshness, LoginError};
 use portcullis::store::{
-    Account, AccountState, CustomDataStore, FileCustomData, Identity, LookUpError, Sessions, StoreError, Users,
+    Account, AccountState, CustomDataObserver, CustomDataStore, FileCustomData, Identity, LookUpError, Sessions,
+    StoreError, Users,
 };
 use portcullis::{BoxFuture, Clock, CustomData};
 use portcullis_store::Embedded;
@@ -48,6 +50,76 @@ async fn data_is_never_older_than_was_asked_for() {
     assert_eq!(ask(5).await, (Some(1), DataSource::Store, 5));
     assert_eq!(ask(4).await, (Some(2), DataSource::Store, 0));
     assert_eq!(ask(60).await, (None, DataSource::Token, 15));
+}
+
+/// Custom data that counts how often it is asked.
+#[derive(Default)]
+struct Counted {
+    level: AtomicI64,
+    asked: AtomicUsize,
+}
+
+impl CustomDataStore for Counted {
+    fn find<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let document = doc! { "level": i32::try_from(self.level.load(Ordering::Relaxed)).unwrap() };
+        Box::pin(async move { Ok(Selection { document: Some(document), warnings: Vec::new() }) })
+    }
+}
+
+#[tokio::test]
+async fn watched_data_are_looked_up_once_after_a_change_and_always_while_nobody_watches() {
+    let (data, house) = (Arc::new(Counted::default()), House::new());
+    let changes = Arc::new(CustomDataChanges::default().with_clock(Arc::clone(&house.clock) as Arc<_>));
+    let house = house.with(|authenticator| {
+        authenticator.with_custom_data(Arc::clone(&data) as Arc<_>).with_custom_data_changes(Arc::clone(&changes))
+    });
+    let login = house.log_in("ada").await.unwrap();
+    let (id, hour) = (BTreeSet::from([login.user.id.clone()]), 60 * MINUTE);
+    // The level that is seen, and how many look-ups that took.
+    let seen = async || {
+        house.clock.advance(Duration::from_millis(1));
+        let before = data.asked.load(Ordering::Relaxed);
+        let user = house.bearer(&login.access_token, Freshness::UntilChanged).await.unwrap();
+        (level(&user).unwrap(), data.asked.load(Ordering::Relaxed) - before)
+    };
+    data.level.store(1, Ordering::Relaxed);
+    assert_eq!((seen().await, seen().await), ((1, 1), (1, 1)), "nobody watches");
+    changes.changed_all();
+    changes.watched_for(hour);
+    assert_eq!((seen().await, seen().await), ((1, 1), (1, 0)), "what was read before is not known to be current");
+    for change in [2, 3] {
+        data.level.store(change, Ordering::Relaxed);
+        let (change, before) = (i32::try_from(change).unwrap(), i32::try_from(change - 1).unwrap());
+        assert_eq!(seen().await, (before, 0), "not noticed yet");
+        changes.changed(&BTreeSet::from(["somebody else".to_owned()]));
+        assert_eq!(seen().await, (before, 0));
+        changes.changed(&id);
+        assert_eq!((seen().await, seen().await), ((change, 1), (change, 0)));
+    }
+    changes.unwatched();
+    assert_eq!((seen().await, seen().await), ((3, 1), (3, 1)));
+    changes.watched_for(hour);
+    assert_eq!(seen().await, (3, 0));
+}
+
+#[tokio::test]
+async fn a_token_that_is_newer_than_a_change_has_its_data() {
+    let (data, house) = (Arc::new(Counted::default()), House::new());
+    let changes = Arc::new(CustomDataChanges::default().with_clock(Arc::clone(&house.clock) as Arc<_>));
+    changes.watched_for(60 * MINUTE);
+    let house = house.with(|authenticator| {
+        authenticator.with_custom_data(Arc::clone(&data) as Arc<_>).with_custom_data_changes(Arc::clone(&changes))
+    });
+    let login = house.log_in("ada").await.unwrap();
+    changes.changed(&BTreeSet::from([login.user.id]));
+    // Seconds later the token's time is still not known to be later: another server may have issued it, by its own clock.
+    for (seconds, source) in [(0, DataSource::Store), (4, DataSource::Store), (2, DataSource::Token)] {
+        house.clock.advance(Duration::from_secs(seconds));
+        let token = house.authenticator.refresh(&login.refresh_token).await.unwrap().access_token;
+        let found = house.authenticator.authenticate(&token, Freshness::UntilChanged).await.unwrap();
+        assert_eq!(found.age.source, source, "{seconds}");
+    }
 }
 
 #[tokio::test]

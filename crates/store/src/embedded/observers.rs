@@ -1,0 +1,102 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bson::RawDocumentBuf;
+
+use crate::user_named::user_named_by;
+use portcullis::auth::CustomDataSource;
+use portcullis::store::CustomDataObserver;
+use portcullis::store::documents::Namespace;
+use portcullis::value::DocumentRef;
+
+/// How many users one transaction tells apart. Beyond, everybody's data count as changed.
+const MAX_USERS: usize = 10_000;
+
+/// Those who want to know whose custom data change.
+#[derive(Default)]
+pub(super) struct Observers(Mutex<Vec<(CustomDataSource, Weak<dyn CustomDataObserver>)>>);
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observers")
+    }
+}
+
+impl Observers {
+    pub(super) fn add(&self, source: &CustomDataSource, observer: Weak<dyn CustomDataObserver>) {
+        let mut known = self.known();
+        known.retain(|(_, observer)| observer.strong_count() > 0);
+        known.push((source.clone(), observer));
+    }
+
+    /// What a transaction has to tell, when it is committed.
+    pub(super) fn begin(&self) -> Concerned {
+        let known = self.known();
+        let there = known.iter().filter_map(|(source, observer)| {
+            let users = Users::These(BTreeSet::new());
+            Some(Told { source: source.clone(), observer: observer.upgrade()?, users })
+        });
+        Concerned(there.collect())
+    }
+
+    /// Tells what a transaction has changed, after its commit. Whoever has come since it began was told nothing of it: it may concern
+    /// anybody.
+    pub(super) fn tell(&self, concerned: Concerned) {
+        let latecomers: Vec<_> = {
+            let known = self.known();
+            let all = known.iter().filter_map(|(_, observer)| observer.upgrade());
+            all.filter(|one| concerned.0.iter().all(|told| !Arc::ptr_eq(&told.observer, one))).collect()
+        };
+        for observer in latecomers {
+            observer.changed_all();
+        }
+        for Told { observer, users, .. } in concerned.0 {
+            match users {
+                Users::These(users) if users.is_empty() => {}
+                Users::These(users) => observer.changed(&users),
+                Users::All => observer.changed_all(),
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<(CustomDataSource, Weak<dyn CustomDataObserver>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whom a transaction concerns.
+pub(super) struct Concerned(Vec<Told>);
+
+struct Told {
+    source: CustomDataSource,
+    observer: Arc<dyn CustomDataObserver>,
+    users: Users,
+}
+
+enum Users {
+    These(BTreeSet<String>),
+    All,
+}
+
+impl Concerned {
+    /// Takes note of a document before and after a change.
+    pub(super) fn note(&mut self, namespace: &Namespace, images: [&Option<RawDocumentBuf>; 2]) {
+        for Told { source, users, .. } in &mut self.0 {
+            let is_watched = source.database == namespace.database() && source.collection == namespace.collection();
+            let Users::These(named) = users else { continue };
+            if !is_watched {
+                continue;
+            }
+            for image in images.into_iter().flatten() {
+                match user_named_by(DocumentRef::Raw(image), &source.user_id_field) {
+                    Ok(user) if named.len() < MAX_USERS => named.extend(user),
+                    _ => {
+                        *users = Users::All;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Whose custom data a document is.
+
+use bson::oid::ObjectId;
+
+use portcullis::path::{FieldPath, Segment};
+use portcullis::value::{DocumentRef, Malformed, ValueRef};
+
+/// The id of the user whom a document names, none if its field is missing or anything but a string or an ObjectId.
+pub(crate) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Result<Option<String>, Malformed> {
+    user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
+}
+
+/// The same for a value and the names that lead on from it.
+pub(crate) fn user_named_below<'n>(
+    value: ValueRef<'_>,
+    names: impl Iterator<Item = &'n str>,
+) -> Result<Option<String>, Malformed> {
+    let mut value = value;
+    for name in names {
+        let ValueRef::Document(document) = value else { return Ok(None) };
+        let Some(next) = document.get(name)? else { return Ok(None) };
+        value = next;
+    }
+    Ok(match value {
+        ValueRef::String(id) => Some(id.to_owned()),
+        ValueRef::ObjectId(id) => Some(ObjectId::from_bytes(id).to_hex()),
+        _ => None,
+    })
+}
