@@ -65,13 +65,18 @@ impl UserAssembler {
 
     /// The stored user, provided that the user may log in or stay logged in.
     pub(super) async fn account(&self, id: &str, now: DateTime) -> Result<Account, LoginError> {
-        let account = self.accounts.users.find(id).await?.ok_or_else(|| LoginError::UserUnknown(id.to_owned()))?;
-        match account.state {
-            // Tokens are not issued to users while they are pending.
-            AccountState::Pending => Err(LoginError::UserUnknown(account.id)),
-            AccountState::Disabled | AccountState::DisabledPending => Err(LoginError::UserDisabled(account.id)),
-            AccountState::Active if account.has_expired(now) => Err(LoginError::UserExpired(account.id)),
-            AccountState::Active => Ok(account),
-        }
+        admissible(self.accounts.users.find(id).await?, id, now)
+    }
+}
+
+/// The account, if its user may log in or stay logged in.
+pub(super) fn admissible(account: Option<Account>, id: &str, now: DateTime) -> Result<Account, LoginError> {
+    let account = account.ok_or_else(|| LoginError::UserUnknown(id.to_owned()))?;
+    match account.state {
+        // No token was ever issued to a pending user.
+        AccountState::Pending => Err(LoginError::UserUnknown(account.id)),
+        AccountState::Disabled | AccountState::DisabledPending => Err(LoginError::UserDisabled(account.id)),
+        AccountState::Active if account.has_expired(now) => Err(LoginError::UserExpired(account.id)),
+        AccountState::Active => Ok(account),
     }
 }

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::{Accounts, CustomDataChanges, LoginError, Takeover, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
-use crate::store::{CustomDataStore, Session};
+use crate::store::{Account, CustomDataStore, Session};
 
 /// Logs users in, and identifies the users of requests.
 pub struct Authenticator {
@@ -143,14 +143,22 @@ impl Authenticator {
         let sessions = &self.assembler.accounts.sessions;
         let found = if limit.is_zero() { sessions.find(id).await? } else { sessions.find_within(id, limit).await? };
         let Some(session) = found else {
-            // The session may have ended because the user was disabled. Saying so spares clients the attempt to
-            // refresh.
-            return Err(match self.assembler.account(user_id, now).await {
-                Err(disabled @ LoginError::UserDisabled(_)) => disabled,
-                _ => LoginError::SessionEnded,
-            });
+            return Err(lost(self.assembler.account(user_id, now).await));
         };
-        let lasts = session.expires_at.is_none_or(|end| end > now);
-        if lasts && session.user_id == user_id { Ok(session) } else { Err(LoginError::SessionEnded) }
+        standing(session, user_id, now)
     }
+}
+
+/// Why there is no session. Disabling a user ends their sessions; a client that is told so need not try to refresh.
+pub(super) fn lost(account: Result<Account, LoginError>) -> LoginError {
+    match account {
+        Err(disabled @ LoginError::UserDisabled(_)) => disabled,
+        _ => LoginError::SessionEnded,
+    }
+}
+
+/// The session, if it is the user's and has not expired.
+pub(super) fn standing(session: Session, user_id: &str, now: DateTime) -> Result<Session, LoginError> {
+    let lasts = session.expires_at.is_none_or(|end| end > now);
+    if lasts && session.user_id == user_id { Ok(session) } else { Err(LoginError::SessionEnded) }
 }

@@ -1,8 +1,9 @@
 use bson::oid::ObjectId;
 use bson::{DateTime, Document};
 
-use super::authenticator::{Anonymous, Authenticator};
-use super::{Freshness, LoginError};
+use super::assembler::admissible;
+use super::authenticator::{Anonymous, Authenticator, lost, standing};
+use super::{Accounts, Freshness, LoginError};
 use crate::auth::token::{AccessToken, RefreshGrant, RefreshToken, TokenIdentity, TokenSession};
 use crate::auth::{Assembly, ProviderType, VerifiedClaims, Warning, assemble};
 use crate::store::{Account, AccountState, Identity, ImportOutcome, Session, UsersError};
@@ -136,11 +137,22 @@ impl Authenticator {
     /// in.
     ///
     /// # Errors
-    /// If the session has ended, the user may not stay logged in, or a store fails.
-    pub async fn session_lasts(&self, session: &TokenSession, user_id: &str) -> Result<(), LoginError> {
+    /// A store failed.
+    pub async fn sessions_last(&self, asked: &[(&str, &str)]) -> Result<Vec<Result<(), LoginError>>, LoginError> {
         let now = self.clock.now();
-        self.session(&session.id, user_id, now).await?;
-        self.assembler.account(user_id, now).await.map(drop)
+        let Accounts { sessions, users, .. } = self.accounts();
+        let (ids, user_ids): (Vec<&str>, Vec<&str>) = asked.iter().copied().unzip();
+        let sessions = sessions.find_all(&ids).await?;
+        let accounts = users.find_all(&user_ids).await?;
+        let found = sessions.into_iter().zip(accounts).zip(user_ids);
+        let judge = |((session, account), user_id)| {
+            let account = admissible(account, user_id, now);
+            match session {
+                None => Err(lost(account)),
+                Some(session) => standing(session, user_id, now).and(account).map(drop),
+            }
+        };
+        Ok(found.map(judge).collect())
     }
 
     /// Issues another access token for the session of an access token, with the user's current data.

@@ -87,6 +87,10 @@ impl Sessions for RecentSessions {
         self.sessions.find(id)
     }
 
+    fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Session>>, StoreError>> {
+        self.sessions.find_all(ids)
+    }
+
     fn find_within<'a>(&'a self, id: &'a str, limit: Duration) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
         Box::pin(async move {
             let ends = {

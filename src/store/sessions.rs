@@ -37,7 +37,18 @@ pub trait Sessions: Send + Sync {
         self.find(id)
     }
 
-    /// Ends a session, as when logging out. Returns whether it existed.
+    /// As [`find`](Self::find) for several, in the same order.
+    fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Session>>, StoreError>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                found.push(self.find(id).await?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Ends a session: logs out. Returns whether there was one.
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Ends all sessions of a user. Returns how many there were.

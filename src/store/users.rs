@@ -173,6 +173,17 @@ pub trait Users: Send + Sync {
     /// The user with this id.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
+    /// As [`find`](Self::find) for several, in the same order.
+    fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Account>>, StoreError>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                found.push(self.find(id).await?);
+            }
+            Ok(found)
+        })
+    }
+
     /// The id of the user to whom an identity belongs.
     fn owner<'a>(
         &'a self,

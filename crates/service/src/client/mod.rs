@@ -20,6 +20,7 @@ mod position_names;
 mod profile;
 mod providers;
 mod random;
+mod session_checks;
 mod sessions;
 mod takeover;
 mod watch;
@@ -32,6 +33,7 @@ use portcullis::store::documents::{Find, Namespace, Watch};
 use portcullis::store::{Credentials, CustomDataStore};
 use portcullis::{App, CustomData, User};
 
+use self::session_checks::SessionChecks;
 use crate::data::Data;
 use crate::error::ServiceError;
 use crate::functions::Functions;
@@ -72,6 +74,7 @@ pub struct ClientApi {
     freshness: Freshness,
     triggers: TriggerStores,
     custom_data: Option<Arc<dyn CustomDataStore>>,
+    session_checks: SessionChecks,
 }
 
 /// What is needed to serve an application.
@@ -138,6 +141,7 @@ impl ClientApi {
             freshness,
             triggers,
             custom_data,
+            session_checks: SessionChecks::default(),
         }
     }
 

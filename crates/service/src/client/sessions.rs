@@ -75,17 +75,7 @@ impl ClientApi {
         token.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
     }
 
-    /// Checks that the session of a verified access token has not ended. The token itself may have expired since.
-    pub(super) async fn session_lasts(&self, token: &AccessToken) -> Result<(), ClientError> {
-        let lasts = self.authenticator.session_lasts(&token.session, &token.user.id).await;
-        lasts.map_err(|error| match error {
-            // Clients recognize the end of a stream by this code, whatever ended the session.
-            LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),
-            error => ClientError::of_token(&error, TokenKind::Access),
-        })
-    }
-
-    /// Whether a user is unchanged.
+    /// Whether a user is still as they were.
     pub(super) async fn is_still(&self, user: &User) -> bool {
         self.authenticator.look_up(&user.id).await.is_ok_and(|found| found.user == *user)
     }

@@ -16,6 +16,7 @@ use portcullis::{GuardedCollection, User};
 use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;
+use super::session_checks::Urgency;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, Target, log_unreadable, missing, told};
 
@@ -57,22 +58,23 @@ impl ClientApi {
         let asked = Asked::read(self.target(service, options)?, options)?;
         let (items, receiver) = mpsc::channel(WAITING);
         let (begun, began) = oneshot::channel();
+        let read_at = bson::DateTime::now();
         let user = self.bearer(access_token).await?;
-        tokio::spawn(async move { self.stream(token, user, asked, begun, &items).await });
-        // Replies only after changes are being observed: from the reply on, clients consider themselves subscribed.
+        let watcher = Watcher { token, user, read_at };
+        tokio::spawn(async move { self.stream(watcher, asked, begun, &items).await });
+        // The reply begins once changes are seen: clients count as subscribed from then on.
         began.await.map_err(|_| ClientError::internal("the stream ended before it began"))??;
         Ok(receiver)
     }
 
     async fn stream(
-        &self,
-        token: AccessToken,
-        user: User,
+        self: &Arc<Self>,
+        mut watcher: Watcher,
         asked: Asked,
         begun: oneshot::Sender<Result<(), ClientError>>,
         items: &mpsc::Sender<StreamItem>,
     ) {
-        let asker = Asker { user: user.clone(), request: None };
+        let asker = Asker { user: watcher.user.clone(), request: None };
         let opened = || {
             let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
             let changes = self.changes.as_ref().ok_or_else(missing)?;
@@ -106,7 +108,24 @@ impl ClientApi {
         }
         let (mut spoke, mut looked) = (Instant::now(), Instant::now());
         loop {
-            let happened = watched.next().await;
+            let happened = {
+                let next = watched.next();
+                tokio::pin!(next);
+                loop {
+                    // By the clock alone, whatever happens that this user does not see.
+                    let silent = tokio::time::sleep_until((spoke + SILENCE).into());
+                    tokio::select! {
+                        biased;
+                        () = silent => {
+                            spoke = Instant::now();
+                            if items.send(StreamItem::Quiet).await.is_err() {
+                                return;
+                            }
+                        }
+                        happened = &mut next => break happened,
+                    }
+                }
+            };
             match &happened {
                 Err(error) if error.waits() => {
                     match self.data.supply(&guard, &asker, guard.context().pending(), Instant::now()).await {
@@ -123,23 +142,14 @@ impl ClientApi {
             let is_change = matches!(happened, Ok(WatchEvent::Change(_)));
             if is_change || looked.elapsed() >= Duration::from_secs(1) {
                 looked = Instant::now();
-                if let Err(error) = self.session_lasts(&token).await {
+                let urgency = if is_change { Urgency::Urgent } else { Urgency::HasTime };
+                if let Err(error) = self.still_watches(&mut watcher, urgency).await {
                     return drop(items.send(StreamItem::Failed(error)).await);
-                }
-                // A request with this token would be rejected, or served for a user with other data.
-                if bson::DateTime::now() >= token.expires_at && !self.is_still(&user).await {
-                    let ended = ClientError::session("invalid session: the user has changed");
-                    return drop(items.send(StreamItem::Failed(ended)).await);
                 }
             }
             let item = match happened {
-                Ok(WatchEvent::Nothing) if spoke.elapsed() < SILENCE => {
-                    if items.is_closed() {
-                        return;
-                    }
-                    continue;
-                }
-                Ok(WatchEvent::Nothing) => StreamItem::Quiet,
+                Ok(WatchEvent::Nothing) if items.is_closed() => return,
+                Ok(WatchEvent::Nothing) => continue,
                 Ok(WatchEvent::Change(change)) => match shown(*change, &asked, &self.position_names) {
                     Ok(Some(event)) => StreamItem::Change(event),
                     Ok(None) => continue,
@@ -157,7 +167,34 @@ impl ClientApi {
     }
 }
 
-/// The options of `watch`.
+/// Whoever watches.
+struct Watcher {
+    token: AccessToken,
+    /// As whom the stream is read.
+    user: User,
+    /// When that was known to be so.
+    read_at: bson::DateTime,
+}
+
+impl ClientApi {
+    /// Fails if the session has ended, or if a request would no longer be served as the user as whom the stream is read: the token
+    /// has expired, or custom data have changed, and the user is another than before.
+    async fn still_watches(self: &Arc<Self>, watcher: &mut Watcher, urgency: Urgency) -> Result<(), ClientError> {
+        let Watcher { token, user, read_at } = watcher;
+        self.session_lasts(token, urgency).await?;
+        let now = bson::DateTime::now();
+        if now < token.expires_at && !self.authenticator.has_changed_since(&user.id, *read_at) {
+            return Ok(());
+        }
+        if !self.is_still(user).await {
+            return Err(ClientError::session("invalid session: the user has changed"));
+        }
+        *read_at = now;
+        Ok(())
+    }
+}
+
+/// What `watch` takes.
 const KNOWN: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
 
 /// The parsed options of `watch`.

@@ -19,6 +19,7 @@ use portcullis::App;
 use portcullis::app::Secrets;
 use portcullis::auth::ProviderType;
 use portcullis::json::{self, Node};
+use portcullis::login::Freshness;
 use portcullis::store::{Account, AccountState, Identity};
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, ClientError, Host, LoginReply, MailSettings, Served, StorePlace};
@@ -58,7 +59,9 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             a_function_decides_whether_a_role_applies
             a_function_decides_whether_a_filter_applies;
         sessions:
-            a_refresh_after_the_custom_data_changed_is_enough;
+            a_refresh_after_the_custom_data_changed_is_enough
+            watched_custom_data_are_seen_by_the_token_that_is_held
+            a_stream_ends_when_watched_custom_data_change;
         takeovers:
             claims_take_over_whom_they_may
             a_token_that_is_not_accepted_takes_nobody_over
@@ -121,12 +124,21 @@ impl Place {
     }
 
     async fn open_app(&self, directory: PathBuf) -> ClientApi {
+        self.open_fresh(directory, Freshness::default()).await
+    }
+
+    /// The application `moved`, whose custom data are watched.
+    async fn open_watched(&self) -> ClientApi {
+        self.open_fresh(portcullis_testkit::root().join("fixtures/served/moved"), Freshness::UntilChanged).await
+    }
+
+    async fn open_fresh(&self, directory: PathBuf, freshness: Freshness) -> ClientApi {
         let app = Arc::new(App::load(directory).unwrap());
         let mut secrets = Secrets::default();
         secrets.insert("tokenKey", SECRET.as_str());
         let mail = MailSettings::to_folder(self.places.state.join("mail")).unwrap();
         let (host, _) = Host::open(self.places.clone(), &self.store, mail).await.unwrap();
-        host.applications(vec![Served { app, secrets }]).unwrap().remove(0)
+        host.with_freshness(freshness).applications(vec![Served { app, secrets }]).unwrap().remove(0)
     }
 
     /// The payload of a login with a third-party token.

@@ -1,9 +1,14 @@
 //! Sessions of users whose custom data changes.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bson::Bson;
+use portcullis::user::CustomData;
+use portcullis_service::client::{ClientApi, StreamItem};
 use serde_json::json;
 
-use super::{PASSWORD, Place, call, claims, log_in_by, register};
+use super::{CodeName, PASSWORD, Place, call, claims, log_in_by, payload, register};
 
 /// If the token from a successful refresh were rejected, clients would repeat the request forever.
 pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Place) {
@@ -29,5 +34,81 @@ pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Pla
             let seen = call(&api, &access, "find", "users", json!({})).await.unwrap();
             assert!(matches!(seen, Bson::Array(seen) if seen.len() == 1));
         }
+    }
+}
+
+/// How long what must happen is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Gives a user a level.
+async fn set_level(api: &ClientApi, admin: &str, user_id: &str, level: i32) {
+    let update = json!({ "$set": { "user_id": user_id, "level": level } });
+    let options = json!({ "query": { "user_id": user_id }, "update": update, "upsert": true });
+    call(api, admin, "updateOne", "users", options).await.unwrap();
+}
+
+/// The level that rules see of the bearer of a token. The token is always good.
+async fn level(api: &ClientApi, token: &str) -> Option<i32> {
+    match api.bearer(token).await.unwrap().custom_data {
+        CustomData::Loaded(data) => Some(data.get_i32("level").unwrap()),
+        _ => None,
+    }
+}
+
+/// Requests until rules see a level. No request is refused meanwhile: a client would refresh its token and repeat it for ever.
+async fn see(api: &ClientApi, token: &str, expected: Option<i32>) {
+    let seen = async {
+        while level(api, token).await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.expect("the change is not noticed");
+}
+
+pub(super) async fn watched_custom_data_are_seen_by_the_token_that_is_held(place: Place) {
+    let api = place.open_watched().await;
+    api.add_user("admin@example.com", PASSWORD).await.unwrap();
+    register(&api, "ken@example.com").await;
+    let admin = log_in_by(&api, "admin@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    for expected in 0..4 {
+        set_level(&api, &admin.access_token, &ken.user_id, expected).await;
+        see(&api, &ken.access_token, Some(expected)).await;
+        // The next token has it too, and neither is refused.
+        let renewed = api.refresh(&ken.refresh_token).await.unwrap();
+        assert_eq!(level(&api, &renewed).await, Some(expected));
+        assert_eq!(level(&api, &ken.access_token).await, Some(expected));
+    }
+    let options = json!({ "query": { "user_id": ken.user_id } });
+    call(&api, &admin.access_token, "deleteOne", "users", options).await.unwrap();
+    see(&api, &ken.access_token, None).await;
+}
+
+pub(super) async fn a_stream_ends_when_watched_custom_data_change(place: Place) {
+    let api = Arc::new(place.open_watched().await);
+    api.add_user("admin@example.com", PASSWORD).await.unwrap();
+    register(&api, "ken@example.com").await;
+    let admin = log_in_by(&api, "admin@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let argument = json!({ "database": "moved", "collection": "users" });
+    let watch = payload(json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [argument] }));
+    for expected in 0..2 {
+        let mut stream = Arc::clone(&api).watch(&ken.access_token, &watch).await.unwrap();
+        set_level(&api, &admin.access_token, &ken.user_id, expected).await;
+        let ended = async {
+            loop {
+                match stream.recv().await.expect("the stream has no end") {
+                    StreamItem::Failed(error) => return error,
+                    StreamItem::Change(_) | StreamItem::Quiet => {}
+                }
+            }
+        };
+        let error = tokio::time::timeout(PATIENCE, ended).await.expect("the stream goes on");
+        assert_eq!(
+            (error.code_name(), error.message.as_str()),
+            ("InvalidSession", "invalid session: the user has changed")
+        );
+        // The same token opens another, which is that of the user as they are now.
+        see(&api, &ken.access_token, Some(expected)).await;
     }
 }

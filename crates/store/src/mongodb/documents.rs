@@ -14,8 +14,8 @@ use super::failure::Failure;
 use super::shared_changes::SharedChanges;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
-use portcullis::BoxFuture;
 use crate::in_place::in_place_if_large;
+use portcullis::future::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
     Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use crate::record::{Record, key};
 use ::mongodb::Database;
 use bson::{DateTime, Document, RawDocument, doc};
@@ -49,6 +51,23 @@ impl MongoSessions {
         found.await?.map(|session| self.read(&session)).transpose()
     }
 
+    async fn find_all(&self, ids: &[&str]) -> Result<Vec<Option<Session>>, Failure> {
+        let sessions = self.sessions.ready().await?;
+        let keys: Vec<Document> = ids.iter().map(|id| key(&self.application, id)).collect();
+        let found = async {
+            let mut cursor = sessions.find(doc! { "_id": { "$in": keys } }).max_time(SERVER_TIME).await?;
+            let mut found = Vec::new();
+            while cursor.advance().await? {
+                found.push(cursor.current().to_owned());
+            }
+            Ok(found)
+        };
+        let found = patiently(found).await?;
+        let found = found.iter().map(|raw| self.read(raw).map(|session| (session.id.clone(), session)));
+        let found = found.collect::<Result<HashMap<_, _>, _>>()?;
+        Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())
+    }
+
     fn by_id(&self, id: &str) -> Document {
         doc! { "_id": key(&self.application, id) }
     }
@@ -70,6 +89,10 @@ impl Sessions for MongoSessions {
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
         Box::pin(async move { self.find(id).await.map_err(|error| error.during("cannot read the session")) })
+    }
+
+    fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Session>>, StoreError>> {
+        Box::pin(async move { self.find_all(ids).await.map_err(|error| error.during("cannot read the sessions")) })
     }
 
     fn end<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ::mongodb::Database;
@@ -79,6 +80,23 @@ impl MongoUsers {
     async fn find(&self, id: &str) -> Result<Option<Account>, Failure> {
         let users = self.ready().await?;
         users.find_one(users.by_id(id)).await
+    }
+
+    async fn find_all(&self, ids: &[&str]) -> Result<Vec<Option<Account>>, Failure> {
+        let users = self.ready().await?;
+        let keys: Vec<Document> = ids.iter().map(|id| key(&self.application, id)).collect();
+        let found = async {
+            let mut cursor = users.collection.find(doc! { "_id": { "$in": keys } }).max_time(SERVER_TIME).await?;
+            let mut found = Vec::new();
+            while cursor.advance().await? {
+                found.push(cursor.current().to_owned());
+            }
+            Ok(found)
+        };
+        let found = patiently(found).await?;
+        let found = found.iter().map(|raw| users.read(raw).map(|account| (account.id.clone(), account)));
+        let found = found.collect::<Result<HashMap<_, _>, _>>()?;
+        Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())
     }
 
     async fn link(&self, id: &str, identity: &Identity) -> Result<Result<Account, UsersError>, Failure> {
@@ -216,6 +234,10 @@ impl Users for MongoUsers {
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>> {
         Box::pin(async move { self.find(id).await.map_err(|error| error.during("cannot read the user")) })
+    }
+
+    fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Account>>, StoreError>> {
+        Box::pin(async move { self.find_all(ids).await.map_err(|error| error.during("cannot read the users")) })
     }
 
     fn owner<'a>(

@@ -1,0 +1,122 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use portcullis::auth::token::AccessToken;
+use portcullis::login::LoginError;
+use tokio::sync::{Notify, oneshot};
+
+use super::error::TokenKind;
+use super::{ClientApi, ClientError};
+
+/// How many sessions the stores are asked about at once.
+const AT_ONCE: usize = 500;
+
+/// How long questions that have time wait for others.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// Questions whether sessions last, which the streams of an application ask together: thousands of streams ask every second.
+#[derive(Default)]
+pub(super) struct SessionChecks {
+    waiting: Mutex<Waiting>,
+    /// Somebody does not want to wait for other questions.
+    hurry: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    questions: VecDeque<Question>,
+    /// Whether a task asks the stores.
+    is_asking: bool,
+    is_urgent: bool,
+}
+
+struct Question {
+    session_id: String,
+    user_id: String,
+    answer: oneshot::Sender<Result<(), ClientError>>,
+}
+
+/// Whether a question waits for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// There is a change to be told.
+    Urgent,
+    HasTime,
+}
+
+impl SessionChecks {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next questions; none if there are no more, which ends the task that asks.
+    async fn next(&self) -> Option<Vec<Question>> {
+        let is_urgent = self.waiting().is_urgent;
+        if !is_urgent {
+            let _ = tokio::time::timeout(GATHERING, self.hurry.notified()).await;
+        }
+        let mut waiting = self.waiting();
+        let count = waiting.questions.len().min(AT_ONCE);
+        let next: Vec<Question> = waiting.questions.drain(..count).collect();
+        waiting.is_urgent &= !waiting.questions.is_empty();
+        waiting.is_asking = !next.is_empty();
+        waiting.is_asking.then_some(next)
+    }
+}
+
+impl ClientApi {
+    /// Whether the session of an access token lasts that was accepted earlier, however old the token is now. The stores are asked after
+    /// this was.
+    pub(super) async fn session_lasts(
+        self: &Arc<Self>,
+        token: &AccessToken,
+        urgency: Urgency,
+    ) -> Result<(), ClientError> {
+        let (answer, answered) = oneshot::channel();
+        let question = Question { session_id: token.session.id.clone(), user_id: token.user.id.clone(), answer };
+        let must_begin = {
+            let mut waiting = self.session_checks.waiting();
+            waiting.questions.push_back(question);
+            waiting.is_urgent |= urgency == Urgency::Urgent;
+            !std::mem::replace(&mut waiting.is_asking, true)
+        };
+        if urgency == Urgency::Urgent {
+            self.session_checks.hurry.notify_one();
+        }
+        if must_begin {
+            let api = Arc::clone(self);
+            tokio::spawn(async move {
+                while let Some(questions) = api.session_checks.next().await {
+                    api.ask(questions).await;
+                }
+            });
+        }
+        answered.await.map_err(|_| ClientError::internal("nobody asked whether the session lasts"))?
+    }
+
+    async fn ask(&self, questions: Vec<Question>) {
+        let asked: Vec<_> = questions.iter().map(|one| (one.session_id.as_str(), one.user_id.as_str())).collect();
+        match self.authenticator.sessions_last(&asked).await {
+            Ok(answers) => {
+                for (question, answer) in questions.into_iter().zip(answers) {
+                    // Whoever does not wait any more needs no answer.
+                    let _ = question.answer.send(answer.map_err(|error| told(&error)));
+                }
+            }
+            Err(error) => {
+                for question in questions {
+                    let _ = question.answer.send(Err(told(&error)));
+                }
+            }
+        }
+    }
+}
+
+fn told(error: &LoginError) -> ClientError {
+    match error {
+        // Clients know the end of a stream by this code, whatever ended the session.
+        LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),
+        error => ClientError::of_token(error, TokenKind::Access),
+    }
+}
