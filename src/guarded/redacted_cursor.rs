@@ -86,7 +86,7 @@ impl<'s> RedactedCursor<'s> {
             let bytes = batch.iter().map(|one| one.as_bytes().len()).sum();
             let all = || batch.iter().map(|one| project(projection, one)).collect::<Result<_, Malformed>>();
             let mut projected = None;
-            heavy(bytes, &mut || projected = Some(all()));
+            heavy(bytes, &mut || _ = projected.get_or_insert_with(all));
             return Ok(projected.unwrap_or_else(all)?);
         }
     }
@@ -133,7 +133,7 @@ pub(super) async fn sorted(mut stream: Stream<'_>, query: &Query) -> Result<Vec<
                 query.in_order(std::mem::take(&mut held))
             };
             let mut ordered = None;
-            (stream.heavy)(bytes, &mut || ordered = Some(order()));
+            (stream.heavy)(bytes, &mut || _ = ordered.get_or_insert_with(&mut order));
             return Ok(ordered.unwrap_or_else(order)?);
         }
         bytes = batch.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));

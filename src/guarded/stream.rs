@@ -57,7 +57,7 @@ impl<'s> Stream<'s> {
             }
             let bytes = stored.iter().map(|document| document.as_bytes().len()).sum();
             let mut shown = None;
-            (self.heavy)(bytes, &mut || shown = Some(self.see_all(&stored)));
+            (self.heavy)(bytes, &mut || _ = shown.get_or_insert_with(|| self.see_all(&stored)));
             let shown = shown.unwrap_or_else(|| self.see_all(&stored))?;
             if !shown.is_empty() {
                 return Ok(shown);

@@ -248,7 +248,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
-    use redb::{BackendIoError, StorageBackend};
+    use redb::StorageBackend;
 
     use super::*;
 
@@ -261,19 +261,19 @@ mod tests {
     }
 
     impl StorageBackend for SlowDisk {
-        fn len(&self) -> Result<u64, BackendIoError> {
+        fn len(&self) -> Result<u64, io::Error> {
             self.memory.len()
         }
 
-        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendIoError> {
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
             self.memory.read(offset, out)
         }
 
-        fn set_len(&self, len: u64) -> Result<(), BackendIoError> {
+        fn set_len(&self, len: u64) -> Result<(), io::Error> {
             self.memory.set_len(len)
         }
 
-        fn sync_data(&self) -> Result<(), BackendIoError> {
+        fn sync_data(&self) -> Result<(), io::Error> {
             if self.is_slow.swap(false, Ordering::SeqCst) {
                 let answered = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(60));
                 assert!(answered.is_ok(), "nobody is answered during a commit");
@@ -281,7 +281,7 @@ mod tests {
             self.memory.sync_data()
         }
 
-        fn write(&self, offset: u64, data: &[u8]) -> Result<(), BackendIoError> {
+        fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
             self.memory.write(offset, data)
         }
     }

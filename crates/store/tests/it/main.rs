@@ -13,6 +13,7 @@
 mod changes;
 mod documents;
 mod failing_rules;
+mod heavy_work;
 mod jwks;
 mod killed;
 mod login;
