@@ -17,6 +17,7 @@ mod heavy_work;
 mod jwks;
 mod killed;
 mod login;
+mod observers;
 mod queries;
 mod racing;
 mod schema_refusals;
