@@ -22,6 +22,7 @@ mod heavy;
 mod keys;
 mod odd_values;
 mod passwords;
+mod profiles;
 mod races;
 mod sessions;
 mod shop;

@@ -34,6 +34,7 @@ fn data(user: &User) -> Value {
     let mut data = Map::new();
     for (name, value) in &user.data {
         let text = match value {
+            bson::Bson::Null => continue,
             bson::Bson::String(text) => Value::String(text.clone()),
             other => Value::String(other.clone().into_relaxed_extjson().to_string()),
         };
