@@ -29,6 +29,7 @@ mod lost_commit_answer;
 mod plans;
 mod racing;
 mod refusals;
+mod shared_changes;
 mod single;
 mod store_parity;
 mod two_worlds;
@@ -89,6 +90,11 @@ fn main() -> ExitCode {
             what_cannot_be_hidden_is_told_without_images
             a_collection_is_made_to_keep_images
             a_stream_of_changes_ends;
+        shared_changes:
+            all_who_watch_a_collection_share_a_stream
+            what_happened_before_is_not_told
+            a_reader_is_as_slow_as_it_likes
+            a_stream_that_has_ended_is_opened_anew;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user
@@ -151,6 +157,7 @@ fn main() -> ExitCode {
             a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
             a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened;
         watcher:
+            silence_is_told_once_everything_is
             every_write_names_the_user_of_its_document
             a_document_that_changes_hands_names_both
             what_names_nobody_is_not_told

@@ -60,6 +60,26 @@ async fn insert(custom: &Collection<Document>, documents: impl IntoIterator<Item
     custom.insert_many(documents).await.unwrap();
 }
 
+pub(crate) async fn silence_is_told_once_everything_is(world: World) {
+    let mut watcher = open(&world, "user_id").await;
+    assert_eq!(watcher.next_if_any().await.unwrap(), None);
+    insert(&world.custom(), [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
+    let mut told = Vec::new();
+    // It may be silent before it hears of the documents, but not between them.
+    let all = async {
+        while told.len() < 2 {
+            match watcher.next_if_any().await.unwrap() {
+                Some(change) => told.extend(change.users().clone()),
+                None => assert!(told.is_empty(), "{told:?}"),
+            }
+            watcher.settle();
+        }
+    };
+    timeout(Duration::from_secs(40), all).await.expect("nothing was told");
+    assert_eq!(told, ["ada", "bob"]);
+    assert_eq!(watcher.next_if_any().await.unwrap(), None);
+}
+
 pub(crate) async fn every_write_names_the_user_of_its_document(world: World) {
     let custom = world.custom();
     insert(&custom, [doc! { "_id": 1, "user_id": "old" }]).await;

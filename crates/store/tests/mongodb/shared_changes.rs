@@ -1,0 +1,123 @@
+//! Change streams that many readers share.
+
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+use portcullis::store::documents::{Event, Events, Namespace, Watch, WatchScope, WatchStart};
+use portcullis_store::mongodb::MongoDocuments;
+use portcullis_testkit::mongodb::World;
+
+fn scope(world: &World, collection: &str) -> WatchScope {
+    WatchScope::Collection(Namespace::parse(&format!("{}.{collection}", world.database.name())).unwrap())
+}
+
+async fn watch<'s>(store: &'s MongoDocuments, scope: &'s WatchScope) -> Box<dyn Events + 's> {
+    store.watch(scope, WatchStart::Now).await.unwrap()
+}
+
+/// The `_id` of the next document that is inserted.
+async fn next(events: &mut dyn Events) -> Bson {
+    let next = async {
+        loop {
+            match events.next().await.unwrap() {
+                Some(Event::Change(change)) => return change.id,
+                Some(Event::Ended) => panic!("the stream ended"),
+                None => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), next).await.expect("nothing is told")
+}
+
+/// How many commands open a change stream.
+fn opened(commands: &[mongodb::event::command::CommandStartedEvent]) -> usize {
+    commands.iter().filter(|sent| sent.command.to_string().contains("$changeStream")).count()
+}
+
+pub(crate) async fn all_who_watch_a_collection_share_a_stream(world: World) {
+    let (client, sent) = world.listening("").await;
+    let store = MongoDocuments::new(&client);
+    let clone = store.clone();
+    let (people, others) = (scope(&world, "people"), scope(&world, "others"));
+    let mut readers = Vec::new();
+    for _ in 0..50 {
+        readers.push(watch(&store, &people).await);
+    }
+    readers.push(watch(&clone, &people).await);
+    let mut other = watch(&store, &others).await;
+    assert_eq!(opened(&sent.take()), 2);
+    for id in 0..3 {
+        world.database.collection::<Document>("people").insert_one(doc! { "_id": id }).await.unwrap();
+    }
+    for reader in &mut readers {
+        for id in 0..3 {
+            assert_eq!(next(&mut **reader).await, Bson::Int32(id));
+        }
+    }
+    world.database.collection::<Document>("others").insert_one(doc! { "_id": "o" }).await.unwrap();
+    assert_eq!(next(&mut *other).await, Bson::from("o"));
+    drop(readers);
+    // With its last reader the stream ends, and its cursor.
+    let killed = async {
+        while !sent.take().iter().any(|sent| sent.command_name == "killCursors") {
+            other.next().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), killed).await.expect("the cursor is still open");
+    let _again = watch(&store, &people).await;
+    assert_eq!(opened(&sent.take()), 1);
+}
+
+pub(crate) async fn what_happened_before_is_not_told(world: World) {
+    let store = MongoDocuments::new(&world.client);
+    let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
+    let mut first = watch(&store, &scope).await;
+    for round in 0..20 {
+        people.insert_many((0..20).map(|_| doc! {})).await.unwrap();
+        // These may still be on their way to the stream.
+        let mut late = watch(&store, &scope).await;
+        people.insert_one(doc! { "_id": round }).await.unwrap();
+        assert_eq!(next(&mut *late).await, Bson::Int32(round));
+    }
+    for _ in 0..20 * 21 {
+        next(&mut *first).await;
+    }
+}
+
+pub(crate) async fn a_reader_is_as_slow_as_it_likes(world: World) {
+    let (client, sent) = world.listening("").await;
+    let store = MongoDocuments::new(&client);
+    let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
+    let (mut fast, mut slow) = (watch(&store, &scope).await, watch(&store, &scope).await);
+    people.insert_one(doc! { "_id": 0 }).await.unwrap();
+    assert_eq!((next(&mut *fast).await, next(&mut *slow).await), (Bson::Int32(0), Bson::Int32(0)));
+    // More than are kept for those who are slow.
+    let count = 10_100;
+    people.insert_many((1..=count).map(|id| doc! { "_id": id })).await.unwrap();
+    for id in 1..=count {
+        assert_eq!(next(&mut *fast).await, Bson::Int32(id));
+    }
+    sent.take();
+    for id in 1..=count {
+        assert_eq!(next(&mut *slow).await, Bson::Int32(id));
+    }
+    assert_eq!(opened(&sent.take()), 1, "the slow reader goes on by a stream of its own");
+    people.insert_one(doc! { "_id": -1 }).await.unwrap();
+    assert_eq!((next(&mut *fast).await, next(&mut *slow).await), (Bson::Int32(-1), Bson::Int32(-1)));
+}
+
+pub(crate) async fn a_stream_that_has_ended_is_opened_anew(world: World) {
+    let store = MongoDocuments::new(&world.client);
+    let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
+    people.insert_one(doc! { "_id": 0 }).await.unwrap();
+    let mut readers = [watch(&store, &scope).await, watch(&store, &scope).await];
+    people.drop().await.unwrap();
+    for reader in &mut readers {
+        let ended = async { while reader.next().await.unwrap() != Some(Event::Ended) {} };
+        tokio::time::timeout(Duration::from_secs(60), ended).await.expect("the stream has no end");
+    }
+    // Those who saw the end are still there.
+    let mut again = watch(&store, &scope).await;
+    people.insert_one(doc! { "_id": 1 }).await.unwrap();
+    assert_eq!(next(&mut *again).await, Bson::Int32(1));
+}
