@@ -50,6 +50,19 @@ impl Mongod {
         Client::with_uri_str(self.uri()).await.unwrap()
     }
 
+    /// How many change streams are open on collections.
+    pub(crate) async fn change_streams(&self) -> usize {
+        let all = doc! { "$currentOp": { "allUsers": true, "idleCursors": true } };
+        let mut open = self.client().await.database("admin").aggregate([all]).await.unwrap();
+        let mut count = 0;
+        while open.advance().await.unwrap() {
+            let operation = open.deserialize_current().unwrap();
+            let command = operation.get_document("cursor").and_then(|cursor| cursor.get_document("originatingCommand"));
+            count += usize::from(command.is_ok_and(|command| command.to_string().contains("$changeStream")));
+        }
+        count
+    }
+
     async fn initiate(&self) {
         let uri = format!("mongodb://{}/?directConnection=true", self.address);
         let admin = Client::with_uri_str(uri).await.unwrap().database("admin");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use portcullis_server::MAX_BODY;
 use serde_json::{Value, json};
 
 use crate::client::{NOTES, Server, Session};
@@ -73,5 +74,43 @@ async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
         println!("{name} took {took:?}, the others waited at most {waited:?}");
         assert_eq!(status, StatusCode::OK, "{name}");
         assert!(waited < took / 2, "{name}: {waited:?} of {took:?}");
+    }
+}
+
+/// A call of exactly so many bytes, which inserts two documents.
+fn call_of(length: usize, owner: &str) -> String {
+    let document = |text: String| json!({ "owner": owner, "text": text });
+    let call = |first: usize, second: usize| {
+        let documents = [document("x".repeat(first)), document("x".repeat(second))];
+        let argument = json!({ "database": "notes", "collection": "notes", "documents": documents });
+        json!({ "name": "insertMany", "arguments": [argument], "service": "mongodb-atlas" }).to_string()
+    };
+    let rest = length - call(0, 0).len();
+    let body = call(rest / 2, rest - rest / 2);
+    assert_eq!(body.len(), length);
+    body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_may_have_eighteen_mebibytes_and_not_a_byte_more() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    // Whether or not the length is said beforehand.
+    for says_length in [true, false] {
+        let send = async |length: usize| {
+            let body = call_of(length, &ken.user_id);
+            let request = Request::post(format!("{NOTES}/functions/call"))
+                .header(header::AUTHORIZATION, format!("Bearer {}", ken.access));
+            let request = if says_length { request.header(header::CONTENT_LENGTH, body.len()) } else { request };
+            let parts = body.into_bytes().chunks(1 << 20).map(|part| Ok::<_, std::io::Error>(part.to_vec())).collect();
+            let parts: Vec<_> = parts;
+            server.send(request.body(Body::from_stream(futures_util::stream::iter(parts))).unwrap()).await
+        };
+        let count = async || server.call(&ken, "count", "notes", json!({})).await.body["$numberLong"].clone();
+        let before: i32 = count().await.as_str().unwrap().parse().unwrap();
+        assert_eq!(send(MAX_BODY).await.status, StatusCode::OK);
+        assert_eq!(count().await, (before + 2).to_string());
+        assert_eq!(send(MAX_BODY + 1).await.failure(), (413, "", "payload too large"));
+        assert_eq!(count().await, (before + 2).to_string());
     }
 }

@@ -58,10 +58,32 @@ async fn an_address_is_confirmed_by_its_mail_once() {
     let invalid = told(400, "UserpassTokenInvalid", "userpass token is expired or invalid");
     assert_eq!(password(&server, OTHER, "confirm", first).await, invalid, "a newer one voids it");
     let wrong = json!({ "token": "0".repeat(128), "tokenId": second["tokenId"] });
-    assert_eq!(
-        password(&server, OTHER, "confirm", json!({ "token": "x", "tokenId": "y" })).await,
-        told(400, "BadRequest", "invalid token data")
-    );
+    let of_another = json!({ "token": second["token"], "tokenId": "0".repeat(24) });
+    for body in [wrong.clone(), of_another] {
+        assert_eq!(password(&server, OTHER, "confirm", body.clone()).await, invalid, "{body}");
+    }
+    let (token, id) = (&second["token"], &second["tokenId"]);
+    for body in [
+        json!(null),
+        json!({}),
+        json!({ "token": token }),
+        json!({ "tokenId": id }),
+        json!({ "token": null, "tokenId": null }),
+        json!({ "token": [token], "tokenId": { "$gt": "" } }),
+        json!({ "token": { "$gt": "" }, "tokenId": id }),
+        json!({ "token": token, "tokenId": { "$oid": id } }),
+        json!({ "token": "x", "tokenId": "y" }),
+        json!({ "token": format!("{}0", token.as_str().unwrap()), "tokenId": id }),
+        json!({ "token": token.as_str().unwrap().get(1..).unwrap(), "tokenId": id }),
+        json!({ "token": format!(" {}", token.as_str().unwrap().get(1..).unwrap()), "tokenId": id }),
+        json!({ "token": id, "tokenId": token }),
+    ] {
+        let malformed = told(400, "BadRequest", "invalid token data");
+        assert_eq!(password(&server, OTHER, "confirm", body.clone()).await, malformed, "{body}");
+        let reset = password(&server, OTHER, "reset", json!({ "password": "another one" })).await;
+        assert_eq!(reset, malformed);
+    }
+    assert_eq!(login().await.failure(), (401, "AuthError", "unauthorized"), "nobody has confirmed it yet");
     assert_eq!(password(&server, OTHER, "confirm", second.clone()).await.0, 200);
     assert_eq!(password(&server, OTHER, "confirm", second).await, invalid);
     assert_eq!(password(&server, OTHER, "confirm", wrong).await, invalid);

@@ -61,7 +61,8 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
         sessions:
             a_refresh_after_the_custom_data_changed_is_enough
             watched_custom_data_are_seen_by_the_token_that_is_held
-            a_stream_ends_when_watched_custom_data_change;
+            a_stream_ends_when_watched_custom_data_change
+            a_stream_ends_when_its_user_is_disabled_or_deleted;
         takeovers:
             claims_take_over_whom_they_may
             a_token_that_is_not_accepted_takes_nobody_over

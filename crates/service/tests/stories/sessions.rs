@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bson::Bson;
 use portcullis::user::CustomData;
-use portcullis_service::client::{ClientApi, StreamItem};
+use portcullis_service::client::{ClientApi, ClientError, StreamItem};
 use serde_json::json;
+use tokio::sync::mpsc;
 
-use super::{CodeName, PASSWORD, Place, call, claims, log_in_by, payload, register};
+use super::{CodeName, PASSWORD, Place, call, claims, log_in_by, payload, register, told};
 
 /// If the token from a successful refresh were rejected, clients would repeat the request forever.
 pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Place) {
@@ -84,31 +85,58 @@ pub(super) async fn watched_custom_data_are_seen_by_the_token_that_is_held(place
     see(&api, &ken.access_token, None).await;
 }
 
+/// Begins to watch the collection of the custom data.
+async fn watch(api: &Arc<ClientApi>, token: &str) -> mpsc::Receiver<StreamItem> {
+    let argument = json!({ "database": "moved", "collection": "users" });
+    let call = payload(json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [argument] }));
+    Arc::clone(api).watch(token, &call).await.unwrap()
+}
+
+/// The failure by which a stream ends.
+async fn end(stream: &mut mpsc::Receiver<StreamItem>) -> ClientError {
+    let ended = async {
+        loop {
+            match stream.recv().await.expect("the stream ends without a failure") {
+                StreamItem::Failed(error) => return error,
+                StreamItem::Change(_) | StreamItem::Quiet => {}
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, ended).await.expect("the stream goes on");
+    assert!(stream.recv().await.is_none(), "nothing follows the failure");
+    error
+}
+
 pub(super) async fn a_stream_ends_when_watched_custom_data_change(place: Place) {
     let api = Arc::new(place.open_watched().await);
     api.add_user("admin@example.com", PASSWORD).await.unwrap();
     register(&api, "ken@example.com").await;
     let admin = log_in_by(&api, "admin@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;
-    let argument = json!({ "database": "moved", "collection": "users" });
-    let watch = payload(json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [argument] }));
     for expected in 0..2 {
-        let mut stream = Arc::clone(&api).watch(&ken.access_token, &watch).await.unwrap();
+        let mut stream = watch(&api, &ken.access_token).await;
         set_level(&api, &admin.access_token, &ken.user_id, expected).await;
-        let ended = async {
-            loop {
-                match stream.recv().await.expect("the stream has no end") {
-                    StreamItem::Failed(error) => return error,
-                    StreamItem::Change(_) | StreamItem::Quiet => {}
-                }
-            }
-        };
-        let error = tokio::time::timeout(PATIENCE, ended).await.expect("the stream goes on");
-        assert_eq!(
-            (error.code_name(), error.message.as_str()),
-            ("InvalidSession", "invalid session: the user has changed")
-        );
+        let error = end(&mut stream).await;
+        let told = (error.code_name(), error.message.as_str());
+        assert_eq!(told, ("InvalidSession", "invalid session: the user has changed"));
         // The same token opens another, which is that of the user as they are now.
         see(&api, &ken.access_token, Some(expected)).await;
     }
+}
+
+pub(super) async fn a_stream_ends_when_its_user_is_disabled_or_deleted(place: Place) {
+    let api = Arc::new(place.open().await);
+    for email in ["ken@example.com", "zoe@example.com"] {
+        register(&api, email).await;
+    }
+    let (ken, zoe) = (log_in_by(&api, "ken@example.com").await, log_in_by(&api, "zoe@example.com").await);
+    let mut kens = watch(&api, &ken.access_token).await;
+    let mut zoes = watch(&api, &zoe.access_token).await;
+    api.accounts().disable(&ken.user_id).await.unwrap();
+    let error = end(&mut kens).await;
+    assert_eq!((error.code_name(), error.message.as_str()), ("InvalidSession", "invalid session: user disabled"));
+    let call = payload(json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [{}] }));
+    assert_eq!(told(Arc::clone(&api).watch(&ken.access_token, &call).await).code_name(), "UserDisabled");
+    api.delete_user(&zoe.access_token).await.unwrap();
+    assert_eq!(end(&mut zoes).await.code_name(), "InvalidSession");
 }
