@@ -22,6 +22,7 @@ mod providers;
 mod random;
 mod session_checks;
 mod sessions;
+mod silence;
 mod takeover;
 mod watch;
 

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;
 use super::session_checks::Urgency;
+use super::silence::Silence;
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, Target, log_unreadable, missing, told};
 
@@ -106,26 +107,10 @@ impl ClientApi {
         if begun.send(Ok(())).is_err() {
             return;
         }
-        let (mut spoke, mut looked) = (Instant::now(), Instant::now());
+        let (mut silence, mut looked) = (Silence::of(SILENCE), Instant::now());
         loop {
-            let happened = {
-                let next = watched.next();
-                tokio::pin!(next);
-                loop {
-                    // By the clock alone, whatever happens that this user does not see.
-                    let silent = tokio::time::sleep_until((spoke + SILENCE).into());
-                    tokio::select! {
-                        biased;
-                        () = silent => {
-                            spoke = Instant::now();
-                            if items.send(StreamItem::Quiet).await.is_err() {
-                                return;
-                            }
-                        }
-                        happened = &mut next => break happened,
-                    }
-                }
-            };
+            let keep_open = async || items.send(StreamItem::Quiet).await.is_ok();
+            let Some(happened) = silence.during(watched.next(), keep_open).await else { return };
             match &happened {
                 Err(error) if error.waits() => {
                     match self.data.supply(&guard, &asker, guard.context().pending(), Instant::now()).await {
@@ -158,7 +143,7 @@ impl ClientApi {
                 Ok(WatchEvent::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
                 Err(error) => StreamItem::Failed(told(&error, None)),
             };
-            spoke = Instant::now();
+            silence.broken();
             let is_over = matches!(item, StreamItem::Failed(_));
             if items.send(item).await.is_err() || is_over {
                 return;

@@ -13,6 +13,7 @@ super::laws! { Store:
     all_sessions_of_a_user_end_at_once
     a_key_takes_its_sessions_along
     expired_sessions_are_forgotten
+    several_sessions_are_found_at_once
 }
 
 fn at(seconds: i64) -> DateTime {
@@ -114,4 +115,16 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert_eq!(other.purge(at(100)).await.unwrap(), 1);
     assert_eq!(mine.find("1").await.unwrap().as_ref(), Some(&keyed));
     assert_eq!(mine.end_all("ada").await.unwrap(), 1);
+}
+
+async fn several_sessions_are_found_at_once(sessions: Store) {
+    for id in ["1", "2", "3"] {
+        sessions.start(&session(id, "ada")).await.unwrap();
+    }
+    sessions.end("2").await.unwrap();
+    let found = sessions.find_all(&["3", "none", "1", "2", "3", ""]).await.unwrap();
+    let ids: Vec<Option<String>> = found.into_iter().map(|session| session.map(|session| session.id)).collect();
+    let some = |id: &str| Some(id.to_owned());
+    assert_eq!(ids, [some("3"), None, some("1"), None, some("3"), None]);
+    assert_eq!(sessions.find_all(&[]).await.unwrap(), []);
 }

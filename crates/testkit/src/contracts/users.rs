@@ -32,6 +32,7 @@ super::laws! { Store:
     an_import_never_changes_a_user
     a_large_import_is_complete
     users_are_listed_in_the_order_of_their_ids
+    several_users_are_found_at_once
 }
 
 fn identity(id: &str) -> Identity {
@@ -470,4 +471,13 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     }
     assert_eq!(mine.find_or_create(&identity("lovelace"), at(2)).await.unwrap().id, ada.id);
     assert!(mine.delete(&ada.id).await.unwrap().is_some());
+}
+
+async fn several_users_are_found_at_once(users: Store) {
+    let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
+    let bob = users.find_or_create(&identity("bob"), at(0)).await.unwrap();
+    let ids = [bob.id.as_str(), "none", ada.id.as_str(), bob.id.as_str(), ""];
+    let found = users.find_all(&ids).await.unwrap();
+    assert_eq!(found, [Some(bob.clone()), None, Some(ada.clone()), Some(bob.clone()), None]);
+    assert_eq!(users.find_all(&[]).await.unwrap(), []);
 }

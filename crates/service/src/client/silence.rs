@@ -1,0 +1,88 @@
+use std::time::{Duration, Instant};
+
+/// The silence of a stream, which is broken by the clock alone: neither by what happens that its reader may not know of, nor later
+/// because so much of it happens.
+pub(super) struct Silence {
+    longest: Duration,
+    since: Instant,
+}
+
+impl Silence {
+    /// Silence from now on, which may last so long.
+    pub(super) fn of(longest: Duration) -> Self {
+        Self { longest, since: Instant::now() }
+    }
+
+    /// Something was told.
+    pub(super) fn broken(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Does something that takes time, and breaks the silence whenever it has lasted too long; `None` once `speak` says that
+    /// nobody listens.
+    pub(super) async fn during<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        mut speak: impl AsyncFnMut() -> bool,
+    ) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let over = tokio::time::sleep_until((self.since + self.longest).into());
+            tokio::select! {
+                biased;
+                () = over => {
+                    self.broken();
+                    if !speak().await {
+                        return None;
+                    }
+                }
+                done = &mut work => return Some(done),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(5);
+
+    #[tokio::test]
+    async fn silence_is_broken_while_nothing_happens() {
+        let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
+        let speak = async || {
+            said.set(said.get() + 1);
+            said.get() < 3
+        };
+        assert_eq!(silence.during(std::future::pending::<()>(), speak).await, None);
+        assert_eq!(said.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn silence_is_broken_while_something_hidden_happens_all_the_time() {
+        let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
+        let broken = async {
+            while said.get() < 3 {
+                let speak = async || {
+                    said.set(said.get() + 1);
+                    true
+                };
+                assert_eq!(silence.during(async { 7 }, speak).await, Some(7));
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), broken).await.expect("it stays silent");
+    }
+
+    #[tokio::test]
+    async fn what_happens_at_once_breaks_no_silence() {
+        let mut silence = Silence::of(Duration::from_secs(3600));
+        for _ in 0..100 {
+            let speak = async || panic!("it speaks too early");
+            assert_eq!(silence.during(async { 7 }, speak).await, Some(7));
+        }
+    }
+}
