@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis::store::{Account, AccountState};
 use portcullis_service::Places;
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};

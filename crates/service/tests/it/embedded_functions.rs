@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Bson, DateTime, bson};
-use portcullis::app::{App, Secrets};
-use portcullis::user::User;
+use portcullis::app::Secrets;
+use portcullis::{App, User};
 use portcullis_functions::{Call, Entry, Options};
 use portcullis_service::{Trial, TrialContent};
 use serde_json::{Value, json};

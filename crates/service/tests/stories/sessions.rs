@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bson::Bson;
-use portcullis::user::CustomData;
+use portcullis::CustomData;
 use portcullis_service::client::{ClientApi, ClientError, StreamItem};
 use serde_json::json;
 use tokio::sync::mpsc;

@@ -15,7 +15,7 @@ use super::shared_changes::SharedChanges;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
 use crate::in_place::in_place_if_large;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
     Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,

@@ -12,7 +12,7 @@ use super::changes::MongoEvents;
 use super::deadline::patiently;
 use super::documents::{MongoDocuments, failed};
 use super::failure::Failure;
-use portcullis::future::BoxFuture;
+use portcullis::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, StoredChange, WatchScope, WatchStart};
 

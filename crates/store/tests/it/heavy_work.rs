@@ -3,13 +3,11 @@
 use std::sync::Mutex;
 
 use bson::{Document, RawDocumentBuf, doc};
-use portcullis::access::Guard;
 use portcullis::eval::Context;
-use portcullis::guarded::{FindRequest, GuardedCollection, HeavyWork};
-use portcullis::json;
+use portcullis::guarded::{FindRequest, HeavyWork};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{DocumentStore, Namespace};
-use portcullis::user::User;
+use portcullis::{Guard, GuardedCollection, User, json};
 use portcullis_store::EmbeddedDocuments;
 
 fn guard() -> Guard {
