@@ -20,10 +20,10 @@ impl Silence {
 
     /// Does something that takes time, and breaks the silence whenever it has lasted too long; `None` once `speak` says that
     /// nobody listens.
-    pub(super) async fn during<T>(
+    pub(super) async fn during<T, S: Future<Output = bool>>(
         &mut self,
         work: impl Future<Output = T>,
-        mut speak: impl AsyncFnMut() -> bool,
+        mut speak: impl FnMut() -> S,
     ) -> Option<T> {
         tokio::pin!(work);
         loop {
@@ -53,9 +53,9 @@ mod tests {
     #[tokio::test]
     async fn silence_is_broken_while_nothing_happens() {
         let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
-        let speak = async || {
+        let speak = || {
             said.set(said.get() + 1);
-            said.get() < 3
+            std::future::ready(said.get() < 3)
         };
         assert_eq!(silence.during(std::future::pending::<()>(), speak).await, None);
         assert_eq!(said.get(), 3);
@@ -66,9 +66,9 @@ mod tests {
         let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
         let broken = async {
             while said.get() < 3 {
-                let speak = async || {
+                let speak = || {
                     said.set(said.get() + 1);
-                    true
+                    std::future::ready(true)
                 };
                 assert_eq!(silence.during(async { 7 }, speak).await, Some(7));
                 tokio::task::yield_now().await;
@@ -81,7 +81,7 @@ mod tests {
     async fn what_happens_at_once_breaks_no_silence() {
         let mut silence = Silence::of(Duration::from_secs(3600));
         for _ in 0..100 {
-            let speak = async || panic!("it speaks too early");
+            let speak = || -> std::future::Ready<bool> { panic!("it speaks too early") };
             assert_eq!(silence.during(async { 7 }, speak).await, Some(7));
         }
     }

@@ -109,7 +109,7 @@ impl ClientApi {
         }
         let (mut silence, mut looked) = (Silence::of(SILENCE), Instant::now());
         loop {
-            let keep_open = async || items.send(StreamItem::Quiet).await.is_ok();
+            let keep_open = || async { items.send(StreamItem::Quiet).await.is_ok() };
             let Some(happened) = silence.during(watched.next(), keep_open).await else { return };
             match &happened {
                 Err(error) if error.waits() => {
