@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, header};
+use base64::Engine as _;
+use futures_util::StreamExt;
 use portcullis::json;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_server::{AccessKey, Options};
@@ -67,7 +69,7 @@ fn served() -> PathBuf {
     };
     write(
         "http_endpoints/config.json",
-        json!([endpoint("everybody"), endpoint("howMany"), endpoint("whoEarns")]).to_string(),
+        json!([endpoint("everybody"), endpoint("howMany"), endpoint("whoEarns"), endpoint("stir")]).to_string(),
     );
     let mut functions: Value =
         serde_json::from_str(&std::fs::read_to_string(app.join("functions/config.json")).unwrap()).unwrap();
@@ -85,6 +87,24 @@ fn served() -> PathBuf {
         functions.as_array_mut().unwrap().push(json!({ "name": name, "private": true }));
         write(&format!("functions/{name}.js"), body);
     }
+    // Changes what Ken sees of Ada, and with it and around it what he does not see: so much of it as is asked for.
+    let stir = r#"exports = async ({ query }) => {
+        const employees = context.services.get("mongodb-atlas").db("hr").collection("employees");
+        const [step, hidden] = [Number(query.step), Number(query.hidden)];
+        const unlisted = async () => {
+            for (let n = 0; n < hidden; n++) {
+                const { insertedId } = await employees.insertOne({ user_id: `u${n}`, department: "Sales", listed: false });
+                await employees.updateOne({ _id: insertedId }, { $set: { salary: n } });
+                await employees.updateOne({ user_id: "u2" }, { $set: { tax_id: `${step} ${n}`, notes_of_hr: [n] } });
+                if (n % 2) await employees.deleteOne({ _id: insertedId });
+            }
+        };
+        await unlisted();
+        await employees.updateOne({ user_id: "u2" }, { $set: { title: `title ${step}`, tax_id: `${hidden}` } });
+        await unlisted();
+    };"#;
+    functions.as_array_mut().unwrap().push(json!({ "name": "stir", "private": true, "run_as_system": true }));
+    write("functions/stir.js", stir.to_owned());
     write("functions/config.json", functions.to_string());
     app
 }
@@ -147,8 +167,23 @@ fn question(user: &str, action: &Value, resource: &Value) -> Value {
     json!({ "subject": { "type": "user", "id": user }, "action": action, "resource": resource })
 }
 
-#[tokio::test]
-async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
+/// Two servers of the same application and users, with documents of one world each.
+struct Worlds {
+    app: PathBuf,
+    ken: Session,
+    /// The token of Ken's that both accept.
+    token: String,
+    servers: Vec<Server>,
+    fixture: Value,
+}
+
+impl Drop for Worlds {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.app);
+    }
+}
+
+async fn worlds() -> Worlds {
     let app = served();
     let name = app.to_str().unwrap();
     let options = || Options { access_keys: vec![AccessKey::new("employees", KEY)], ..Options::default() };
@@ -171,7 +206,13 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
     // Obtains a token with the current custom data.
     let path = "/api/client/v2.0/auth/session";
     let renewed = servers[0].ask(Method::POST, path, Some(&ken.refresh), None).await;
-    let token = renewed.body["access_token"].as_str().unwrap();
+    let token = renewed.body["access_token"].as_str().unwrap().to_owned();
+    Worlds { app, ken, token, servers, fixture }
+}
+
+#[tokio::test]
+async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
+    let Worlds { ken, token, servers, fixture, .. } = &worlds().await;
     let parsed = |told: &Told| serde_json::from_str(&told.2).unwrap_or(Value::Null);
 
     let (mut found, mut refused, mut written) = (0, 0, 0);
@@ -210,7 +251,7 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
     {
         let asked = question(&ken.user_id, action, &json!({ "id": id }));
         let mut decisions = Vec::new();
-        for server in &servers {
+        for server in servers {
             let told = ask(server, "/access/v1/evaluation", KEY, Some(&asked)).await;
             assert_eq!(told.0, 200, "{told:?}");
             let all = json!({ "evaluations": [asked] });
@@ -229,5 +270,51 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
         assert!(!parsed(&told)["results"].as_array().unwrap().is_empty(), "{told:?}");
         assert_eq!(told, ask(&servers[1], "/access/v1/search/resource", KEY, Some(&asked)).await, "{asked}");
     }
-    std::fs::remove_dir_all(app).unwrap();
+}
+
+/// The text of a stream, but for what may be another in each: the names of positions, which are keyed hashes, and the seconds.
+fn without_names_and_times(text: &str) -> String {
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_second = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() >= 10;
+    let parts = text.split_inclusive(['"', ',']).map(|part| {
+        let end = part.len() - 1;
+        let (value, end) = part.split_at(end);
+        let value = match value.strip_prefix("\"").unwrap_or(value).split_once(":") {
+            None if is_hash(value) => "<name>".to_owned(),
+            Some(("", second)) if is_second(second) => ":<second>".to_owned(),
+            _ => value.to_owned(),
+        };
+        value + end
+    });
+    parts.collect()
+}
+
+#[tokio::test]
+async fn streams_of_two_worlds_are_the_same_to_the_last_byte() {
+    const CALL: &str = r#"{"name": "watch", "service": "mongodb-atlas", "arguments": [{"database": "hr", "collection": "employees"}]}"#;
+    let Worlds { token, servers, .. } = &worlds().await;
+    let call = base64::engine::general_purpose::STANDARD.encode(CALL).replace('=', "%3D");
+    let mut told = Vec::new();
+    for (server, hidden) in servers.iter().zip([0, 5]) {
+        let request = Request::get(format!("{APP}/functions/call?baas_request={call}&baas_at={token}"));
+        let response = server.answer(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 200);
+        let mut stream = response.into_body().into_data_stream();
+        for step in 0..4 {
+            let path = format!("/app/employees/endpoint/stir?step={step}&hidden={hidden}");
+            let stirred = ask(server, &path, token, None).await;
+            assert!((200..300).contains(&stirred.0), "{stirred:?}");
+        }
+        let mut text = String::new();
+        let read = async {
+            while text.matches("data: ").count() < 4 || !text.ends_with("\n\n") {
+                text.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), read).await.expect("the stream is silent");
+        told.push(without_names_and_times(&text));
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].contains("title 3") && !told[0].contains("tax_id"), "{}", told[0]);
+    assert_eq!((told[0].matches("<name>").count(), told[0].matches("<second>").count()), (4, 4), "{}", told[0]);
 }
