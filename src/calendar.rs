@@ -27,6 +27,30 @@ pub(crate) const fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// The years 0 to 9999, in milliseconds since the Unix epoch.
+const FOUR_DIGITS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
+/// A time in ISO 8601 in UTC, such as `2026-02-28T23:59:59.120Z`: with three digits of milliseconds, or none if they are zero, as
+/// in relaxed extended JSON. `None` outside the years 0 to 9999.
+///
+/// ```
+/// use bson::DateTime;
+/// use portcullis::value::iso_8601;
+///
+/// assert_eq!(iso_8601(DateTime::from_millis(100)).as_deref(), Some("1970-01-01T00:00:00.100Z"));
+/// assert_eq!(iso_8601(DateTime::MAX), None);
+/// ```
+#[must_use]
+pub fn iso_8601(time: bson::DateTime) -> Option<String> {
+    let millis = time.timestamp_millis();
+    if !FOUR_DIGITS.contains(&millis) {
+        return None;
+    }
+    let Civil { year, month, day, hour, minute, second, millis } = Civil::of(millis);
+    let fraction = if millis == 0 { String::new() } else { format!(".{millis:03}") };
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z"))
+}
+
 impl Civil {
     pub(crate) fn of(millis: i64) -> Self {
         let (number, time) = (millis.div_euclid(DAY) + 719_468, millis.rem_euclid(DAY));
@@ -183,4 +207,22 @@ pub(crate) fn offset(zone: &str) -> Option<i64> {
     };
     let number = |text: &str| text.parse::<i64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     Some(sign * (number(hours)? * HOUR + number(minutes)? * MINUTE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::iso_8601;
+
+    #[test]
+    fn dates_have_milliseconds_when_there_are_any() {
+        let of = |millis| iso_8601(bson::DateTime::from_millis(millis));
+        assert_eq!(of(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(of(100).as_deref(), Some("1970-01-01T00:00:00.100Z"));
+        assert_eq!(of(1).as_deref(), Some("1970-01-01T00:00:00.001Z"));
+        assert_eq!(of(-62_167_219_200_000).as_deref(), Some("0000-01-01T00:00:00Z"));
+        assert_eq!(of(253_402_300_799_999).as_deref(), Some("9999-12-31T23:59:59.999Z"));
+        for millis in [-62_167_219_200_001, 253_402_300_800_000, i64::MIN, i64::MAX] {
+            assert_eq!(of(millis), None);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{Kind, Member, Node};
 use crate::text::{Code, Located};
-use crate::value::ValueRef;
+use crate::value::{ValueRef, iso_8601};
 
 /// Why a JSON value is not valid extended JSON, and where.
 pub type EjsonError = Located<EjsonErrorKind>;
@@ -216,8 +216,8 @@ pub fn from_bson(value: &Bson) -> Value {
 /// As in relaxed extended JSON, dates from 1970 to 9999 are in ISO 8601; others are in milliseconds.
 fn date_to_json(date: bson::DateTime) -> Value {
     let millis = date.timestamp_millis();
-    match date.try_to_rfc3339_string() {
-        Ok(text) if (0..253_402_300_800_000).contains(&millis) => json!({ "$date": text }),
+    match iso_8601(date) {
+        Some(text) if millis >= 0 => json!({ "$date": text }),
         _ => json!({ "$date": { "$numberLong": millis.to_string() } }),
     }
 }

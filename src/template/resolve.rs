@@ -145,6 +145,13 @@ impl<'i, 'r> Resolver<'i, 'r> {
                     }
                 },
             };
+            if let Key::Text(text) = &member.key
+                && !sink.takes_key(&key)
+            {
+                self.fail(&member.site, first_asked(text), Reason::NotJson(key.into_owned()));
+                self.tell_within(&member.value, gap, depth);
+                continue;
+            }
             if let Some(keys) = &mut keys
                 && !keys.insert(key.to_string())
             {

@@ -31,6 +31,11 @@ pub(super) trait Sink {
     fn cancel_text(&mut self, mark: Mark);
     /// The number of bytes written.
     fn size(&self) -> usize;
+
+    /// Whether a document of this language may have a key that contains inserted text.
+    fn takes_key(&self, _: &str) -> bool {
+        true
+    }
 }
 
 /// A container or string that has been started but not ended.
@@ -313,6 +318,10 @@ impl<'t> JsonSink<'t> {
 }
 
 impl Sink for JsonSink<'_> {
+    fn takes_key(&self, key: &str) -> bool {
+        !json::is_literal_key(key)
+    }
+
     fn literal(&mut self, slot: Slot<'_>, literal: &Literal) -> Result<(), Reason> {
         let Some(json) = &literal.json else { return Err(not_json(&literal.value)) };
         self.head(slot);

@@ -50,6 +50,7 @@ pub(crate) use steps::FIELD_OF_ELEMENT;
 pub use steps::Steps;
 pub(crate) use write::{Container, DocumentWriter, Empty, Place, RawWriter, Writer};
 
+pub use crate::calendar::iso_8601;
 pub use compare::{equal, identical, order};
 pub use limits::{MAX_DEPTH, MAX_STEPS};
 pub use malformed::Malformed;

@@ -323,3 +323,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_inserted_key_does_not_turn_a_document_into_a_literal_of_extended_json() {
+    let template = Template::parse(r#"{"a": {"$%(%%values.key)": "65a0000000000000000000a1"}}"#).unwrap();
+    let context = |key: &str| Context::new().with_values(doc! { "key": key });
+    assert_eq!(template.to_json(&context("in")).unwrap(), r#"{"a":{"$in":"65a0000000000000000000a1"}}"#);
+    for missing in [Missing::Refuse, Missing::Null, Missing::Remove] {
+        let mut written = Vec::new();
+        let resolved = template.write_json(&context("oid"), missing, &mut written);
+        assert!(!String::from_utf8(written).unwrap().contains("$oid"), "{missing:?}: {resolved:?}");
+    }
+    let error = template.to_json(&context("oid")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/a/$%(%%values.key): `%%values.key`: a document with the key `$oid` reads as another value in extended JSON; write BSON"
+    );
+    // BSON keeps types, and so such a key is only a key there.
+    assert_eq!(
+        template.resolve(&context("oid")).unwrap(),
+        bson::bson!({ "a": { "$oid": "65a0000000000000000000a1" } })
+    );
+}

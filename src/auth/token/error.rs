@@ -5,6 +5,7 @@ use super::Algorithm;
 use super::jwks_source::JwksError;
 use crate::auth::AssembleError;
 use crate::text::Code;
+use crate::value::iso_8601;
 
 /// The maximum number of characters in a third-party token.
 pub const MAX_TOKEN: usize = 1_000_000;
@@ -212,5 +213,5 @@ impl Code for TokenError {
 
 /// Formats a time for messages.
 fn shown(time: DateTime) -> String {
-    time.try_to_rfc3339_string().unwrap_or_else(|_| format!("{} ms", time.timestamp_millis()))
+    iso_8601(time).unwrap_or_else(|| format!("{} ms", time.timestamp_millis()))
 }

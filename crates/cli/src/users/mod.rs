@@ -193,7 +193,7 @@ fn to_line(account: &Account) -> String {
 }
 
 fn time(time: bson::DateTime) -> String {
-    time.try_to_rfc3339_string().unwrap_or_else(|_| time.timestamp_millis().to_string())
+    portcullis::value::iso_8601(time).unwrap_or_else(|| time.timestamp_millis().to_string())
 }
 
 #[derive(Clone, Copy)]

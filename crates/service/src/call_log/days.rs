@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bson::DateTime;
+use portcullis::value::iso_8601;
 
 /// A day in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -17,7 +18,7 @@ pub(super) const fn day_of(time: DateTime) -> i64 {
 
 /// The name of the file for a day.
 pub(super) fn file_of(day: i64) -> String {
-    let text = DateTime::from_millis(day.saturating_mul(DAY)).try_to_rfc3339_string().unwrap_or_default();
+    let text = iso_8601(DateTime::from_millis(day.saturating_mul(DAY))).unwrap_or_default();
     format!("{}{ENDING}", text.get(..10).unwrap_or("unknown"))
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bson::{Bson, Document};
+use portcullis::value::iso_8601;
 use portcullis_functions::HttpRequest;
 use serde_json::Value;
 
@@ -92,7 +93,7 @@ impl Found {
                 std::str::from_utf8(&binary.bytes).map_or(Some(()), |text| self.add(text))
             }
             Bson::RegularExpression(regex) => self.add(regex.pattern.as_str()),
-            Bson::DateTime(time) => self.add(&time.try_to_rfc3339_string().unwrap_or_default()),
+            Bson::DateTime(time) => self.add(&iso_8601(*time).unwrap_or_default()),
             // Values of the remaining types are not passwords.
             _ => Some(()),
         }

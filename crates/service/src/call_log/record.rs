@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
 use portcullis::text::excerpt;
+use portcullis::value::iso_8601;
 use portcullis::{App, json};
 use portcullis_functions::{Call, CallError, ConsoleLevel, Entry, Returned};
 use serde_json::{Map, Value, json};
@@ -157,7 +158,7 @@ impl Record {
     /// The record as a line of the call log.
     pub(super) fn to_json(&self) -> Value {
         let mut record = Map::new();
-        record.insert("time".into(), json!(self.time.try_to_rfc3339_string().unwrap_or_default()));
+        record.insert("time".into(), json!(iso_8601(self.time).unwrap_or_default()));
         record.insert("function".into(), json!(self.function));
         record.insert("entry".into(), json!(self.entry));
         if !self.user.is_empty() {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use bson::DateTime;
+use portcullis::value::iso_8601;
 use serde_json::json;
 
 use super::days::{day_of, day_of_file, earlier, file_of, folder_of};
@@ -82,7 +83,7 @@ impl Writer {
         if dropped > 0 {
             tracing::warn!(dropped, "calls came faster than their log is written");
             for text in texts.values_mut().take(1) {
-                let time = DateTime::now().try_to_rfc3339_string().unwrap_or_default();
+                let time = iso_8601(DateTime::now()).unwrap_or_default();
                 text.extend_from_slice(format!("{}\n", json!({ "time": time, "left_out": dropped })).as_bytes());
             }
         }

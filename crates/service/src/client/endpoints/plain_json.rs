@@ -3,6 +3,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bson::{Bson, DateTime};
+use portcullis::value::iso_8601;
 use serde_json::{Map, Number, Value, json};
 
 /// A value as plain JSON, in the format of the Data API of App Services. Types that JSON lacks lose their identity.
@@ -59,6 +60,6 @@ const YEARS: Range<i64> = -62_135_596_800_000..253_402_300_800_000;
 /// A date in ISO 8601 or, outside of its range, in milliseconds.
 fn date(date: DateTime) -> Value {
     let millis = date.timestamp_millis();
-    let text = date.try_to_rfc3339_string().ok().filter(|_| YEARS.contains(&millis));
+    let text = iso_8601(date).filter(|_| YEARS.contains(&millis));
     text.map_or_else(|| Value::from(millis), Value::String)
 }
