@@ -42,3 +42,33 @@ impl UserCreation for CreationFunction {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis::app::{App, Secrets};
+    use portcullis_functions::Options;
+    use portcullis_store::EmbeddedDocuments;
+
+    use super::*;
+    use crate::data::{Data, Reserved};
+    use crate::functions::Known;
+
+    #[tokio::test]
+    async fn what_it_throws_is_in_no_refusal() {
+        let folder = std::env::temp_dir().join(format!("portcullis-creation-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("functions")).unwrap();
+        std::fs::write(folder.join("realm_config.json"), r#"{"app_id": "app-abcde", "name": "app"}"#).unwrap();
+        std::fs::write(folder.join("functions/config.json"), r#"[{"name": "greet", "private": true}]"#).unwrap();
+        let source = "exports = ({ data }) => {\n  throw new Error(`not ${data.email}`);\n};";
+        std::fs::write(folder.join("functions/greet.js"), source).unwrap();
+        let app = Arc::new(App::load(&folder).unwrap());
+        let documents = EmbeddedDocuments::in_memory().unwrap();
+        let data = Arc::new(Data::new(app, Secrets::default(), documents.into(), Reserved::default()));
+        let functions = Functions::new(&data, Known::Given(Vec::new()), Options::default(), None);
+        let mut user = User::new("ada");
+        user.data.insert("email", "ada@example.com");
+        let refused = CreationFunction::new(functions, "greet").user_created(&user).await.unwrap_err().to_string();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(refused.contains("functions/greet.js:2:") && !refused.contains("ada@example.com"), "{refused}");
+    }
+}
