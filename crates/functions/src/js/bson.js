@@ -1,7 +1,7 @@
 // `BSON`: the BSON types that JavaScript lacks.
 (function (core) {
   "use strict";
-  const { host, packing, Held, kindOf, dataOf, hidden, types, binary, numeric, bsonFlags, unbound, defineProperty, setPrototypeOf, isArray, apply, isSafeInteger, isInteger, sourceOf, flagsOf } = core;
+  const { host, packing, Held, kindOf, dataOf, hidden, types, lower, cut, matches, binary, numeric, bsonFlags, defineProperty, setPrototypeOf, isArray, apply, isSafeInteger, isInteger, sourceOf, flagsOf } = core;
   const { asIntN, asUintN, DateType, RegExpType, TypeErrorType, RangeErrorType, BigIntOf, Bytes } = core;
   packing("toUtf8", 0);
   const hold = (kind, data) => setPrototypeOf(new Held(kind, data), types[kind].prototype);
@@ -10,15 +10,14 @@
       const held = new Held(kind, apply(read, undefined, parts));
       return setPrototypeOf(held, new.target ? new.target.prototype : type.prototype);
     };
-    defineProperty(type, "name", { value: name, configurable: true });
+    defineProperty(type, "name", { __proto__: null, value: name, configurable: true });
     hidden(type.prototype, methods);
     hidden(type.prototype, { equals: function equals(other) { return kindOf(other) === kind && host.same(this, other); } });
-    defineProperty(type.prototype, "_bsontype", { get: () => name === "ObjectId" ? "ObjectID" : name, configurable: true });
+    defineProperty(type.prototype, "_bsontype", { __proto__: null, get: () => name === "ObjectId" ? "ObjectID" : name, configurable: true });
     types[kind] = type;
     return type;
   };
   const HEX24 = /^[0-9a-fA-F]{24}$/;
-  const matches = unbound(RegExp.prototype.test), lower = unbound(String.prototype.toLowerCase), cut = unbound(String.prototype.slice);
   const ObjectId = define("ObjectId", "objectId", (id) => {
     if (id === undefined || id === null) return host.newObjectId();
     if (kindOf(id) === "objectId") return dataOf(id, "objectId");

@@ -1,7 +1,7 @@
 // Rarely used globals, and `require`.
 (function (core) {
   "use strict";
-  const { host, packing, unbound, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
+  const { host, packing, unitAt, ofUnit, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
   part("bson");
   packing("hash", 1); packing("hmacBytes", 1, 2); packing("hmac", 0, 1); packing("encrypt", 1, 2); packing("decrypt", 1, 2);
   packing("sign", 1); packing("verify", 1, 3); packing("cipher", 2, 3, 4, 5);
@@ -19,7 +19,6 @@
     if (again) mapSet(handles, id, id);
     return id;
   };
-  const unitAt = unbound(textOf.prototype.charCodeAt), ofUnit = textOf.fromCharCode;
   const handles = new MapType();
   const clear = (id) => {
     if (typeof id !== "number") return;

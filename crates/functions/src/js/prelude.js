@@ -22,7 +22,8 @@
   const mapSize = unbound(getOwnPropertyDescriptor(Map.prototype, "size").get), setSize = unbound(getOwnPropertyDescriptor(Set.prototype, "size").get);
   const setHas = unbound(Set.prototype.has), setAdd = unbound(Set.prototype.add);
   const asIntN = BigInt.asIntN, asUintN = BigInt.asUintN;
-  const lower = unbound(String.prototype.toLowerCase);
+  const lower = unbound(String.prototype.toLowerCase), cut = unbound(String.prototype.slice), unitAt = unbound(String.prototype.charCodeAt);
+  const matches = unbound(RegExp.prototype.test), ofUnit = String.fromCharCode;
   const wellFormed = unbound(String.prototype.toWellFormed);
   // Bytes are passed to the host as base64.
   const pack = unbound(Uint8Array.prototype.toBase64);
@@ -330,7 +331,7 @@
   const requirer = (file) => function require(name) { return globals().loadKey(host.resolve(file, `${name}`)); };
 
   const core = {
-    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
+    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, lower, cut, matches, unitAt, ofUnit, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
     define, append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
     asIntN, asUintN, DateType, RegExpType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
   };
