@@ -1,8 +1,7 @@
 //! Cross-origin requests from browsers. Tokens are sent in headers, so no cookies are at risk.
 
-use axum::extract::{Request, State as Extract};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use portcullis_service::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
@@ -16,15 +15,15 @@ const HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Ty
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 const EXPOSED: HeaderValue = HeaderValue::from_static("X-Baas-Location");
 
-pub(crate) async fn answer(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(state: &State, request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
         return match *request.method() {
             Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-            _ => next.run(request).await,
+            _ => next(request).await,
         };
     };
     let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    let mut response = if !is_allowed(&state, &request, &origin) {
+    let mut response = if !is_allowed(state, &request, &origin) {
         let message = "the origin is not among the allowed request origins";
         Failure::from(ClientError::new(ErrorClass::Forbidden, ErrorCode::DomainNotAllowed, message)).into_response()
     } else if request.method() == Method::OPTIONS {
@@ -35,7 +34,7 @@ pub(crate) async fn answer(Extract(state): Extract<State>, request: Request, nex
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         response
     } else {
-        next.run(request).await
+        next(request).await
     };
     share(response.headers_mut(), origin);
     response

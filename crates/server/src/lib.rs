@@ -13,6 +13,7 @@
 
 mod access;
 mod applications;
+mod around;
 mod auth;
 mod canonical;
 mod cors;
@@ -38,17 +39,11 @@ mod tls;
 mod to_the_end;
 mod tries;
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{Predicate, SizeAbove};
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tower::service_fn;
 
 pub use access::AccessKey;
 pub use applications::{Options, State};
@@ -68,13 +63,7 @@ pub const MAX_REQUEST: usize = MAX_BODY;
 /// The largest body of any other request, in bytes. Third-party tokens have at most a million characters.
 const MAX_OTHER_BODY: usize = 1_200_000;
 
-/// The time limit of a request.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// The longest pause between two parts of a request body.
-const PAUSE: Duration = Duration::from_secs(30);
-
-/// The router of the server, with the routes for all applications.
+/// The routes of the client API for the applications of a state.
 pub fn app(state: State) -> Router {
     let routes = application_routes("/api/client/v2.0/app/{app}", &state).merge(user_routes("/api/client/v2.0/auth"));
     let routes = routes.merge(endpoint_routes("/app/{app}/endpoint"));
@@ -84,24 +73,13 @@ pub fn app(state: State) -> Router {
         .route_layer(from_fn(observe::note_route))
         .method_not_allowed_fallback(reply::wrong_method)
         .fallback(reply::unknown_path)
-        .with_state(state.clone())
-        .layer(DefaultBodyLimit::max(MAX_OTHER_BODY));
-    // Layers around the routes see every request before its path is matched.
-    Router::new()
+        .layer(DefaultBodyLimit::max(MAX_OTHER_BODY))
         .route("/healthz", get(ready::health))
         .route("/readyz", get(ready::ready))
         .route("/groups/{group}/apps/{app}/logs", get(observe::log_of_request))
-        .with_state(state.clone())
-        .fallback_service(routes)
-        // The first layer is the outermost. As a single layer they are boxed only once.
-        .layer((
-            from_fn_with_state(state.clone(), observe::observe),
-            from_fn_with_state(state, cors::answer),
-            CompressionLayer::new().compress_when(SizeAbove::new(1024).and(reply::is_compressed)),
-            RequestBodyTimeoutLayer::new(PAUSE),
-            TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE),
-            CatchPanicLayer::custom(reply::panicked),
-        ))
+        .with_state(state.clone());
+    // What surrounds the routes sees every request before its path is matched.
+    Router::new().fallback_service(service_fn(move |request| around::answer(state.clone(), routes.clone(), request)))
 }
 
 /// The routes whose path names the application.

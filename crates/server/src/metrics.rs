@@ -1,6 +1,8 @@
 //! Metrics for Prometheus.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,11 +38,20 @@ struct Reason {
     reason: &'static str,
 }
 
+/// The metrics of one route.
+struct OfRoute {
+    seconds: Histogram,
+    /// By method and status.
+    requests: Vec<((&'static str, u16), Counter)>,
+}
+
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Asked, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     refused: Family<Reason, Counter>,
+    /// The metrics of the routes that were asked for, which are found without a copy of their labels.
+    known: RwLock<HashMap<String, OfRoute>>,
     /// Connections that are open.
     pub(crate) connections: Gauge,
     /// Streams that are open.
@@ -60,6 +71,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(new),
             refused: Family::default(),
+            known: RwLock::default(),
             connections: Gauge::default(),
             streams: Gauge::default(),
             registry: Registry::default(),
@@ -73,9 +85,25 @@ impl Metrics {
     }
 
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
-        let route = route.to_owned();
-        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
-        self.requests.get_or_create(&Asked { method, route, status }).inc();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_route = known.get(route);
+        let counter = of_route.and_then(|known| known.requests.iter().find(|(asked, _)| *asked == (method, status)));
+        if let (Some(of_route), Some((_, counter))) = (of_route, counter) {
+            of_route.seconds.observe(took.as_secs_f64());
+            counter.inc();
+            return;
+        }
+        drop(known);
+        let label = || route.to_owned();
+        let seconds = self.seconds.get_or_create(&Route { route: label() }).clone();
+        let counter = self.requests.get_or_create(&Asked { method, route: label(), status }).clone();
+        seconds.observe(took.as_secs_f64());
+        counter.inc();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let of_route = known.entry(label()).or_insert_with(|| OfRoute { seconds, requests: Vec::new() });
+        if of_route.requests.iter().all(|(asked, _)| *asked != (method, status)) {
+            of_route.requests.push(((method, status), counter));
+        }
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State as Extract};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,11 @@ pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) 
     response
 }
 
-pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    state: &State,
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let begun = Instant::now();
     take_one_slash(&mut request);
     let id = ObjectId::new().to_hex();
@@ -44,7 +48,7 @@ pub(crate) async fn observe(Extract(state): Extract<State>, mut request: Request
     let (host, uri, method) = (host(request.headers()).cloned(), request.uri().clone(), request.method().clone());
     request.extensions_mut().insert(client.clone());
     let mut response = match state.requests().try_acquire() {
-        Ok(_permit) => next.run(request).await,
+        Ok(_permit) => next(request).await,
         Err(_) => {
             state.metrics().refused("requests");
             let error = ClientError::plain(ErrorClass::TooManyRequests, "too many requests at once");

@@ -5,9 +5,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Path;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, HttpReply};
 use serde_json::{Value, json};
@@ -19,10 +19,10 @@ pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
     json_text(status, body.to_string())
 }
 
-/// A response whose JSON is already serialized.
-pub(crate) fn json_text(status: StatusCode, body: String) -> Response {
+/// A reply whose JSON is written.
+pub(crate) fn json_text(status: StatusCode, body: impl Into<Body>) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (status, [kind], body).into_response()
+    (status, [kind], body.into()).into_response()
 }
 
 /// Marks a response that may be compressed. Responses to logins and about keys contain secrets next to data from the
@@ -39,9 +39,13 @@ impl Compressible {
     }
 }
 
-/// Whether a response is compressed: if it is successful and marked. A minimum size is checked separately.
-pub(crate) fn is_compressed(status: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
-    status.is_success() && extensions.get::<Compressible>().is_some()
+/// Less is not compressed, in bytes: too little would be gained.
+const LEAST_COMPRESSED: u64 = 1024;
+
+/// Whether a reply is compressed: of those that may be, what is large enough to gain by it.
+pub(crate) fn is_compressed(reply: &Response) -> bool {
+    let is_large = || reply.body().size_hint().exact().is_none_or(|size| size >= LEAST_COMPRESSED);
+    reply.status().is_success() && reply.extensions().get::<Compressible>().is_some() && is_large()
 }
 
 /// A response without a body.

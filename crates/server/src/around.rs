@@ -1,0 +1,64 @@
+//! What surrounds the routes: a request is observed, limited in time and kept from bringing down others, and its reply compressed.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::timeout::TimeoutBody;
+
+use crate::applications::State;
+use crate::reply::{is_compressed, panicked};
+use crate::{cors, observe};
+
+/// The time limit of a request.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The longest pause while a body is received.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Answers a request by the routes. What surrounds them is one future: layers would be copied, and their futures boxed, one by one for
+/// each request.
+pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Result<Response, Infallible> {
+    let routed = async |request| guarded(routes, request).await;
+    let shared = async |request| cors::answer(&state, request, routed).await;
+    Ok(observe::observe(&state, request, shared).await)
+}
+
+async fn guarded(routes: Router, request: Request) -> Response {
+    let encodings: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
+    let request = request.map(|body| match body.is_end_stream() {
+        true => body,
+        false => Body::new(TimeoutBody::new(PAUSE, body)),
+    });
+    let routed = AssertUnwindSafe(routes.oneshot(request)).catch_unwind();
+    let response = match tokio::time::timeout(PATIENCE, routed).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(panic)) => panicked(panic),
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    if is_compressed(&response) { compressed(response, encodings).await } else { response }
+}
+
+/// Compresses a reply if the client takes that.
+async fn compressed(response: Response, encodings: Vec<HeaderValue>) -> Response {
+    let mut request = Request::new(Body::empty());
+    request.headers_mut().extend(encodings.into_iter().map(|encodings| (header::ACCEPT_ENCODING, encodings)));
+    let mut response = Some(response);
+    // Asked once.
+    let replied = service_fn(move |_: Request| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
+    match CompressionLayer::new().compress_when(SizeAbove::new(0)).layer(replied).oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
+}
