@@ -201,7 +201,7 @@ impl Guard {
     /// # Errors
     /// If there are no rules, if the rules do not load, or if one of their filters fails for every document.
     pub(crate) fn admit(&self) -> Result<(), QueryError> {
-        match &self.entrance {
+        match &self.bound.entrance {
             Entrance::Closed(Reason::NoRule { namespace }) => Err(QueryError::NoRule(namespace.clone())),
             Entrance::Closed(_) => Err(QueryError::RulesInvalid),
             Entrance::Rules(rules) if !rules.filters.errors.is_empty() => {

@@ -65,12 +65,12 @@ impl Guard {
     #[must_use]
     pub fn explain(&self, operation: Operation<'_>) -> Explanation {
         let mut explanation = Explanation {
-            bypass: matches!(self.entrance, Entrance::Bypass),
+            bypass: matches!(self.bound.entrance, Entrance::Bypass),
             filters: Vec::new(),
             roles: Vec::new(),
             rules: Vec::new(),
         };
-        if !matches!(self.entrance, Entrance::Rules(_)) {
+        if !matches!(self.bound.entrance, Entrance::Rules(_)) {
             return explanation;
         }
         let (stored, chosen, seen) = match operation {

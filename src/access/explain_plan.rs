@@ -62,13 +62,13 @@ impl Guard {
     pub fn explain_plan(&self) -> Result<PlanExplanation, QueryError> {
         let mut explanation = PlanExplanation {
             plan: self.plan()?,
-            bypass: matches!(self.entrance, Entrance::Bypass),
+            bypass: matches!(self.bound.entrance, Entrance::Bypass),
             filters: Vec::new(),
             roles: Vec::new(),
             remaining: Vec::new(),
             projection: None,
         };
-        let Entrance::Rules(rules) = &self.entrance else {
+        let Entrance::Rules(rules) = &self.bound.entrance else {
             explanation.projection = explanation.bypass.then(Document::new);
             return Ok(explanation);
         };

@@ -13,7 +13,7 @@ impl Guard {
     /// # Errors
     /// [`QueryError::Failed`], with the missing parts.
     pub(crate) fn supplied(&self) -> Result<(), QueryError> {
-        let Entrance::Rules(rules) = &self.entrance else { return Ok(()) };
+        let Entrance::Rules(rules) = &self.bound.entrance else { return Ok(()) };
         if !rules.filters.errors.is_empty() {
             return Err(QueryError::Failed(rules.filters.errors.clone()));
         }

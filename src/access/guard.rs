@@ -4,6 +4,7 @@ use bson::DateTime;
 
 use super::bound::BoundRole;
 use super::decision::{Decision, Outcome, Reason};
+use super::known_user::KnownUser;
 use super::unreadable::Unreadable;
 use super::visibility::Visibility;
 use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, FunctionError, Residual, Truth};
@@ -39,13 +40,19 @@ use crate::value::RequestedFields;
 pub struct Guard {
     pub(super) context: Context,
     pub(super) policy: Arc<Policy>,
+    pub(super) bound: Arc<Bound>,
+    pub(super) unreadable: Mutex<Option<Unreadable>>,
+}
+
+/// What a policy comes to in a context.
+#[derive(Debug)]
+pub(super) struct Bound {
     pub(super) entrance: Entrance,
     pub(super) schema: Option<BoundSchema>,
     /// Computed on first use.
     pub(super) range: OnceLock<Range>,
     /// Computed on first use.
     pub(super) visibility: OnceLock<Visibility>,
-    pub(super) unreadable: Mutex<Option<Unreadable>>,
 }
 
 /// How access is decided.
@@ -105,12 +112,29 @@ impl Guard {
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
     }
 
-    /// Binds the same policy again, with the function results supplied so far. `None` if that would change nothing,
-    /// because no pending function decides whether a filter applies. (That is decided once for all documents, when
-    /// binding.)
+    /// As [`new`](Self::new), for a context whose user is an object that several requests share: rules that depend on nothing else are
+    /// bound to it once.
+    #[must_use]
+    pub fn of_known_user(policy: Arc<Policy>, context: Context, user: &KnownUser) -> Self {
+        if !context.is_of(user.shared()) {
+            return Self::new(Some(policy), context);
+        }
+        if let Some(bound) = user.bound(&policy) {
+            return Self { context, policy, bound, unreadable: Mutex::default() };
+        }
+        let guard = Self::new(Some(policy), context);
+        // Other entrances may depend on the namespace, and cost nothing.
+        if matches!(guard.bound.entrance, Entrance::Rules(_)) && guard.policy.asks_only_the_user() {
+            user.keep(&guard.policy, &guard.bound);
+        }
+        guard
+    }
+
+    /// The same guard, bound anew with the results of functions known so far; `None` unless it was bound without the result of one
+    /// that decides whether a filter applies, which is decided once for all documents.
     #[must_use]
     pub fn rebound(&self) -> Option<Self> {
-        let Entrance::Rules(rules) = &self.entrance else { return None };
+        let Entrance::Rules(rules) = &self.bound.entrance else { return None };
         let waits = |error: &EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
         let rebound = || Self::new(Some(Arc::clone(&self.policy)), self.context.copied());
         rules.filters.errors.iter().any(waits).then(rebound)
@@ -118,14 +142,14 @@ impl Guard {
 
     /// Whether some filter's `apply_when` calls a function.
     pub(crate) fn selects_filters_by_functions(&self) -> bool {
-        matches!(self.entrance, Entrance::Rules(_))
+        matches!(self.bound.entrance, Entrance::Rules(_))
             && self.policy.filters.iter().any(|filter| filter.apply_when.predicate.calls())
     }
 
     /// Whether read access depends on `%%now`.
     pub(crate) fn asks_now(&self) -> bool {
         let asks = |rule: &Rule| rule.predicate.asks(ContextRoot::Now);
-        let Entrance::Rules(_) = &self.entrance else { return false };
+        let Entrance::Rules(_) = &self.bound.entrance else { return false };
         self.policy.roles.iter().flat_map(Role::rules).any(|(_, rule)| asks(rule))
             || self
                 .policy
@@ -139,7 +163,7 @@ impl Guard {
     pub(crate) fn at(&self, now: DateTime) -> Self {
         let context = self.context.at(now);
         let policy = Arc::clone(&self.policy);
-        match &self.entrance {
+        match &self.bound.entrance {
             Entrance::Closed(reason) => Self::of(context, policy, Entrance::Closed(reason.clone()), None),
             Entrance::Bypass | Entrance::Rules(_) => Self::new(Some(policy), context),
         }
@@ -154,7 +178,9 @@ impl Guard {
     /// Sets the namespace to name when access is denied for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
-        if let Entrance::Closed(Reason::NoRule { namespace: named }) = &mut self.entrance {
+        if let Some(Bound { entrance: Entrance::Closed(Reason::NoRule { namespace: named }), .. }) =
+            Arc::get_mut(&mut self.bound)
+        {
             *named = namespace.into();
         }
         self
@@ -167,8 +193,8 @@ impl Guard {
     }
 
     fn of(context: Context, policy: Arc<Policy>, entrance: Entrance, schema: Option<BoundSchema>) -> Self {
-        let (range, visibility, unreadable) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self { context, policy, entrance, schema, range, visibility, unreadable }
+        let bound = Bound { entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() };
+        Self { context, policy, bound: Arc::new(bound), unreadable: Mutex::default() }
     }
 
     /// The context that the policy is bound to.

@@ -17,7 +17,7 @@ impl Guard {
 
     /// The visibility of each field, in all documents that may be read.
     pub(crate) fn visibility(&self) -> &Visibility {
-        self.visibility.get_or_init(|| match &self.entrance {
+        self.bound.visibility.get_or_init(|| match &self.bound.entrance {
             Entrance::Bypass => Visibility::WHOLE,
             Entrance::Closed(_) => Visibility::NOTHING,
             Entrance::Rules(rules) => of_rules(rules),
@@ -28,7 +28,7 @@ impl Guard {
 impl Guard {
     /// Whether the user may read every document in its entirety.
     pub(crate) fn hides_nothing(&self) -> bool {
-        match &self.entrance {
+        match &self.bound.entrance {
             Entrance::Bypass => true,
             Entrance::Closed(_) => false,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {

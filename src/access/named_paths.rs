@@ -50,7 +50,7 @@ impl Guard {
             Named::Paths(paths) => paths.iter().map(|named| named.path.clone()).collect(),
             Named::Everything => vec!["*".to_owned()],
         };
-        let rules = match &self.entrance {
+        let rules = match &self.bound.entrance {
             Entrance::Bypass => return Vec::new(),
             Entrance::Closed(_) => return all(),
             Entrance::Rules(rules) => rules,

@@ -55,7 +55,7 @@ impl Guard {
 
     /// The documents that may be read.
     pub(super) fn range(&self) -> &Range {
-        self.range.get_or_init(|| match &self.entrance {
+        self.bound.range.get_or_init(|| match &self.bound.entrance {
             Entrance::Bypass => Range::ALWAYS,
             Entrance::Closed(_) => Range::NEVER,
             // Every request on this collection fails.

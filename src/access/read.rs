@@ -104,7 +104,7 @@ impl Guard {
         page: &mut impl Page,
         errors: &Errors,
     ) -> Result<(Extent, Option<&BoundRole>), Refusal<'_>> {
-        match &self.entrance {
+        match &self.bound.entrance {
             Entrance::Bypass => Ok((Extent::Whole, None)),
             Entrance::Closed(reason) => Err(reason.clone().into()),
             Entrance::Rules(rules) => see_by_rules(stored, request, rules, &self.context, errors, page),

@@ -64,7 +64,7 @@ impl Guard {
     /// Whether every readable document may be updated in any way, as long as that does not introduce duplicate keys:
     /// then updates need no further check.
     pub(crate) fn updates_what_it_reads(&self) -> bool {
-        self.schema.is_none() && self.writes_what_it_reads(|_| true)
+        self.bound.schema.is_none() && self.writes_what_it_reads(|_| true)
     }
 
     /// Whether every readable document may also be deleted.
@@ -73,7 +73,7 @@ impl Guard {
     }
 
     fn writes_what_it_reads(&self, permits: impl Fn(&BoundRole) -> bool) -> bool {
-        match &self.entrance {
+        match &self.bound.entrance {
             Entrance::Bypass => true,
             Entrance::Closed(_) => false,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
@@ -93,7 +93,7 @@ impl Guard {
     }
 
     fn judge<'g>(&'g self, write: Write<'_>, errors: &Errors) -> Result<((), Option<&'g BoundRole>), Refusal<'g>> {
-        let role = match &self.entrance {
+        let role = match &self.bound.entrance {
             Entrance::Rules(rules) => Some(judge_by_rules(write, rules, &self.context, errors)?),
             unruled => {
                 refuse_repeated(write.after().map_or(Ok(None), DocumentRef::repeated_key), errors)?;
@@ -109,7 +109,7 @@ impl Guard {
     }
 
     fn check_schema(&self, write: Write<'_>, errors: &Errors) -> Result<(), Reason> {
-        let (Some(schema), Some(after)) = (&self.schema, write.after()) else { return Ok(()) };
+        let (Some(schema), Some(after)) = (&self.bound.schema, write.after()) else { return Ok(()) };
         match schema.check(write.before(), after, &self.context, errors) {
             Ok(failures) if failures.is_empty() => Ok(()),
             Ok(failures) => Err(Reason::Schema(failures)),

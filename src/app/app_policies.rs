@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError};
 
 use super::settings::Extent;
 use super::{App, Applicable, Collection, ConfigPart, Loaded, Policies, ServiceAmbiguous};
-use crate::access::Guard;
+use crate::access::{Guard, KnownUser};
 use crate::auth::CustomDataConfig;
 use crate::eval::Context;
 use crate::expr::PatternAllowance;
-use crate::policy::RulesFile;
+use crate::policy::{Policy, RulesFile};
 use crate::template::Substitutions;
 
 impl App {
@@ -119,6 +119,22 @@ impl App {
         self.shared_policies().guard(self, namespace, Some(service), context)
     }
 
+    /// As [`guard`](Self::guard) and [`guard_in`](Self::guard_in), for a context whose user is an object that several requests share:
+    /// rules that depend on nothing else are bound to it once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn guard_of_known_user(
+        &self,
+        service: Option<&str>,
+        namespace: &str,
+        context: Context,
+        user: &KnownUser,
+    ) -> Result<Guard, ServiceAmbiguous> {
+        let bind = |policy, context| Guard::of_known_user(policy, context, user);
+        self.shared_policies().guard_by(self, namespace, service, context, bind)
+    }
+
     /// The rules of the whole application, compiled on first use.
     pub fn shared_policies(&self) -> &Policies {
         self.shared.get_or_init(|| Arc::new(self.policies()))
@@ -137,9 +153,20 @@ impl Policies {
         service: Option<&str>,
         context: Context,
     ) -> Result<Guard, ServiceAmbiguous> {
+        self.guard_by(app, namespace, service, context, |policy, context| Guard::new(Some(policy), context))
+    }
+
+    fn guard_by(
+        &self,
+        app: &App,
+        namespace: &str,
+        service: Option<&str>,
+        context: Context,
+        bind: impl FnOnce(Arc<Policy>, Context) -> Guard,
+    ) -> Result<Guard, ServiceAmbiguous> {
         let context = app.with_configuration(context);
         Ok(match self.applicable(app, namespace, service)? {
-            Applicable::Policy(policy) => Guard::new(Some(policy), context).in_namespace(namespace),
+            Applicable::Policy(policy) => bind(policy, context).in_namespace(namespace),
             Applicable::NoRule => Guard::without_rules(namespace, context),
             Applicable::Invalid => Guard::closed(context),
         })
@@ -155,6 +182,25 @@ impl Policies {
         namespace: &str,
         service: Option<&str>,
     ) -> Result<Applicable, ServiceAmbiguous> {
+        let known = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(namespace).and_then(|found| found.iter().find(|(named, _)| named.as_deref() == service));
+        if let Some((_, applicable)) = found {
+            return Ok(applicable.clone());
+        }
+        drop(known);
+        let applicable = self.determined(app, namespace, service)?;
+        // Names that only requests have are not collected.
+        if app.collection(namespace, service)?.is_some() {
+            let mut known = self.found.write().unwrap_or_else(PoisonError::into_inner);
+            let found = known.entry(namespace.to_owned()).or_default();
+            if found.iter().all(|(named, _)| named.as_deref() != service) {
+                found.push((service.map(str::to_owned), applicable.clone()));
+            }
+        }
+        Ok(applicable)
+    }
+
+    fn determined(&self, app: &App, namespace: &str, service: Option<&str>) -> Result<Applicable, ServiceAmbiguous> {
         let source = app.data_source(namespace, service)?.map(|source| source.name.as_str());
         let collection = app.collection(namespace, service)?;
         let service = collection.map(|collection| collection.service.as_str()).or(source).or(service);

@@ -1,5 +1,5 @@
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::{Collection, ConfigFile, ConfigPart, FileFinding};
 use crate::expr::PatternAllowance;
@@ -21,6 +21,8 @@ pub struct Policies {
     /// The rules that apply, as combined on first use: by the collection that contributes its own rules and the data
     /// source that contributes default rules.
     pub(super) effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
+    /// What applies to the namespaces of collections that the files mention, with the data source that was named.
+    pub(super) found: RwLock<HashMap<String, Vec<(Option<String>, Applicable)>>>,
 }
 
 /// A collection with rules of its own, and a data source with default rules, either of which may be absent.

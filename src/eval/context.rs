@@ -13,7 +13,7 @@ use crate::user::{CustomData, User};
 /// supplied evaluates to an Error, which denies and names the part. Function results are cached here, so a context must
 /// not outlive its request.
 pub struct Context {
-    pub(super) user: Option<User>,
+    pub(super) user: Option<Arc<User>>,
     pub(super) values: Option<Document>,
     pub(super) secrets: HashSet<String>,
     /// Whether values other than those supplied may exist.
@@ -120,8 +120,19 @@ impl Context {
         {
             *id = Bson::String(hex.to_hex());
         }
-        self.user = Some(user);
+        self.user = Some(Arc::new(user));
         self
+    }
+
+    /// As [`with_user`](Self::with_user), for a user object that several requests share.
+    #[must_use]
+    pub fn with_shared_user(self, user: Arc<User>) -> Self {
+        match &user.custom_data {
+            CustomData::Loaded(data) if matches!(data.get("_id"), Some(Bson::ObjectId(_))) => {
+                self.with_user(Arc::unwrap_or_clone(user))
+            }
+            _ => Self { user: Some(user), ..self },
+        }
     }
 
     /// A copy for another user, without cached function results.
@@ -208,7 +219,7 @@ impl Context {
 
     /// Declares that the user has no custom data.
     pub(crate) fn without_custom_data(mut self) -> Self {
-        self.user = self.user.map(User::without_custom_data);
+        self.user = self.user.map(|user| Arc::new(Arc::unwrap_or_clone(user).without_custom_data()));
         self
     }
 
@@ -242,8 +253,13 @@ impl Context {
 
     /// The user, if supplied.
     #[must_use]
-    pub const fn user(&self) -> Option<&User> {
-        self.user.as_ref()
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_deref()
+    }
+
+    /// Whether the user is this very object.
+    pub(crate) fn is_of(&self, user: &Arc<User>) -> bool {
+        self.user.as_ref().is_some_and(|own| Arc::ptr_eq(own, user))
     }
 
     /// The function calls whose results are still missing. Calling this clears the list.
@@ -279,7 +295,7 @@ impl Context {
     /// The values that must not appear in output, each with an expansion that resolves to it.
     pub(super) fn hidden_values(&self) -> Vec<(String, &Bson)> {
         let secrets = self.values.iter().flatten().filter(|(name, _)| self.secrets.contains(*name));
-        let headers = self.request.iter().flat_map(|request| &request.headers);
+        let headers = self.request.iter().flat_map(Request::headers);
         let secrets = secrets.map(|(name, value)| (format!("%%values.{name}"), value));
         secrets.chain(headers.map(|(name, value)| (format!("%%request.requestHeaders.{name}"), value))).collect()
     }

@@ -130,11 +130,11 @@ impl Context {
     fn request_start(&self, reference: &Reference) -> Start<'_> {
         let Some(request) = &self.request else { return Start::NotSupplied(ContextPart::Request) };
         match reference.path.segments() {
-            [] => known_document(&request.fields, 0),
+            [] => known_document(request.fields(), 0),
             [headers, name, ..] if headers.name() == "requestHeaders" => {
-                Start::Known(request.headers.get(&name.name().to_lowercase()).map(ValueRef::from), 2)
+                Start::Known(request.headers().get(&name.name().to_lowercase()).map(ValueRef::from), 2)
             }
-            [field, ..] if request.fields.contains_key(field.name()) => known_document(&request.fields, 0),
+            [field, ..] if request.fields().contains_key(field.name()) => known_document(request.fields(), 0),
             [field, ..] if Request::FIELDS.contains(&field.name()) => {
                 Start::NotSupplied(ContextPart::RequestProperty(field.name().into()))
             }

@@ -1,16 +1,23 @@
 //! `%%request`.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use bson::{Bson, Document};
 use thiserror::Error;
 
-/// `%%request`: a document with some or all of [`Request::FIELDS`].
-#[derive(Clone, Debug, Default, PartialEq)]
+/// `%%request`: a document with some or all of [`Request::FIELDS`]. Copies share it.
+#[derive(Clone)]
 pub struct Request {
-    pub(super) fields: Document,
-    /// The headers: lower-case names, each with an array of values.
-    pub(super) headers: HashMap<String, Bson>,
+    parts: Arc<LazyLock<Parts, Box<dyn FnOnce() -> Parts + Send>>>,
+}
+
+#[derive(Default, PartialEq)]
+struct Parts {
+    fields: Document,
+    /// Header names in lower case, each with the array of its values.
+    headers: HashMap<String, Bson>,
 }
 
 /// Why a document is not a valid request.
@@ -45,9 +52,55 @@ impl Request {
     /// # Errors
     /// See [`RequestError`].
     pub fn from_document(document: Document) -> Result<Self, RequestError> {
+        let parts = Parts::read(document)?;
+        Ok(Self::of(Box::new(move || parts)))
+    }
+
+    /// A request that is only read when something asks for it. A document that is not a valid request has no fields.
+    #[must_use]
+    pub fn lazy(document: impl FnOnce() -> Document + Send + 'static) -> Self {
+        Self::of(Box::new(move || Parts::read(document()).unwrap_or_default()))
+    }
+
+    fn of(read: Box<dyn FnOnce() -> Parts + Send>) -> Self {
+        Self { parts: Arc::new(LazyLock::new(read)) }
+    }
+
+    /// The fields as they were given.
+    #[must_use]
+    pub fn fields(&self) -> &Document {
+        &self.parts.fields
+    }
+
+    /// Header names in lower case, each with the array of its values.
+    pub(super) fn headers(&self) -> &HashMap<String, Bson> {
+        &self.parts.headers
+    }
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self::of(Box::new(Parts::default))
+    }
+}
+
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        **self.parts == **other.parts
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("fields", self.fields()).finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    fn read(document: Document) -> Result<Self, RequestError> {
         let mut request = Self::default();
         for (key, value) in document {
-            if !Self::FIELDS.contains(&key.as_str()) {
+            if !Request::FIELDS.contains(&key.as_str()) {
                 return Err(RequestError::FieldUnknown(key));
             }
             if key == "requestHeaders" {
@@ -59,12 +112,6 @@ impl Request {
             request.fields.insert(key, value);
         }
         Ok(request)
-    }
-
-    /// The fields as given to [`Self::from_document`].
-    #[must_use]
-    pub const fn fields(&self) -> &Document {
-        &self.fields
     }
 
     fn add_header(&mut self, name: &str, values: &Bson) -> Result<(), RequestError> {

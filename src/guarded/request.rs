@@ -33,15 +33,24 @@ impl FindRequest {
     /// assert!(error.to_string().starts_with("`$where` is not supported here; client-supplied code is not executed"));
     /// ```
     pub fn parse(options: &Node) -> Result<Self, GuardedError> {
+        let members = checked(options, &["filter", "projection", "sort", "skip", "limit"])?;
+        Self::of_options(members.iter().map(|member| (member.key.as_str(), &member.value)))
+    }
+
+    /// As [`parse`](Self::parse), for options of these names only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_options<'n>(options: impl IntoIterator<Item = (&'n str, &'n Node)>) -> Result<Self, GuardedError> {
         let (mut filter, mut projection, mut sort, mut skip, mut limit) = (None, None, None, 0, None);
-        for member in checked(options, &["filter", "projection", "sort", "skip", "limit"])? {
-            let value = &member.value;
-            match member.key.as_str() {
+        for (name, value) in options {
+            match name {
                 "filter" => filter = Some(value),
                 "projection" => projection = Some(value),
                 "sort" => sort = Some(value),
                 "skip" => skip = natural(value)?,
-                _ => limit = Some(natural(value)?).filter(|limit| *limit > 0),
+                "limit" => limit = Some(natural(value)?).filter(|limit| *limit > 0),
+                _ => return Err(GuardedError::Malformed("the options of a query have other names")),
             }
         }
         Ok(Self { skip, limit, ..Self::of(filter, projection, sort)? })

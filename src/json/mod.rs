@@ -2,6 +2,8 @@
 //! – duplicate keys, nesting deeper than [`MAX_DEPTH`], more than [`MAX_SIZE`] bytes – and converts to BSON, as
 //! extended or as plain JSON.
 
+#[cfg(feature = "unstable")]
+mod canonical;
 mod ejson;
 mod node;
 mod parse;
@@ -17,19 +19,20 @@ pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, parse, parse_bytes};
 pub(crate) use write::{NotJson, escape, string, write_relaxed};
 
-#[cfg(not(feature = "unstable"))]
-pub(crate) use {
+#[cfg(feature = "unstable")]
+pub use {
+    canonical::write_canonical,
     ejson::{from_bson, is_literal, to_bson},
-    parse::{MAX_DEPTH, MAX_SIZE, parse_part},
+    parse::{MAX_DEPTH, MAX_SIZE, parse_part, parse_up_to},
     plain::{to_plain_bson, to_plain_document},
     raw_document::to_raw_document,
     stream::{Chunk, Stream},
     write::write,
 };
-#[cfg(feature = "unstable")]
-pub use {
+#[cfg(not(feature = "unstable"))]
+pub(crate) use {
     ejson::{from_bson, is_literal, to_bson},
-    parse::{MAX_DEPTH, MAX_SIZE, parse_part, parse_up_to},
+    parse::{MAX_DEPTH, MAX_SIZE, parse_part},
     plain::{to_plain_bson, to_plain_document},
     raw_document::to_raw_document,
     stream::{Chunk, Stream},

@@ -77,7 +77,7 @@ fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(),
     Ok(())
 }
 
-fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
+pub(super) fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
     text.extend_from_slice(br#"{"$oid":""#);
     text.extend(id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
     text.extend_from_slice(br#""}"#);

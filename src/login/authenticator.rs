@@ -4,6 +4,7 @@ use std::time::Duration;
 use bson::DateTime;
 
 use super::cache::Cache;
+use super::verified_tokens::VerifiedTokens;
 use super::{Accounts, CustomDataChanges, LoginError, Takeover, UserAssembler, UserCreation};
 use crate::auth::token::{TokenIssuer, TokenProvider};
 use crate::clock::{Clock, SystemClock};
@@ -19,6 +20,7 @@ pub struct Authenticator {
     pub(super) takeover: Option<Arc<dyn Takeover>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) looked_up: Cache,
+    pub(super) verified: VerifiedTokens,
     pub(super) session_age: Duration,
     pub(super) changes: Option<Arc<CustomDataChanges>>,
 }
@@ -44,6 +46,7 @@ impl Authenticator {
             takeover: None,
             clock: Arc::new(SystemClock),
             looked_up: Cache::default(),
+            verified: VerifiedTokens::default(),
             session_age: Duration::ZERO,
             changes: None,
         }

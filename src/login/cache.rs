@@ -1,10 +1,10 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bson::DateTime;
 
-use crate::user::User;
+use crate::access::KnownUser;
 
 /// The maximum number of users in the cache.
 const MAX_USERS: usize = 10_000;
@@ -27,21 +27,21 @@ struct Users {
 #[derive(Debug)]
 struct Entry {
     at: DateTime,
-    user: User,
+    user: Arc<KnownUser>,
     bytes: usize,
 }
 
 impl Cache {
-    /// A user who was looked up at most `limit` ago, with the time since then.
-    pub(super) fn find(&self, id: &str, limit: Duration, now: DateTime) -> Option<(User, Duration)> {
+    /// A user looked up at most `limit` ago, and the time since.
+    pub(super) fn find(&self, id: &str, limit: Duration, now: DateTime) -> Option<(Arc<KnownUser>, Duration)> {
         let users = self.users();
         let Entry { at, user, .. } = users.entries.get(id)?;
         let age = age(*at, now)?;
-        (age <= limit).then(|| (user.clone(), age))
+        (age <= limit).then(|| (Arc::clone(user), age))
     }
 
-    /// Adds a user. If the cache is full, it is cleared first; other users are then looked up again when needed.
-    pub(super) fn insert(&self, user: User, now: DateTime) {
+    /// Caches a user. If there is no room, the cache is emptied first: other users are looked up again when needed.
+    pub(super) fn insert(&self, user: Arc<KnownUser>, now: DateTime) {
         let bytes = user.to_document().to_vec().map(|bytes| bytes.len());
         let mut users = self.users();
         users.remove(&user.id);

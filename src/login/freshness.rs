@@ -1,10 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::DateTime;
 
 use super::cache::age;
+use super::verified_tokens::VerifiedToken;
 use super::{Authenticated, Authenticator, DataAge, DataSource, LoginError};
-use crate::auth::token::AccessToken;
+use crate::access::KnownUser;
+use crate::auth::Warning;
 use crate::user::User;
 
 /// How old a user object may be.
@@ -32,8 +35,21 @@ impl Authenticator {
     /// # Errors
     /// See [`LoginError`].
     pub async fn authenticate(&self, access_token: &str, freshness: Freshness) -> Result<Authenticated, LoginError> {
+        let Found { user, age, warnings } = self.find_bearer(access_token, freshness).await?;
+        Ok(Authenticated { user: User::clone(&user), age, warnings })
+    }
+
+    /// As [`authenticate`](Self::authenticate), but returns an object that is shared by all requests of the same token or user.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn bearer(&self, access_token: &str, freshness: Freshness) -> Result<Arc<KnownUser>, LoginError> {
+        Ok(self.find_bearer(access_token, freshness).await?.user)
+    }
+
+    async fn find_bearer(&self, access_token: &str, freshness: Freshness) -> Result<Found, LoginError> {
         let now = self.clock.now();
-        let token = self.issuer.verify_access(access_token, now)?;
+        let token = self.verified.find_or_verify(access_token, now, &self.issuer)?;
         let session_age = match freshness {
             Freshness::Live => Duration::ZERO,
             Freshness::Snapshot | Freshness::AtMost(_) | Freshness::UntilChanged => self.session_age,
@@ -42,29 +58,29 @@ impl Authenticator {
         let limit = match freshness {
             Freshness::Snapshot => Duration::MAX,
             Freshness::AtMost(limit) => limit,
-            Freshness::Live => return self.look_up(&token.user.id).await,
-            Freshness::UntilChanged => return self.unless_changed(token, now).await,
+            Freshness::Live => return self.find_now(&token.user.id).await,
+            Freshness::UntilChanged => return self.unless_changed(&token, now).await,
         };
         if let Some(age) = age(token.issued_at, now).filter(|age| *age <= limit) {
-            return Ok(known(token.user, DataSource::Token, age));
+            return Ok(Found::known(Arc::clone(&token.user), DataSource::Token, age));
         }
         match self.looked_up.find(&token.user.id, limit, now) {
-            Some((user, age)) => Ok(known(user, DataSource::Store, age)),
-            None => self.look_up(&token.user.id).await,
+            Some((user, age)) => Ok(Found::known(user, DataSource::Store, age)),
+            None => self.find_now(&token.user.id).await,
         }
     }
 
     /// The bearer of a token, looked up if the data of the token and of an earlier lookup may have changed since.
-    async fn unless_changed(&self, token: AccessToken, now: DateTime) -> Result<Authenticated, LoginError> {
+    async fn unless_changed(&self, token: &VerifiedToken, now: DateTime) -> Result<Found, LoginError> {
         let is_current = |at| self.changes.as_ref().is_some_and(|changes| changes.is_current(&token.user.id, at));
         if is_current(before(token.issued_at, SKEW))
             && let Some(age) = age(token.issued_at, now)
         {
-            return Ok(known(token.user, DataSource::Token, age));
+            return Ok(Found::known(Arc::clone(&token.user), DataSource::Token, age));
         }
         match self.looked_up.find(&token.user.id, Duration::MAX, now) {
-            Some((user, age)) if is_current(before(now, age)) => Ok(known(user, DataSource::Store, age)),
-            _ => self.look_up(&token.user.id).await,
+            Some((user, age)) if is_current(before(now, age)) => Ok(Found::known(user, DataSource::Store, age)),
+            _ => self.find_now(&token.user.id).await,
         }
     }
 
@@ -74,34 +90,46 @@ impl Authenticator {
         self.changes.as_ref().is_some_and(|changes| changes.has_changed_since(user_id, time))
     }
 
+    async fn find_now(&self, user_id: &str) -> Result<Found, LoginError> {
+        let now = self.clock.now();
+        let Authenticated { user, age, warnings } = self.assembler.look_up(user_id, now).await?;
+        let user = Arc::new(KnownUser::new(user));
+        self.looked_up.insert(Arc::clone(&user), now);
+        Ok(Found { user, age, warnings })
+    }
+
     /// A user as it is now.
     ///
     /// # Errors
     /// See [`LoginError`].
     pub async fn look_up(&self, user_id: &str) -> Result<Authenticated, LoginError> {
-        let now = self.clock.now();
-        let found = self.assembler.look_up(user_id, now).await?;
-        self.looked_up.insert(found.user.clone(), now);
-        Ok(found)
+        let Found { user, age, warnings } = self.find_now(user_id).await?;
+        Ok(Authenticated { user: User::clone(&user), age, warnings })
     }
 
-    /// The state of a user at most `limit` ago.
+    /// The state of a user at most `limit` ago, as an object that is shared by all requests about the user.
     ///
     /// # Errors
     /// See [`LoginError`].
-    pub async fn look_up_within(&self, user_id: &str, limit: Duration) -> Result<Authenticated, LoginError> {
+    pub async fn look_up_within(&self, user_id: &str, limit: Duration) -> Result<Arc<KnownUser>, LoginError> {
         match self.looked_up.find(user_id, limit, self.clock.now()) {
-            Some((user, age)) => {
-                let age = DataAge { source: DataSource::Store, age };
-                Ok(Authenticated { user, age, warnings: Vec::new() })
-            }
-            None => self.look_up(user_id).await,
+            Some((user, _)) => Ok(user),
+            None => Ok(self.find_now(user_id).await?.user),
         }
     }
 }
 
-const fn known(user: User, source: DataSource, age: Duration) -> Authenticated {
-    Authenticated { user, age: DataAge { source, age }, warnings: Vec::new() }
+/// Like [`Authenticated`], with a shared user object.
+struct Found {
+    user: Arc<KnownUser>,
+    age: DataAge,
+    warnings: Vec<Warning>,
+}
+
+impl Found {
+    const fn known(user: Arc<KnownUser>, source: DataSource, age: Duration) -> Self {
+        Self { user, age: DataAge { source, age }, warnings: Vec::new() }
+    }
 }
 
 fn before(time: DateTime, span: Duration) -> DateTime {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bson::oid::ObjectId;
 use bson::{DateTime, Document};
 
@@ -286,7 +288,7 @@ impl Authenticator {
         {
             return Err(LoginError::SessionEnded);
         }
-        self.looked_up.insert(user.clone(), now);
+        self.looked_up.insert(Arc::new(user.clone().into()), now);
         Ok(Login { access_token, refresh_token, device_id: session.device_id.clone(), user, warnings })
     }
 

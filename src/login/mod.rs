@@ -22,6 +22,7 @@ mod one_request;
 mod sessions;
 mod takeover;
 mod user_creation;
+mod verified_tokens;
 
 pub use accounts::Accounts;
 pub use application::{SetupError, custom_data_config, token_provider};

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Authenticator, LoginError};
@@ -38,7 +39,7 @@ impl Authenticator {
         let access_token = self.issuer.issue_access(&user, &reference, now)?;
         // The session may have ended during the lookup, because of a change that the lookup has read.
         self.session(&reference.id, &token.user_id, now).await?;
-        self.looked_up.insert(user.clone(), now);
+        self.looked_up.insert(Arc::new(user.clone().into()), now);
         Ok(Refreshed { access_token, user, warnings })
     }
 

@@ -143,6 +143,17 @@ pub struct Filter {
     pub span: Span,
 }
 
+impl Policy {
+    /// Whether its meaning depends on nothing of the context but the user.
+    pub(crate) fn asks_only_the_user(&self) -> bool {
+        let of_roles = self.roles.iter().flat_map(Role::rules).map(|(_, rule)| rule);
+        let of_filters = self.filters.iter().flat_map(|filter| [Some(&filter.apply_when), filter.query.as_ref()]);
+        let mut rules = of_roles.chain(of_filters.flatten()).map(|rule| &rule.predicate);
+        let mut validates = self.schema.iter().flat_map(Schema::validates);
+        rules.all(Predicate::asks_only_the_user) && validates.all(Predicate::asks_only_the_user)
+    }
+}
+
 impl Role {
     /// All rules of the role, including field rules, with JSON pointers relative to the role.
     #[must_use]

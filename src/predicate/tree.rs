@@ -244,7 +244,18 @@ impl Predicate {
         asked
     }
 
-    /// Whether any test calls a function.
+    /// Whether its meaning depends on nothing of the context but the user.
+    pub(crate) fn asks_only_the_user(&self) -> bool {
+        let mut only = true;
+        self.each_test(&mut |test| {
+            only = only
+                && test.references().iter().all(|reference| reference.root == ContextRoot::User)
+                && !test.rights().into_iter().any(Right::calls);
+        });
+        only
+    }
+
+    /// Whether a test calls a function.
     pub(crate) fn calls(&self) -> bool {
         let mut calls = false;
         self.each_test(&mut |test| {
@@ -278,7 +289,15 @@ impl Test {
 }
 
 impl Right {
-    /// The context references in the operand.
+    fn calls(&self) -> bool {
+        match self {
+            Self::Function(_) => true,
+            Self::Convert(_, inner) => inner.calls(),
+            Self::Literal(_) | Self::Context(_) | Self::Document(..) | Self::Template(_) => false,
+        }
+    }
+
+    /// The context references in it.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {

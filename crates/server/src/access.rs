@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Extension, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use portcullis::json::Node;
@@ -18,7 +17,7 @@ use subtle::ConstantTimeEq;
 use crate::applications::State;
 use crate::peer::Client;
 use crate::reply::{Reply, json_reply};
-use crate::request::{base, bearer, host, large_body};
+use crate::request::{Received, base, bearer, host, large_body};
 
 /// The most evaluations in one request.
 const QUESTIONS: usize = 1000;
@@ -56,7 +55,8 @@ fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, Cli
     state.api(&key.app)
 }
 
-pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+pub(crate) async fn evaluate(Extract(state): Extract<State>, received: Received) -> Reply {
+    let Received { headers, bytes, .. } = received;
     let api = application(&state, &headers)?;
     let length = bytes.len();
     let body = large_body(bytes.clone()).await?;
@@ -66,7 +66,8 @@ pub(crate) async fn evaluate(Extract(state): Extract<State>, headers: HeaderMap,
     Ok(json_reply(StatusCode::OK, &answer(&evaluation)))
 }
 
-pub(crate) async fn evaluate_all(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+pub(crate) async fn evaluate_all(Extract(state): Extract<State>, received: Received) -> Reply {
+    let Received { headers, bytes, .. } = received;
     let api = application(&state, &headers)?;
     let length = bytes.len();
     let body = large_body(bytes.clone()).await?;
@@ -123,7 +124,8 @@ fn semantics(body: Option<&Node>) -> Result<Option<bool>, ClientError> {
     }
 }
 
-pub(crate) async fn search_resources(Extract(state): Extract<State>, headers: HeaderMap, bytes: Bytes) -> Reply {
+pub(crate) async fn search_resources(Extract(state): Extract<State>, received: Received) -> Reply {
+    let Received { headers, bytes, .. } = received;
     let api = application(&state, &headers)?;
     let body = large_body(bytes.clone()).await?;
     let asked = Asked { own: body.as_ref(), shared: None, text: &bytes };

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, Query, State as Extract};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +15,7 @@ use crate::applications::State;
 use crate::canonical::canonical;
 use crate::peer::Client;
 use crate::reply::{Compressible, Failure, Reply, empty, json_text};
-use crate::request::{bearer, body, large_body, seen};
+use crate::request::{Received, bearer, body, large_body, seen};
 use crate::streams::Opened;
 
 /// Calls a function or an action of a data source. The response is its result in canonical extended JSON.
@@ -23,10 +23,7 @@ pub(crate) async fn call(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
     Path(app): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    bytes: Bytes,
+    Received { method, uri, headers, bytes }: Received,
 ) -> Reply {
     let api = state.api(&app)?;
     let token = bearer(&headers)?;
@@ -34,7 +31,7 @@ pub(crate) async fn call(
     let user = api.bearer(token).await?;
     let length = bytes.len();
     let call = large_body(bytes).await.map_err(not_a_call)?;
-    let request = seen(&method, &uri, &headers, client.address);
+    let request = seen(method, uri, headers, client.address);
     let work = async move {
         let result = api.call(user, Some(request), call.as_ref()).await?;
         Ok::<_, ClientError>(in_place(weight(&result), || canonical(&result)))

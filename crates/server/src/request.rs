@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request as HttpRequest, State as Extract};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request as HttpRequest, State as Extract};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -34,7 +35,27 @@ pub(crate) fn take_one_slash(request: &mut HttpRequest) {
     }
 }
 
-/// The bearer token of a request.
+/// A request with its whole body.
+pub(crate) struct Received {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Received {
+    type Rejection = BytesRejection;
+
+    async fn from_request(mut request: HttpRequest, state: &S) -> Result<Self, BytesRejection> {
+        // The extractor of headers would copy them, which costs as much as reading them did.
+        let headers = std::mem::take(request.headers_mut());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let bytes = Bytes::from_request(request, state).await?;
+        Ok(Self { method, uri, headers, bytes })
+    }
+}
+
+/// The token of a request.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
@@ -205,8 +226,13 @@ pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node]
     }
 }
 
-/// The request as rules and functions see it, in `%%request` and `context.request`: without its token and cookies.
-pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> Request {
+/// The request as seen by rules and functions, as `%%request` and `context.request`, without its token and cookies. Few ask for it.
+pub(crate) fn seen(method: Method, uri: Uri, headers: HeaderMap, address: IpAddr) -> Request {
+    // Each of the names of its fields is one that a request has.
+    Request::lazy(move || fields(&method, &uri, &headers, address))
+}
+
+fn fields(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> Document {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let mut named = Document::new();
@@ -214,13 +240,11 @@ pub(crate) fn seen(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpA
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         named.insert(canonical(name.as_str()), values.map(Bson::from).collect::<Vec<_>>());
     }
-    let fields = doc! {
+    doc! {
         "httpMethod": method.as_str(), "httpReferrer": text(header::REFERER), "httpUserAgent": text(header::USER_AGENT),
         "rawQueryString": uri.query().map(|query| format!("?{query}")).unwrap_or_default(), "requestHeaders": named,
         "remoteIPAddress": address.to_string(), "service": "", "action": "", "webhookUrl": "",
-    };
-    // All fields have the expected types, so this does not fail.
-    Request::from_document(fields).unwrap_or_default()
+    }
 }
 
 /// The name of a header in the form that functions and rules use: `Content-Type`.

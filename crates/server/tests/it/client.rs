@@ -26,6 +26,8 @@ pub(crate) struct Server {
     app: Router,
     /// The served state, for tests that listen on a socket.
     pub(crate) served: State,
+    /// Opens applications that are served later.
+    pub(crate) host: Host,
     state: PathBuf,
 }
 
@@ -76,7 +78,7 @@ impl Server {
         let mail = MailSettings::to_folder(state.join("mail")).unwrap();
         let (host, _) = Host::open(Places::in_directory(&state), &StorePlace::Directory, mail).await.unwrap();
         let served = State::new(host.applications(served).unwrap(), options);
-        Self { app: app(served.clone()), served, state }
+        Self { app: app(served.clone()), served, host, state }
     }
 
     pub(crate) fn state(&self) -> &Path {

@@ -24,6 +24,7 @@ mod odd_values;
 mod passwords;
 mod profiles;
 mod races;
+mod remembered;
 mod sessions;
 mod shop;
 mod socket;

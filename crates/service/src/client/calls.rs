@@ -1,7 +1,10 @@
 //! Client calls of functions and of actions on data sources.
 
+use std::sync::Arc;
+
 use bson::Bson;
 use portcullis::User;
+use portcullis::access::KnownUser;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node};
 use portcullis_functions::{Call, Entry};
@@ -15,8 +18,13 @@ impl ClientApi {
     /// `request` is the HTTP request that contained the call. Returns the result as BSON.
     ///
     /// # Errors
-    /// The function or action does not exist, is not permitted, or fails.
-    pub async fn call(&self, user: User, request: Option<Request>, call: Option<&Node>) -> Result<Bson, ClientError> {
+    /// There is no such function or action, or it is not permitted or fails.
+    pub async fn call(
+        &self,
+        user: Arc<KnownUser>,
+        request: Option<Request>,
+        call: Option<&Node>,
+    ) -> Result<Bson, ClientError> {
         let invalid = ClientError::invalid_call;
         let call = call.ok_or_else(invalid)?;
         let name = call.get("name").and_then(Node::as_str).ok_or_else(invalid)?;
@@ -37,7 +45,7 @@ impl ClientApi {
     /// Calls a function of the application for a user.
     async fn call_function(&self, asker: Asker, name: &str, arguments: &[Node]) -> Result<Bson, ClientError> {
         let arguments = values(arguments)?;
-        let mut call = Call::new(name, arguments, Entry::Client, asker.user);
+        let mut call = Call::new(name, arguments, Entry::Client, User::clone(&asker.user));
         if let Some(request) = asker.request {
             call = call.with_request(request);
         }

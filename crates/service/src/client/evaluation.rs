@@ -1,10 +1,12 @@
 //! Authorization decisions about any user, for other rule engines and gateways, which authenticate with an access key
 //! of the application.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use portcullis::access::KnownUser;
 use portcullis::guarded::FindRequest;
 use portcullis::json::{self, Node};
 use portcullis::login::LoginError;
@@ -96,9 +98,9 @@ impl ClientApi {
         Evaluator { api: self, known: None }
     }
 
-    async fn subject(&self, user_id: &str) -> Result<Option<User>, ClientError> {
+    async fn subject(&self, user_id: &str) -> Result<Option<Arc<KnownUser>>, ClientError> {
         match self.authenticator.look_up_within(user_id, AGE).await {
-            Ok(found) => Ok(Some(found.user)),
+            Ok(user) => Ok(Some(user)),
             Err(LoginError::UserUnknown(_) | LoginError::UserDisabled(_) | LoginError::UserExpired(_)) => Ok(None),
             Err(error) => Err(ClientError::internal(error)),
         }

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use portcullis::access::KnownUser;
 use portcullis::auth::ProviderType;
 use portcullis::auth::token::{AccessToken, RefreshToken};
 use portcullis::login::{Accounts, LoginError};
@@ -42,10 +45,10 @@ impl ClientApi {
     /// The user of an access token, as rules see them.
     ///
     /// # Errors
-    /// The token is rejected.
-    pub async fn bearer(&self, access_token: &str) -> Result<User, ClientError> {
-        let authenticated = self.authenticator.authenticate(access_token, self.freshness).await;
-        Ok(authenticated.map_err(|error| ClientError::of_token(&error, TokenKind::Access))?.user)
+    /// The token is not accepted.
+    pub async fn bearer(&self, access_token: &str) -> Result<Arc<KnownUser>, ClientError> {
+        let bearer = self.authenticator.bearer(access_token, self.freshness).await;
+        bearer.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
     }
 
     /// A user by ID, with current custom data.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
-use portcullis::access::Query;
+use portcullis::GuardedCollection;
+use portcullis::access::{KnownUser, Query};
 use portcullis::auth::token::AccessToken;
 use portcullis::guarded::{ChangeEvent, VisibleChange, WatchEvent};
 use portcullis::json::{self, Kind, Member, Node};
@@ -12,7 +13,6 @@ use portcullis::mongo_query::Filter;
 use portcullis::store::documents::{Namespace, UpdateDescription, WatchStart};
 use portcullis::text::Span;
 use portcullis::value::DocumentRef;
-use portcullis::{GuardedCollection, User};
 use tokio::sync::{mpsc, oneshot};
 
 use super::position_names::PositionNames;
@@ -75,7 +75,7 @@ impl ClientApi {
         begun: oneshot::Sender<Result<(), ClientError>>,
         items: &mpsc::Sender<StreamItem>,
     ) {
-        let asker = Asker { user: watcher.user.clone(), request: None };
+        let asker = Asker { user: Arc::clone(&watcher.user), request: None };
         let opened = || {
             let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
             let changes = self.changes.as_ref().ok_or_else(missing)?;
@@ -156,7 +156,7 @@ impl ClientApi {
 struct Watcher {
     token: AccessToken,
     /// As whom the stream is read.
-    user: User,
+    user: Arc<KnownUser>,
     /// When that was known to be so.
     read_at: bson::DateTime,
 }

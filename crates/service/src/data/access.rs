@@ -2,8 +2,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bson::Bson;
-use portcullis::access::Unreadable;
-use portcullis::app::{Collection, Secrets};
+use portcullis::access::{KnownUser, Unreadable};
+use portcullis::app::{Collection, Secrets, ServiceAmbiguous};
 use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
 use portcullis::guarded::{GuardedError, LimitExceeded, Limits};
 use portcullis::json::Node;
@@ -35,8 +35,8 @@ pub(crate) struct Data {
 /// The user whose rules apply, and the request that is being made.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
-    pub(crate) user: User,
-    /// The value of `%%request`, if there is a request.
+    pub(crate) user: Arc<KnownUser>,
+    /// `%%request`, where there is one.
     pub(crate) request: Option<Request>,
 }
 
@@ -65,6 +65,13 @@ impl Target {
             ClientError::bad(ErrorCode::InvalidParameter, "the database or the collection has no valid name")
         })?;
         Ok(Self { service: service.to_owned(), namespace, transaction: None, by_rule: false })
+    }
+}
+
+impl Asker {
+    /// Somebody whom no other request knows.
+    pub(crate) fn new(user: User, request: Option<Request>) -> Self {
+        Self { user: Arc::new(user.into()), request }
     }
 }
 
@@ -116,7 +123,8 @@ impl Data {
 
     /// The evaluation context of a request.
     pub(crate) fn context(&self, asker: &Asker) -> Context {
-        let mut context = self.app.with_secrets(Context::new().with_user(asker.user.clone()), &self.secrets);
+        let mut context =
+            self.app.with_secrets(Context::new().with_shared_user(Arc::clone(asker.user.shared())), &self.secrets);
         if let Some(request) = &asker.request {
             context = context.with_request(request.clone());
         }
@@ -129,20 +137,23 @@ impl Data {
     /// The guard of a collection in a data source, for a user.
     pub(crate) fn guard(&self, asker: &Asker, service: &str, namespace: &Namespace) -> Result<Guard, ClientError> {
         self.reserved.refuse(namespace.database(), namespace.collection())?;
-        let guard = self.app.guard_in(service, &namespace.to_string(), self.context(asker));
+        let guard = self.guard_of(asker, Some(service), namespace);
         guard.map_err(ClientError::internal)
     }
 
     /// Like [`guard`](Self::guard), for callers that do not name a data source.
     pub(crate) fn guard_anywhere(&self, asker: &Asker, namespace: &Namespace) -> Result<Guard, ClientError> {
         self.reserved.refuse(namespace.database(), namespace.collection())?;
-        let guard = self.app.guard(&namespace.to_string(), self.context(asker));
+        let guard = self.guard_of(asker, None, namespace);
         guard.map_err(|error| ClientError::bad(ErrorCode::BadRequest, error.to_string()))
     }
 
-    /// Runs the functions that the rules of a guard are waiting for, and supplies their results. If those decide which
-    /// filters apply, the guard is bound again. Returns whether there were any calls, in which case the caller must
-    /// repeat its request.
+    fn guard_of(&self, asker: &Asker, service: Option<&str>, namespace: &Namespace) -> Result<Guard, ServiceAmbiguous> {
+        self.app.guard_of_known_user(service, &namespace.to_string(), self.context(asker), &asker.user)
+    }
+
+    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again, bound anew
+    /// where they decide which filters apply.
     ///
     /// # Errors
     /// The time limit of a request that started at `began` is exceeded.

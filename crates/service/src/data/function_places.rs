@@ -87,7 +87,7 @@ impl World {
     }
 
     async fn act(&self, action: Action, options: Bson) -> Result<Bson, String> {
-        let asker = Asker { user: User::new("ada").without_custom_data(), request: None };
+        let asker = Asker::new(User::new("ada").without_custom_data(), None);
         let done = self.data.act(&asker, &target(), action, &of_bson(&options).unwrap()).await;
         done.map_err(|error| format!("{:?}: {}", error.code, error.message))
     }

@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn asker() -> Asker {
-        Asker { user: User::new("ada").without_custom_data(), request: None }
+        Asker::new(User::new("ada").without_custom_data(), None)
     }
 
     async fn act(data: &Data, asker: &Asker, action: Action, options: Bson) -> Result<Bson, String> {

@@ -49,7 +49,7 @@ impl Reach {
         match rights {
             Rights::System => self.data.act_as_system(&target, action, &arguments).await,
             Rights::User(user) => {
-                let asker = Asker { user: Arc::unwrap_or_clone(user), request };
+                let asker = Asker::new(Arc::unwrap_or_clone(user), request);
                 let options = of_bson(&Bson::Document(arguments))
                     .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
                 self.data.act(&asker, &target, action, &options).await

@@ -2,6 +2,7 @@
 
 use bson::Bson;
 use portcullis::BoxFuture;
+use portcullis::User;
 use portcullis::eval::{FunctionError, PendingCall};
 use portcullis_functions::{Call, CallError, Entry};
 
@@ -15,7 +16,7 @@ impl RuleFunctions for Functions {
 
     fn call<'a>(&'a self, call: &'a PendingCall, asker: &'a Asker) -> BoxFuture<'a, Result<Bson, FunctionError>> {
         Box::pin(async move {
-            let mut asked = Call::new(call.name.clone(), call.arguments.clone(), Entry::Rule, asker.user.clone());
+            let mut asked = Call::new(call.name.clone(), call.arguments.clone(), Entry::Rule, User::clone(&asker.user));
             if let Some(request) = &asker.request {
                 asked = asked.with_request(request.clone());
             }

@@ -1,4 +1,5 @@
 use portcullis::endpoint::{ReturnType, Validation};
+use portcullis::user::User;
 use portcullis_functions::{Call, CallError, Entry, HttpRequest, Returned};
 
 use super::form::Form;
@@ -30,7 +31,7 @@ impl Answering<'_> {
         let query = incoming.parameters().filter(|(name, _)| !hides || name != SECRET).collect();
         let body = (!incoming.body.is_empty()).then(|| incoming.body.to_vec());
         let http = HttpRequest { query, headers: incoming.headers.clone(), body };
-        let mut call = Call::new(self.function, Vec::new(), self.entry, asker.user).with_http(http);
+        let mut call = Call::new(self.function, Vec::new(), self.entry, User::clone(&asker.user)).with_http(http);
         if let Some(request) = asker.request {
             call = call.with_request(request);
         }

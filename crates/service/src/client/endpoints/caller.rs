@@ -52,7 +52,9 @@ impl ClientApi {
     ) -> Result<User, ClientError> {
         let newcomers = if callers.creates { Newcomers::Welcome } else { Newcomers::Refused };
         let user = match credentials {
-            Credentials::Bearer(token) => return Ok(callers.seen(self.bearer(&token).await.map_err(plain)?)),
+            Credentials::Bearer(token) => {
+                return Ok(callers.seen(User::clone(&*self.bearer(&token).await.map_err(plain)?)));
+            }
             Credentials::Password { email, password } => {
                 self.need(ProviderType::EmailPassword)?;
                 if let Some(tries) = incoming.tries {

@@ -52,7 +52,7 @@ impl ClientApi {
             error
         })?;
         let user = self.data_api_user(config, incoming).await?;
-        let asker = Asker { user, request: Some(incoming.request(action.name())?) };
+        let asker = Asker::new(user, Some(incoming.request(action.name())?));
         self.meet(&config.can_evaluate, &asker, action.name()).await?;
         Ok(DataApiCall { api: self, action, asker, form: Form::wanted(incoming, config.return_type) })
     }

@@ -44,7 +44,7 @@ impl ClientApi {
             }
             RunAs::System | RunAs::User(_) | RunAs::Script(_) => User::system(),
         };
-        let asker = Asker { user, request: Some(incoming.request("")?) };
+        let asker = Asker::new(user, Some(incoming.request("")?));
         self.meet(&config.can_evaluate, &asker, &config.function).await?;
         let answering = Answering {
             function: &config.function,

@@ -52,7 +52,7 @@ impl ClientApi {
             RunAs::Caller => self.webhook_caller(config, incoming).await?,
             RunAs::System | RunAs::User(_) | RunAs::Script(_) => User::system(),
         };
-        let asker = Asker { user, request: Some(incoming.request("")?) };
+        let asker = Asker::new(user, Some(incoming.request("")?));
         self.meet(&config.can_evaluate, &asker, name).await?;
         let answering = Answering {
             function: &Library::webhook(service, name),

@@ -1,0 +1,183 @@
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::guard::Bound;
+use crate::policy::Policy;
+use crate::user::User;
+
+/// How many policies stay bound to a user: those that were needed most recently.
+const MAX_BOUND: usize = 4;
+
+/// A user object that several requests share, with policies that are bound to it: see [`Guard::of_known_user`].
+///
+/// What is bound to an object is used for no other, even an equal one. A user who has changed is a new object, to which nothing is
+/// bound yet.
+///
+/// [`Guard::of_known_user`]: super::Guard::of_known_user
+pub struct KnownUser {
+    user: Arc<User>,
+    bound: Mutex<Vec<(Arc<Policy>, Arc<Bound>)>>,
+}
+
+impl KnownUser {
+    /// A user to whom nothing is bound yet.
+    #[must_use]
+    pub fn new(user: User) -> Self {
+        Self { user: Arc::new(user), bound: Mutex::default() }
+    }
+
+    /// The user, as the contexts of requests share it.
+    #[must_use]
+    pub const fn shared(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// What a policy comes to for the user, if it stays bound.
+    pub(super) fn bound(&self, policy: &Arc<Policy>) -> Option<Arc<Bound>> {
+        let all = self.all();
+        all.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, bound)| Arc::clone(bound))
+    }
+
+    /// Keeps what a policy comes to, which must depend on nothing but the user.
+    pub(super) fn keep(&self, policy: &Arc<Policy>, bound: &Arc<Bound>) {
+        let mut all = self.all();
+        all.retain(|(known, _)| !Arc::ptr_eq(known, policy));
+        if all.len() >= MAX_BOUND {
+            all.remove(0);
+        }
+        // Holding the policy also keeps its address from being given to another.
+        all.push((Arc::clone(policy), Arc::clone(bound)));
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<(Arc<Policy>, Arc<Bound>)>> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<User> for KnownUser {
+    fn from(user: User) -> Self {
+        Self::new(user)
+    }
+}
+
+impl Deref for KnownUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
+    }
+}
+
+impl fmt::Debug for KnownUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KnownUser").field(&self.user).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, DateTime, doc};
+
+    use super::*;
+    use crate::access::Guard;
+    use crate::eval::{Closures, Context, Environment, Request};
+
+    fn policy(role: &str) -> Arc<Policy> {
+        let role = format!(r#"{{"name": "a", "apply_when": {{}}, "read": true, {role}}}"#);
+        Policy::parse(&format!(r#"{{"roles": [{role}]}}"#)).unwrap()
+    }
+
+    fn known(team: &str) -> KnownUser {
+        User::new("ada").with_custom_data(doc! { "team": team }).into()
+    }
+
+    fn context(user: &KnownUser) -> Context {
+        Context::new().with_shared_user(Arc::clone(user.shared()))
+    }
+
+    fn guard(policy: &Arc<Policy>, user: &KnownUser) -> Guard {
+        Guard::of_known_user(Arc::clone(policy), context(user), user)
+    }
+
+    fn shares(one: &Guard, other: &Guard) -> bool {
+        Arc::ptr_eq(&one.bound, &other.bound)
+    }
+
+    const OF_USER: &str = r#""apply_when": {"team": "%%user.custom_data.team"}"#;
+
+    fn of_user() -> Arc<Policy> {
+        Policy::parse(&format!(r#"{{"roles": [{{"name": "a", {OF_USER}, "read": true}}]}}"#)).unwrap()
+    }
+
+    #[test]
+    fn what_asks_only_for_the_user_is_bound_once_for_an_object() {
+        let (policy, red, blue) = (of_user(), known("red"), known("blue"));
+        let may_read = |user: &KnownUser, team: &str| guard(&policy, user).read(&doc! { "team": team }).is_allowed();
+        for _ in 0..2 {
+            assert!(may_read(&red, "red") && may_read(&blue, "blue"));
+            assert!(!may_read(&red, "blue") && !may_read(&blue, "red"));
+        }
+        assert!(shares(&guard(&policy, &red), &guard(&policy, &red)));
+        assert!(!shares(&guard(&policy, &red), &guard(&policy, &blue)));
+        assert!(
+            !shares(&guard(&policy, &red), &guard(&of_user(), &red)),
+            "equal rules may be those of another application"
+        );
+        assert!(!shares(&guard(&policy, &red), &guard(&policy, &known("red"))));
+        // The context decides who asks, whoever else is known.
+        let of_blue = Guard::of_known_user(Arc::clone(&policy), context(&blue), &red);
+        assert!(
+            of_blue.read(&doc! { "team": "blue" }).is_allowed() && !of_blue.read(&doc! { "team": "red" }).is_allowed()
+        );
+        assert!(shares(&guard(&policy, &red), &guard(&policy, &red)));
+    }
+
+    #[test]
+    fn what_asks_for_more_is_bound_to_each_request() {
+        let contexts = |user: &KnownUser, answer: i32| {
+            let environment = Environment { tag: answer.to_string(), values: doc! { "a": answer } };
+            let request = doc! { "httpMethod": answer.to_string(), "requestHeaders": { "A": [answer.to_string()] } };
+            let functions = Closures::new().with("f", move |_| Ok(Bson::from(answer)));
+            context(user)
+                .with_values(doc! { "a": answer })
+                .with_environment(environment)
+                .with_request(Request::from_document(request).unwrap())
+                .with_args(doc! { "a": answer })
+                .with_now(DateTime::from_millis(answer.into()))
+                .with_functions(Arc::new(functions))
+        };
+        let more = [
+            r#""write": {"%%values.a": 1}"#,
+            r#""write": {"%%environment.tag": "1"}"#,
+            r#""insert": {"%%environment.values.a": 1}"#,
+            r#""delete": {"%%request.httpMethod": "1"}"#,
+            r#""search": {"a": {"$in": ["%%request.requestHeaders.A"]}}"#,
+            r#""document_filters": {"read": {"at": {"$lt": "%%now"}}}"#,
+            r#""fields": {"a": {"read": {"b": {"$elemMatch": {"c": "%%values.a"}}}}}"#,
+            r#""additional_fields": {"write": {"%%true": {"%function": {"name": "f", "arguments": []}}}}"#,
+            r#""fields": {"a": {"fields": {"b": {"read": {"b": {"%function": {"name": "f"}}}}}}}"#,
+        ];
+        let user = known("red");
+        for more in more {
+            let policy = policy(more);
+            assert!(!policy.asks_only_the_user(), "{more}");
+            let guards = [0, 1].map(|answer| Guard::of_known_user(Arc::clone(&policy), contexts(&user, answer), &user));
+            assert!(!shares(&guards[0], &guards[1]), "{more}");
+        }
+        let rules = r#"{"roles": [], "filters": [{"name": "a", "apply_when": {}, "query": {"at": "%%now"}}]}"#;
+        assert!(!Policy::parse(rules).unwrap().asks_only_the_user());
+        let schema = r#"{"properties": {"a": {"validate": {"%%this": "%%values.a"}}}}"#;
+        assert!(!Policy::parse_with_schema(r#"{"roles": []}"#, schema).unwrap().asks_only_the_user());
+    }
+
+    #[test]
+    fn few_policies_stay_bound() {
+        let user = known("red");
+        let policies: Vec<_> = (0..=MAX_BOUND).map(|_| of_user()).collect();
+        let first: Vec<_> = policies.iter().map(|policy| guard(policy, &user)).collect();
+        let stays = |index: usize| shares(&guard(&policies[index], &user), &first[index]);
+        assert!((1..=MAX_BOUND).all(stays));
+        assert!(!stays(0));
+    }
+}

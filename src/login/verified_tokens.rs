@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bson::DateTime;
+use sha2::{Digest, Sha256};
+
+use crate::access::KnownUser;
+use crate::auth::token::{AccessToken, TokenError, TokenIssuer, TokenSession};
+
+/// How many tokens each of the two generations holds, and how many bytes of tokens. A user object is about as large as its token.
+const MAX_TOKENS: usize = 1_000;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Access tokens that one issuer has verified, with the users they name, so that a client's next request need not be verified anew.
+///
+/// A token is only found again at times between its verification and its expiry, and only as a whole: all of it is hashed. Whether its
+/// session lasts is not remembered here.
+#[derive(Debug, Default)]
+pub(super) struct VerifiedTokens {
+    generations: Mutex<Generations>,
+}
+
+/// What is found in the older generation moves to the recent one. Once that is full it becomes the older one, and what was not found
+/// meanwhile is forgotten.
+#[derive(Debug, Default)]
+struct Generations {
+    recent: HashMap<Key, Entry>,
+    older: HashMap<Key, Entry>,
+    /// The bytes of the recent ones.
+    bytes: usize,
+}
+
+type Key = [u8; 32];
+
+#[derive(Debug)]
+struct Entry {
+    bytes: usize,
+    token: Arc<VerifiedToken>,
+}
+
+/// What a verified access token says.
+#[derive(Debug)]
+pub(super) struct VerifiedToken {
+    pub(super) user: Arc<KnownUser>,
+    pub(super) session: TokenSession,
+    pub(super) issued_at: DateTime,
+    expires_at: DateTime,
+    verified_at: DateTime,
+}
+
+impl VerifiedTokens {
+    /// What an access token says, if it is valid at the time `now`. The issuer must always be the same.
+    pub(super) fn find_or_verify(
+        &self,
+        token: &str,
+        now: DateTime,
+        issuer: &TokenIssuer,
+    ) -> Result<Arc<VerifiedToken>, TokenError> {
+        let key = Sha256::digest(token).into();
+        if let Some(known) = self.find(&key).filter(|known| known.verified_at <= now && now < known.expires_at) {
+            return Ok(known);
+        }
+        let AccessToken { user, session, issued_at, expires_at } = issuer.verify_access(token, now)?;
+        let user = Arc::new(KnownUser::new(user));
+        let verified = Arc::new(VerifiedToken { user, session, issued_at, expires_at, verified_at: now });
+        self.insert(key, Entry { bytes: token.len(), token: Arc::clone(&verified) });
+        Ok(verified)
+    }
+
+    fn find(&self, key: &Key) -> Option<Arc<VerifiedToken>> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = generations.recent.get(key) {
+            return Some(Arc::clone(&entry.token));
+        }
+        let entry = generations.older.remove(key)?;
+        let token = Arc::clone(&entry.token);
+        generations.insert(*key, entry);
+        Some(token)
+    }
+
+    fn insert(&self, key: Key, entry: Entry) {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner).insert(key, entry);
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, key: Key, entry: Entry) {
+        let bytes = self.bytes.saturating_add(entry.bytes);
+        if self.recent.len() >= MAX_TOKENS || bytes > MAX_BYTES {
+            self.older = mem::take(&mut self.recent);
+            self.bytes = 0;
+        }
+        self.bytes = self.bytes.saturating_add(entry.bytes);
+        if let Some(replaced) = self.recent.insert(key, entry) {
+            self.bytes = self.bytes.saturating_sub(replaced.bytes);
+        }
+    }
+}
