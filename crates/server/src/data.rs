@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, StreamItem};
+use portcullis::json;
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, Outcome, StreamItem};
 use portcullis_service::heavy::{apart, in_place, weight};
 use tokio::sync::{mpsc, watch};
 
@@ -33,13 +34,42 @@ pub(crate) async fn call(
     let call = large_body(bytes).await.map_err(not_a_call)?;
     let request = seen(method, uri, headers, client.address);
     let work = async move {
-        let result = api.call(user, Some(request), call.as_ref()).await?;
-        Ok::<_, ClientError>(in_place(weight(&result), || canonical(&result)))
+        let outcome = api.outcome_of(user, Some(request), call).await?;
+        in_place(outcome_weight(&outcome), || text(&outcome))
     };
     Ok(Compressible::mark(json_text(StatusCode::OK, apart(length, work).await??)))
 }
 
-/// For a body that cannot be parsed, clients expect the error of an invalid call.
+fn outcome_weight(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Value(value) => weight(value),
+        Outcome::Document(document) => document.as_bytes().len(),
+        Outcome::Documents(documents) => documents.iter().map(|document| document.as_bytes().len()).sum(),
+    }
+}
+
+/// An outcome as canonical extended JSON.
+fn text(outcome: &Outcome) -> Result<Vec<u8>, ClientError> {
+    let mut text = Vec::with_capacity(1024);
+    let written = match outcome {
+        Outcome::Value(value) => return Ok(canonical(value).into_bytes()),
+        Outcome::Document(document) => json::write_canonical(document, &mut text),
+        Outcome::Documents(documents) => {
+            text.push(b'[');
+            let written = documents.iter().enumerate().try_for_each(|(index, document)| {
+                if index > 0 {
+                    text.push(b',');
+                }
+                json::write_canonical(document, &mut text)
+            });
+            text.push(b']');
+            written
+        }
+    };
+    written.map(|()| text).map_err(ClientError::internal)
+}
+
+/// Clients know a body that cannot be read by the text of a call that is none.
 fn not_a_call(error: ClientError) -> ClientError {
     if error.code == Some(ErrorCode::BadRequest) { ClientError::invalid_call() } else { error }
 }

@@ -1,11 +1,10 @@
 //! Client actions on data sources: `find`, `insertOne` and so on, under the rules of the collection.
 
-use bson::Bson;
 use portcullis::json::{Kind, Member, Node};
 use portcullis::text::Span;
 
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Action, Asker, Target, missing};
+use crate::data::{Action, Asker, Outcome, Target, missing};
 
 /// The options of an action besides the names of the database and the collection; `None` if clients do not have this
 /// action.
@@ -52,21 +51,20 @@ fn meant(action: Action, options: &Node) -> Action {
     }
 }
 
-/// Renames a client's options to their common names.
-fn common(action: Action, options: &Node) -> Node {
-    let name = |key: &str| match key {
-        "query" => Some("filter"),
-        "project" => Some("projection"),
-        "update" if action == Action::FindOneAndReplace => Some("replacement"),
-        "database" | "collection" | "schema_name" => None,
-        _ => Some(""),
-    };
-    let common = |member: &Member| {
-        let key = name(&member.key)?;
-        Some(if key.is_empty() { member.clone() } else { Member { key: key.to_owned(), ..member.clone() } })
-    };
-    let members = options.as_object().into_iter().flatten().filter_map(common).collect();
-    Node { span: Span::default(), kind: Kind::Object(members) }
+/// The options of a client under their common names.
+fn common(action: Action, mut options: Vec<Member>) -> Node {
+    options.retain_mut(|member| {
+        let name = match member.key.as_str() {
+            "query" => "filter",
+            "project" => "projection",
+            "update" if action == Action::FindOneAndReplace => "replacement",
+            "database" | "collection" | "schema_name" => return false,
+            _ => return true,
+        };
+        name.clone_into(&mut member.key);
+        true
+    });
+    Node { span: Span::default(), kind: Kind::Object(options) }
 }
 
 impl ClientApi {
@@ -102,8 +100,8 @@ impl ClientApi {
         asker: &Asker,
         service: &str,
         name: &str,
-        options: Option<&Node>,
-    ) -> Result<Bson, ClientError> {
+        options: Option<Node>,
+    ) -> Result<Outcome, ClientError> {
         self.check_service(service, name)?;
         let known = Action::from_name(name).and_then(|action| Some((action, allowed(action)?)));
         let (action, allowed) = known.ok_or_else(|| {
@@ -111,9 +109,10 @@ impl ClientApi {
             ClientError::bad(ErrorCode::ServiceCommandNotFound, format!("the data source has no action '{shown}'"))
         })?;
         let options = options.filter(|node| node.as_object().is_some()).ok_or_else(|| missing("database"))?;
-        let target = self.target(service, options)?;
-        check_options(action, allowed, options)?;
-        let action = meant(action, options);
+        let target = self.target(service, &options)?;
+        check_options(action, allowed, &options)?;
+        let action = meant(action, &options);
+        let Kind::Object(options) = options.kind else { return Err(missing("database")) };
         self.data.act(asker, &target, action, &common(action, options)).await
     }
 }

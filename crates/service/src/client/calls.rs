@@ -6,11 +6,11 @@ use bson::Bson;
 use portcullis::User;
 use portcullis::access::KnownUser;
 use portcullis::eval::Request;
-use portcullis::json::{self, Kind, Node};
+use portcullis::json::{self, Kind, Member, Node};
 use portcullis_functions::{Call, Entry};
 
 use super::{ClientApi, ClientError};
-use crate::data::Asker;
+use crate::data::{Asker, Outcome};
 use crate::functions::told;
 
 impl ClientApi {
@@ -18,26 +18,48 @@ impl ClientApi {
     /// `request` is the HTTP request that contained the call. Returns the result as BSON.
     ///
     /// # Errors
-    /// There is no such function or action, or it is not permitted or fails.
+    /// As there.
     pub async fn call(
         &self,
         user: Arc<KnownUser>,
         request: Option<Request>,
         call: Option<&Node>,
     ) -> Result<Bson, ClientError> {
+        self.outcome_of(user, request, call.cloned()).await?.into_value()
+    }
+
+    /// Executes a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, that came with a request.
+    ///
+    /// # Errors
+    /// There is no such function or action, or it is not permitted or fails.
+    pub async fn outcome_of(
+        &self,
+        user: Arc<KnownUser>,
+        request: Option<Request>,
+        call: Option<Node>,
+    ) -> Result<Outcome, ClientError> {
         let invalid = ClientError::invalid_call;
-        let call = call.ok_or_else(invalid)?;
-        let name = call.get("name").and_then(Node::as_str).ok_or_else(invalid)?;
-        let arguments = match call.get("arguments").map(|node| &node.kind) {
-            None | Some(Kind::Null) => &[],
-            Some(Kind::Array(arguments)) => arguments.as_slice(),
+        let Some(Kind::Object(members)) = call.map(|call| call.kind) else { return Err(invalid()) };
+        let (mut name, mut arguments, mut service) = (None, None, None);
+        for Member { key, value, .. } in members {
+            match key.as_str() {
+                "name" => name = Some(value.kind),
+                "arguments" => arguments = Some(value.kind),
+                "service" => service = Some(value.kind),
+                _ => {}
+            }
+        }
+        let Some(Kind::String(name)) = name else { return Err(invalid()) };
+        let arguments = match arguments {
+            None | Some(Kind::Null) => Vec::new(),
+            Some(Kind::Array(arguments)) => arguments,
             Some(_) => return Err(invalid()),
         };
         let asker = Asker { user, request };
-        match call.get("service").map(|node| &node.kind) {
-            // Boxed, so that the future of an action is not as large as that of a function call.
-            None | Some(Kind::Null) => Box::pin(self.call_function(asker, name, arguments)).await,
-            Some(Kind::String(service)) => self.act(&asker, service, name, arguments.first()).await,
+        match service {
+            // Boxed, since the future of an action would be as large.
+            None | Some(Kind::Null) => Ok(Box::pin(self.call_function(asker, &name, &arguments)).await?.into()),
+            Some(Kind::String(service)) => self.act(&asker, &service, &name, arguments.into_iter().next()).await,
             Some(_) => Err(invalid()),
         }
     }

@@ -36,6 +36,7 @@ use portcullis::{App, CustomData, User};
 
 use self::session_checks::SessionChecks;
 use crate::data::Data;
+pub use crate::data::Outcome;
 use crate::error::ServiceError;
 use crate::functions::Functions;
 use crate::triggers::{Runner, RunnerOptions, RunnerParts, TriggerFunctions, TriggerPlan, TriggerStores};

@@ -1,7 +1,6 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-use bson::Bson;
 use portcullis::access::{KnownUser, Unreadable};
 use portcullis::app::{Collection, Secrets, ServiceAmbiguous};
 use portcullis::eval::{Context, FunctionError, MAX_CALLS, PendingCall, Request};
@@ -12,6 +11,7 @@ use portcullis::{App, Guard, GuardedCollection, User};
 
 use super::action::Action;
 use super::awaiting::Awaiting;
+use super::found::Outcome;
 use super::guarded::Guarded;
 use super::joined::JoinedStore;
 use super::reserved::Reserved;
@@ -206,7 +206,7 @@ impl Data {
         target: &Target,
         action: Action,
         options: &Node,
-    ) -> Result<Bson, ClientError> {
+    ) -> Result<Outcome, ClientError> {
         let guard = self.guard(asker, &target.service, &target.namespace)?;
         let guarded = Guarded { action, options };
         match target.transaction {
@@ -227,7 +227,7 @@ impl Data {
         mut guard: Guard,
         asker: &Asker,
         guarded: &Guarded<'_>,
-    ) -> Result<Bson, ClientError> {
+    ) -> Result<Outcome, ClientError> {
         let began = Instant::now();
         // Each attempt supplies at least one of the calls that a request may make, so this many attempts suffice.
         for _ in 0..=MAX_CALLS {

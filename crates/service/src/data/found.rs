@@ -8,7 +8,52 @@ use super::guarded::MAX_FOUND;
 use crate::client::{ClientError, ErrorCode};
 use crate::heavy::in_place;
 
-/// The documents that one request has read so far, up to the size limit of a request.
+/// What an action comes to. Documents that were found are not decoded, since most are only written as text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A value.
+    Value(Bson),
+    /// A document, as its reader may see it.
+    Document(RawDocumentBuf),
+    /// Documents, as their reader may see them.
+    Documents(Vec<RawDocumentBuf>),
+}
+
+impl Outcome {
+    /// The value of it.
+    ///
+    /// # Errors
+    /// A document is not BSON.
+    pub fn into_value(self) -> Result<Bson, ClientError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Document(raw) => document(Some(&raw)),
+            Self::Documents(found) => {
+                let bytes = found.iter().map(|raw| raw.as_bytes().len()).sum();
+                in_place(bytes, || documents(found))
+            }
+        }
+    }
+
+    /// A document that was found, or null.
+    pub(super) fn of_found(found: Option<RawDocumentBuf>) -> Self {
+        found.map_or(Self::Value(Bson::Null), Self::Document)
+    }
+}
+
+impl From<Bson> for Outcome {
+    fn from(value: Bson) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl From<Document> for Outcome {
+    fn from(document: Document) -> Self {
+        Self::Value(document.into())
+    }
+}
+
+/// Documents that one request finds, up to a size that one request may hold.
 #[derive(Default)]
 pub(super) struct Found {
     documents: Vec<RawDocumentBuf>,
@@ -35,13 +80,11 @@ impl Found {
         u64::try_from(self.documents.len()).is_ok_and(|count| count >= MAX_FOUND)
     }
 
-    /// All documents as an array, truncated to the limit on their number.
-    pub(super) fn all(self) -> Result<Bson, ClientError> {
-        let Self { mut documents, bytes } = self;
-        in_place(bytes, || {
-            documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
-            self::documents(documents)
-        })
+    /// All of them, but no more than one request finds.
+    pub(super) fn all(self) -> Outcome {
+        let Self { mut documents, .. } = self;
+        documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
+        Outcome::Documents(documents)
     }
 }
 

@@ -15,7 +15,7 @@ use portcullis::{App, BoxFuture, User};
 use portcullis_store::EmbeddedDocuments;
 use serde_json::{Value, json};
 
-use super::{Action, Asker, Data, DataStore, Reserved, RuleFunctions, Target, of_bson};
+use super::{Action, Asker, Data, DataStore, Outcome, Reserved, RuleFunctions, Target, of_bson};
 
 /// Functions of rules: `atMost(level)` returns whether the level is at most 2; `never` always fails.
 struct Levels;
@@ -89,7 +89,7 @@ impl World {
     async fn act(&self, action: Action, options: Bson) -> Result<Bson, String> {
         let asker = Asker::new(User::new("ada").without_custom_data(), None);
         let done = self.data.act(&asker, &target(), action, &of_bson(&options).unwrap()).await;
-        done.map_err(|error| format!("{:?}: {}", error.code, error.message))
+        done.and_then(Outcome::into_value).map_err(|error| format!("{:?}: {}", error.code, error.message))
     }
 
     /// All stored documents, read without rules.

@@ -9,7 +9,7 @@ use portcullis::json::{Kind, Node};
 
 use super::action::Action;
 use super::bulk;
-use super::found::{Found, document};
+use super::found::{Found, Outcome};
 use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed};
 use super::told::told;
 use crate::client::{ClientError, ErrorCode};
@@ -26,8 +26,8 @@ pub(crate) struct Guarded<'a> {
 }
 
 impl Guarded<'_> {
-    /// Carries out the action; returns the result in the form that clients and functions receive.
-    pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
+    /// Carries it out; returns what clients and functions get.
+    pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Outcome, ClientError> {
         match self.action {
             Action::Find => {
                 let request = self.request(&["filter", "projection", "sort", "skip", "limit"])?;
@@ -37,18 +37,18 @@ impl Guarded<'_> {
             }
             Action::FindOne => {
                 let request = self.request(&["filter", "projection", "sort"])?;
-                document(collection.find_one(&request).await.map_err(|error| self.told(&error))?.as_deref())
+                Ok(Outcome::of_found(collection.find_one(&request).await.map_err(|error| self.told(&error))?))
             }
             Action::Count => {
                 let request = self.request(&["filter", "skip", "limit"])?;
                 let count = collection.count(&request).await.map_err(|error| self.told(&error))?;
-                Ok(Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX)))
+                Ok(Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX)).into())
             }
             Action::Distinct => {
                 let field = present(self.options, "key").and_then(Node::as_str);
                 let field = field.ok_or_else(|| missing("key"))?;
                 let values = collection.distinct(field, &self.request(&["filter"])?).await;
-                Ok(Bson::Array(values.map_err(|error| self.told(&error))?))
+                Ok(Bson::Array(values.map_err(|error| self.told(&error))?).into())
             }
             Action::Aggregate => {
                 let empty = array(Vec::new());
@@ -64,17 +64,18 @@ impl Guarded<'_> {
                     return Err(ClientError::bad(ErrorCode::InvalidParameter, bulk::EMPTY));
                 }
                 self.write(collection, &writes).await?;
-                Ok(Bson::Null)
+                Ok(Bson::Null.into())
             }
             _ => {
                 let written = self.write(collection, &self.as_write()?).await?;
-                self.result(written.into_iter().next().unwrap_or_default())
+                Ok(self.result(written.into_iter().next().unwrap_or_default()))
             }
         }
     }
 
     fn request(&self, names: &[&str]) -> Result<FindRequest, ClientError> {
-        FindRequest::parse(&chosen(self.options, names)).map_err(|error| self.told(&error))
+        FindRequest::of_options(names.iter().filter_map(|name| Some((*name, present(self.options, name)?))))
+            .map_err(|error| self.told(&error))
     }
 
     async fn write(&self, collection: &GuardedCollection<'_>, writes: &Node) -> Result<Vec<Written>, ClientError> {
@@ -83,12 +84,12 @@ impl Guarded<'_> {
         Box::pin(collection.write(&writes)).await.map_err(|error| self.told(&error))
     }
 
-    async fn all(&self, mut cursor: RedactedCursor<'_>) -> Result<Bson, ClientError> {
+    async fn all(&self, mut cursor: RedactedCursor<'_>) -> Result<Outcome, ClientError> {
         let mut found = Found::default();
         loop {
             let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
             if batch.is_empty() || found.is_full() {
-                return found.all();
+                return Ok(found.all());
             }
             found.add(batch)?;
         }
@@ -156,8 +157,8 @@ impl Guarded<'_> {
         with_filter(renamed(self.options, &[&names, others].concat()))
     }
 
-    /// Replaces every matching document, keeping each `_id`. MongoDB itself has no multi-document replacement.
-    async fn replace_many(&self, collection: &GuardedCollection<'_>) -> Result<Bson, ClientError> {
+    /// Replaces every document that is found, each of which keeps its `_id`. MongoDB itself has no such update.
+    async fn replace_many(&self, collection: &GuardedCollection<'_>) -> Result<Outcome, ClientError> {
         let mut request = chosen(self.options, &["filter"]);
         if let Kind::Object(members) = &mut request.kind {
             members.push(member("projection", object(vec![member("_id", number(1))])));
@@ -174,7 +175,7 @@ impl Guarded<'_> {
         if ids.is_empty() {
             let upsert = self.options.get("upsert").and_then(Node::as_bool) == Some(true);
             if !upsert {
-                return Ok(Bson::Document(doc! { "matchedCount": 0, "modifiedCount": 0 }));
+                return Ok(doc! { "matchedCount": 0, "modifiedCount": 0 }.into());
             }
             let one = Guarded { action: Action::UpdateOne, options: self.options };
             return Box::pin(one.carry_out(collection)).await;
@@ -192,22 +193,20 @@ impl Guarded<'_> {
         let writes = ids.into_iter().map(write).collect::<Result<_, ClientError>>()?;
         let written = self.write(collection, &array(writes)).await?;
         let total = |of: fn(&Written) -> u64| written.iter().map(of).sum::<u64>();
-        Ok(Bson::Document(doc! {
-            "matchedCount": int(total(|one| one.matched)),
-            "modifiedCount": int(total(|one| one.modified)),
-        }))
+        let (matched, modified) = (total(|one| one.matched), total(|one| one.modified));
+        Ok(doc! { "matchedCount": int(matched), "modifiedCount": int(modified) }.into())
     }
 
-    fn result(&self, written: Written) -> Result<Bson, ClientError> {
-        Ok(match self.action {
-            Action::InsertOne => Bson::Document(doc! { "insertedId": written.inserted.into_iter().next() }),
-            Action::InsertMany => Bson::Document(doc! { "insertedIds": written.inserted }),
-            Action::DeleteOne | Action::DeleteMany => Bson::Document(doc! { "deletedCount": int(written.deleted) }),
+    fn result(&self, written: Written) -> Outcome {
+        match self.action {
+            Action::InsertOne => doc! { "insertedId": written.inserted.into_iter().next() }.into(),
+            Action::InsertMany => doc! { "insertedIds": written.inserted }.into(),
+            Action::DeleteOne | Action::DeleteMany => doc! { "deletedCount": int(written.deleted) }.into(),
             Action::UpdateOne | Action::UpdateMany | Action::ReplaceOne => {
-                Bson::Document(updated(written.matched, written.modified, written.upserted))
+                updated(written.matched, written.modified, written.upserted).into()
             }
-            _ => return document(written.document.as_deref()),
-        })
+            _ => Outcome::of_found(written.document),
+        }
     }
 
     fn told(&self, error: &GuardedError) -> ClientError {

@@ -25,6 +25,7 @@ mod transactions;
 
 pub(crate) use access::{Asker, Data, Target, log_unreadable};
 pub(crate) use action::Action;
+pub use found::Outcome;
 pub(crate) use guarded::missing;
 pub(crate) use nodes::of_bson;
 pub(crate) use reserved::Reserved;

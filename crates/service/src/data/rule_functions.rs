@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
     use crate::client::ErrorCode;
-    use crate::data::{Action, Data, DataStore, Reserved, Target, of_bson};
+    use crate::data::{Action, Data, DataStore, Outcome, Reserved, Target, of_bson};
 
     /// Answers whether the caller's level is high enough, and counts the calls.
     #[derive(Default)]
@@ -79,7 +79,7 @@ mod tests {
     async fn act(data: &Data, asker: &Asker, action: Action, options: Bson) -> Result<Bson, String> {
         let target = Target::of("mongodb-atlas", "guild", "quests").unwrap();
         let done = data.act(asker, &target, action, &of_bson(&options).unwrap()).await;
-        done.map_err(|error| error.message)
+        done.and_then(Outcome::into_value).map_err(|error| error.message)
     }
 
     async fn data(levels: &Arc<Levels>, of: &[i32]) -> Arc<Data> {

@@ -9,7 +9,7 @@ use portcullis::{Guard, GuardedCollection, User};
 
 use super::access::{Data, Target, refused};
 use super::action::Action;
-use super::found::documents;
+use super::found::{Outcome, documents};
 use super::guarded::Guarded;
 use super::joined::JoinedStore;
 use super::joins::{joined, joins};
@@ -127,7 +127,7 @@ async fn act_on(
         (Err(_), Some(parts)) if target.transaction.is_none() && parts.len() > 1 => {
             one_by_one(&collection, action, &node, parts).await
         }
-        (done, _) => done,
+        (done, _) => done?.into_value(),
     }
 }
 
@@ -160,7 +160,7 @@ async fn one_by_one(
     let mut failure = None;
     for (one, part) in parts {
         match (Guarded { action: one, options: &part }).carry_out(collection).await {
-            Ok(Bson::Document(mut result)) => inserted.extend(result.remove("insertedId")),
+            Ok(Outcome::Value(Bson::Document(mut result))) => inserted.extend(result.remove("insertedId")),
             Ok(_) => {}
             Err(error) => {
                 failure.get_or_insert(error);

@@ -52,7 +52,7 @@ impl Reach {
                 let asker = Asker::new(Arc::unwrap_or_clone(user), request);
                 let options = of_bson(&Bson::Document(arguments))
                     .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
-                self.data.act(&asker, &target, action, &options).await
+                self.data.act(&asker, &target, action, &options).await?.into_value()
             }
         }
     }

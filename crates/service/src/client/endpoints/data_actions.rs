@@ -82,7 +82,7 @@ impl DataAction {
                 .map_err(|error| ClientError::bad(ErrorCode::BadRequest, error.to_string()))?;
             api.data.act_as_system(&target, self.action, &options).await?
         } else {
-            api.data.act(asker, &target, self.action, &options).await?
+            api.data.act(asker, &target, self.action, &options).await?.into_value()?
         };
         Ok(match self.result {
             Some(key) => Bson::Document(doc! { key: result }),
