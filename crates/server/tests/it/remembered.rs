@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
-use portcullis::app::{App, Secrets};
+use portcullis::App;
+use portcullis::app::Secrets;
 use portcullis_server::Options;
 use portcullis_service::client::Served;
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use portcullis::login::LoginError;
 use portcullis::store::documents::{DocumentsError, Find, Namespace};
 use portcullis::update::{Moment, Update};
 use portcullis::value::DocumentRef;
-use portcullis::{Decision, Guard, GuardedCollection, Reason, User};
+use portcullis::{Decision, Guard, GuardedCollection, Reason};
 
 use super::{ClientApi, ClientError, ErrorCode};
 use crate::data::{Asker, log_unreadable, told};

@@ -45,7 +45,8 @@ impl UserCreation for CreationFunction {
 
 #[cfg(test)]
 mod tests {
-    use portcullis::app::{App, Secrets};
+    use portcullis::App;
+    use portcullis::app::Secrets;
     use portcullis_functions::Options;
     use portcullis_store::EmbeddedDocuments;
 

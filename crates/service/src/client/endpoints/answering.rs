@@ -1,5 +1,5 @@
+use portcullis::User;
 use portcullis::endpoint::{ReturnType, Validation};
-use portcullis::user::User;
 use portcullis_functions::{Call, CallError, Entry, HttpRequest, Returned};
 
 use super::form::Form;
