@@ -50,7 +50,7 @@ async fn set_level(api: &ClientApi, admin: &str, user_id: &str, level: i32) {
 
 /// The level that rules see of the bearer of a token. The token is always good.
 async fn level(api: &ClientApi, token: &str) -> Option<i32> {
-    match api.bearer(token).await.unwrap().custom_data {
+    match &api.bearer(token).await.unwrap().custom_data {
         CustomData::Loaded(data) => Some(data.get_i32("level").unwrap()),
         _ => None,
     }
