@@ -39,6 +39,12 @@ impl Slot {
 /// The part of its thread's stack that the engine may use, in bytes.
 const ENGINE_STACK: usize = 4 * 1024 * 1024;
 
+/// The garbage-collection threshold of a call with enough memory, in bytes. Small calls end before they reach it.
+const GC_THRESHOLD: usize = 2 * 1024 * 1024;
+
+/// The engine's default for it, in bytes.
+const DEFAULT_GC_THRESHOLD: usize = 256 * 1024;
+
 /// The size of a thread's stack, in bytes.
 pub(crate) const THREAD_STACK: usize = 16 * 1024 * 1024;
 
@@ -68,6 +74,7 @@ pub(crate) fn work(options: &Options, mut source: impl Source) {
 fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(options.memory);
+    runtime.set_gc_threshold((options.memory / 16).clamp(DEFAULT_GC_THRESHOLD, GC_THRESHOLD));
     runtime.set_max_stack_size(ENGINE_STACK);
     runtime.set_loader(NoImports, NoImports);
     let stop: Rc<RefCell<Option<Stop>>> = Rc::default();
