@@ -64,10 +64,13 @@ pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, 
             () = drained(&mut duty) => break,
         }
     }
+    // One that takes long may be given up, and does not take with it what others have done.
+    handling.note(Duration::ZERO).await?;
     while let Some(ended) = handling.tasks.join_next_with_id().await {
         handling.end(ended);
+        handling.note(Duration::ZERO).await?;
     }
-    handling.note(Duration::ZERO).await
+    Ok(())
 }
 
 /// The events that are being handled, and those whose turn comes.
