@@ -22,6 +22,7 @@ use serde_json::{Value as Json, json};
 mod ask;
 mod choices;
 mod documents;
+mod moved;
 mod pipelines;
 mod policies;
 mod reads;

@@ -1,12 +1,11 @@
 //! Decides whether two answers tell the worlds apart.
 
-use std::collections::BTreeMap;
-
-use bson::{Bson, Document};
+use bson::Document;
 use portcullis::Guard;
 use serde_json::Value as Json;
 
 use super::ask::{Answer, Kind, Request, answer, view};
+use super::moved::only_hidden_objects_moved;
 use super::scene::{Eyes, Scene, Seen, is_deletable, same_documents};
 use super::{Base, Ground};
 
@@ -55,8 +54,8 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     if one.text == other.text && one_view == other_view {
         return Verdict::Same(one.clone());
     }
-    // A write to a path inside a hidden object, such as an empty one, reveals the object's position among the fields.
-    let is_order = one.text == other.text && visible(guard, &scene.worlds[0]) == visible(guard, &scene.worlds[1]);
+    // A write below an object that was hidden, such as an empty one, shows where it stands among the fields.
+    let is_order = one.text == other.text && only_hidden_objects_moved(guard, &before, &scene.worlds);
     let told = is_order || is_told_rightly([one, other], &before, &scene.worlds, eyes);
     if told {
         return Verdict::Told;
@@ -64,32 +63,13 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     Verdict::Differs { answers: [format!("{}then {one_view}", one.text), format!("{}then {other_view}", other.text)] }
 }
 
-/// The visible parts of documents, regardless of the order of their fields.
-fn visible(guard: &Guard, documents: &[Document]) -> Vec<Bson> {
-    let read = |document: &Document| guard.read(document).allowed().and_then(|seen| seen.to_document().ok());
-    documents.iter().filter_map(read).map(|seen| in_order(&Bson::Document(seen))).collect()
-}
-
-/// The value with the fields of all documents sorted by name.
-fn in_order(value: &Bson) -> Bson {
-    match value {
-        Bson::Document(document) => {
-            let fields: BTreeMap<_, _> = document.iter().map(|(name, value)| (name.clone(), in_order(value))).collect();
-            Bson::Document(fields.into_iter().collect())
-        }
-        Bson::Array(values) => Bson::Array(values.iter().map(in_order).collect()),
-        value => value.clone(),
-    }
-}
-
-/// Whether one world performed a write and the other did not, for a reason that the user may learn:
-/// - *the database failed to perform a change that the rules permit*: because of a duplicate key in a document that
-///   the user may not read, or a validator that uses hidden fields. The world that performed the change shows that it
-///   is permitted, since everything that write permissions use is the same in both. Refusals do not count, nor do two
-///   failures that differ.
-/// - *the rules let the user delete a document in one world only*: deleting requires permission to write every field,
-///   so a user who may delete a document knows that it contains nothing else. The document must then actually have
-///   been deleted; a refusal of another write in the same request must not reveal anything.
+/// Whether one world carried out a write and the other did not, for a reason that may be known:
+/// - *the database failed to carry out a change that the rules let this user make*: a key that a document has which he may not
+///   read, or a validator that looks at what is hidden. That he may make the change is what the world tells in which it was
+///   made: what permissions to write look at is alike in both. Refusals do not count, nor two failures that differ.
+/// - *the rules let him delete a document in one world only*: a delete takes permission to write every field, so that whoever is
+///   let delete a document knows that nothing else is in it. Then it must have been deleted; a refusal of something else in the
+///   same request must not tell.
 ///
 /// The world that did not perform the write must be unchanged.
 fn is_told_rightly(
