@@ -96,10 +96,9 @@ impl CustomDataChanges {
 impl CustomDataObserver for CustomDataChanges {
     fn changed(&self, users: &BTreeSet<String>) {
         let (mut known, now) = (self.known(), self.clock.now());
-        if known.users.len().saturating_add(users.len()) > MAX_USERS {
+        known.users.extend(users.iter().map(|user| (user.clone(), now)));
+        if known.users.len() > MAX_USERS {
             known.changed_all(now);
-        } else {
-            known.users.extend(users.iter().map(|user| (user.clone(), now)));
         }
     }
 

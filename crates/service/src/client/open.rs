@@ -220,8 +220,16 @@ impl Host {
             Some(custom_data) => authenticator.with_custom_data(custom_data),
             None => authenticator.without_custom_data(),
         };
-        if let Some(source) = source.filter(|_| *freshness == Freshness::UntilChanged) {
-            let changes = self.watched.changes(&source, |changes| stores.watch_custom_data(&source, changes));
+        if *freshness == Freshness::UntilChanged {
+            let changes = match &source {
+                Some(source) => self.watched.changes(source, |changes| stores.watch_custom_data(source, changes)),
+                // Nobody has any that could change.
+                None => {
+                    let changes = Arc::<CustomDataChanges>::default();
+                    changes.watched_always();
+                    changes
+                }
+            };
             authenticator = authenticator.with_custom_data_changes(changes);
         }
         if let Some(provider) = token_provider(&app, &id, &secrets)? {

@@ -37,6 +37,31 @@ struct Question {
     answer: oneshot::Sender<Result<(), ClientError>>,
 }
 
+/// A task that asks the stores. If it ends before all is asked, whoever waits is told so, and the next question begins another.
+struct Asking {
+    api: Arc<ClientApi>,
+    is_done: bool,
+}
+
+impl Asking {
+    async fn go_on(&mut self) {
+        while let Some(questions) = self.api.session_checks.next().await {
+            self.api.ask(questions).await;
+        }
+        self.is_done = true;
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let mut waiting = self.api.session_checks.waiting();
+            waiting.is_asking = false;
+            waiting.questions.clear();
+        }
+    }
+}
+
 /// Whether a question waits for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
@@ -85,12 +110,8 @@ impl ClientApi {
             self.session_checks.hurry.notify_one();
         }
         if must_begin {
-            let api = Arc::clone(self);
-            tokio::spawn(async move {
-                while let Some(questions) = api.session_checks.next().await {
-                    api.ask(questions).await;
-                }
-            });
+            let mut asking = Asking { api: Arc::clone(self), is_done: false };
+            tokio::spawn(async move { asking.go_on().await });
         }
         answered.await.map_err(|_| ClientError::internal("nobody asked whether the session lasts"))?
     }

@@ -45,7 +45,7 @@ struct Hub {
 /// The changes that not everybody may have read yet.
 #[derive(Debug)]
 struct Waiting {
-    changes: VecDeque<(StoredChange, usize)>,
+    changes: VecDeque<(Arc<StoredChange>, usize)>,
     bytes: usize,
     /// The number of the first of them.
     first: u64,
@@ -73,7 +73,7 @@ impl Hub {
         let mut waiting = self.waiting();
         waiting.position = Some(change.position.clone());
         waiting.bytes = waiting.bytes.saturating_add(size);
-        waiting.changes.push_back((change, size));
+        waiting.changes.push_back((Arc::new(change), size));
         while waiting.changes.len() > 1 && (waiting.bytes > MOST_BYTES || waiting.changes.len() > MOST_WAITING) {
             let Some((_, size)) = waiting.changes.pop_front() else { break };
             waiting.bytes = waiting.bytes.saturating_sub(size);
@@ -184,7 +184,7 @@ enum State {
 
 /// What a shared stream has for a reader.
 enum Ready {
-    Change(Box<StoredChange>),
+    Change(Arc<StoredChange>),
     Nothing,
     /// It was there, but is there no more.
     Missed,
@@ -201,7 +201,7 @@ impl Reader<'_> {
         match waiting.changes.get(usize::try_from(at).unwrap_or(usize::MAX)) {
             Some((change, _)) => {
                 *next = next.saturating_add(1);
-                Ready::Change(Box::new(change.clone()))
+                Ready::Change(Arc::clone(change))
             }
             None => waiting.end.clone().map_or(Ready::Nothing, Ready::End),
         }
@@ -230,7 +230,7 @@ impl Events for Reader<'_> {
                     Ready::Change(change) if change.time <= self.since => {}
                     Ready::Change(change) => {
                         self.position = Some(change.position.clone());
-                        return Ok(Some(Event::Change(change)));
+                        return Ok(Some(Event::Change(Box::new(StoredChange::clone(&change)))));
                     }
                     Ready::Nothing => {
                         if !self.wait(until).await {

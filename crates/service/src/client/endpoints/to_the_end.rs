@@ -3,7 +3,7 @@ use portcullis::store::StoreError;
 use tokio::sync::Semaphore;
 
 /// How many go on at once that perhaps nobody waits for. Others begin later.
-const AT_ONCE: usize = 1000;
+const AT_ONCE: usize = 10_000;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
