@@ -275,8 +275,9 @@ mod tests {
 
         fn sync_data(&self) -> Result<(), io::Error> {
             if self.is_slow.swap(false, Ordering::SeqCst) {
-                let answered = self.answered.lock().unwrap().recv_timeout(Duration::from_secs(60));
-                assert!(answered.is_ok(), "nobody is answered during a commit");
+                let answered = self.answered.lock().map_err(|error| io::Error::other(error.to_string()))?;
+                let answered = answered.recv_timeout(Duration::from_secs(60));
+                answered.map_err(|_| io::Error::other("nobody is answered during a commit"))?;
             }
             self.memory.sync_data()
         }
