@@ -1,6 +1,7 @@
 use bson::RawDocumentBuf;
 
 use super::error::GuardedError;
+use super::heavy_work::{HeavyWork, at_once};
 use super::limits::Limits;
 use super::read_plan::ReadPlan;
 use super::redacted_cursor::{RedactedCursor, sorted};
@@ -9,14 +10,7 @@ use super::stream::Stream;
 use crate::access::{Answered, Guard};
 use crate::store::documents::{Cursor, DocumentStore, Find, Namespace};
 
-/// Carries out work on so many bytes, which may take long: see [`GuardedCollection::with_heavy_work`].
-pub type HeavyWork = fn(usize, &mut dyn FnMut());
-
-fn at_once(_: usize, work: &mut dyn FnMut()) {
-    work();
-}
-
-/// A collection as one user may read and write it.
+/// A collection as it is visible to one user.
 #[derive(Clone)]
 pub struct GuardedCollection<'s> {
     pub(super) store: &'s dyn DocumentStore,

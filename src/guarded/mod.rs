@@ -22,6 +22,7 @@ mod collection;
 mod count;
 mod distinct;
 mod error;
+mod heavy_work;
 mod limits;
 mod names;
 mod options;
@@ -33,8 +34,9 @@ mod stream;
 mod watch;
 mod write;
 
-pub use collection::{GuardedCollection, HeavyWork};
+pub use collection::GuardedCollection;
 pub use error::{Denial, GuardedError, LimitExceeded, WriteKind};
+pub use heavy_work::HeavyWork;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use redacted_cursor::RedactedCursor;

@@ -2,8 +2,8 @@ use std::time::Instant;
 
 use bson::RawDocumentBuf;
 
-use super::collection::HeavyWork;
 use super::error::{GuardedError, LimitExceeded};
+use super::heavy_work::HeavyWork;
 use super::stream::Stream;
 use crate::access::{Guard, Query, Shown};
 use crate::projection::Projection;

@@ -1,0 +1,8 @@
+/// Carries out work on so many bytes, which may take long: see
+/// [`GuardedCollection::with_heavy_work`](super::GuardedCollection::with_heavy_work).
+pub type HeavyWork = fn(usize, &mut dyn FnMut());
+
+/// On the thread of whoever asks.
+pub(super) fn at_once(_: usize, work: &mut dyn FnMut()) {
+    work();
+}
