@@ -39,17 +39,22 @@ impl Guard {
     /// Same as [`Guard::plan`].
     pub fn narrow(&self, query: &Query) -> Result<Plan, QueryError> {
         self.supplied()?;
-        Ok(self.narrowed(&self.answering(query), self.visibility()))
+        Ok(self.narrowed_range(&self.answering(query), self.visibility()).into())
     }
 
     pub(crate) fn narrowed(&self, filter: &Answered, visibility: &Visibility) -> Plan {
-        Range::all([self.range().clone(), asked(filter.residual(), visibility)]).into()
+        Plan::of_search(self.narrowed_range(filter, visibility))
+    }
+
+    fn narrowed_range(&self, filter: &Answered, visibility: &Visibility) -> Range {
+        Range::all([self.range().clone(), asked(filter.residual(), visibility)])
     }
 
     /// The guard's plan, narrowed by those conditions of a client's filter that the database can evaluate. It is at
     /// least as narrow as the guard's plan, and exact if that is.
     pub(crate) fn narrowed_loosely(&self, filter: &Answered, visibility: &Visibility) -> Plan {
-        Range::all([self.range().clone(), Range::exact(asked(filter.residual(), visibility).upper)]).into()
+        let asked = Range::exact(asked(filter.residual(), visibility).upper);
+        Plan::of_search(Range::all([self.range().clone(), asked]))
     }
 }
 

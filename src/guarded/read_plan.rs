@@ -32,7 +32,8 @@ impl ReadPlan {
         // If ids are visible in some documents only, their order would tell between which of the visible ids the hidden
         // ones lie.
         let sorts = !is_ordered || (!order.is_empty() && visibility.of("_id") == Shown::Varies);
-        Self { filter: plan.filter(), check: plan.needs_check().then_some(answered), order, sorts, is_ordered }
+        let check = plan.needs_check().then_some(answered);
+        Self { filter: plan.into_filter(), check, order, sorts, is_ordered }
     }
 
     /// Whether redaction is all that remains to be done here.
@@ -47,7 +48,7 @@ impl ReadPlan {
 /// each would examine in vain, including unreadable ones. A filter on a single `_id` needs no tie-breaker, which would
 /// only cost time.
 pub(super) fn steady(plan: &Plan, mut order: Document, guard: &Guard) -> Document {
-    let narrows = plan.filter().is_some_and(|filter| !filter.is_empty() && !has_one_id(&filter));
+    let narrows = plan.conditions().is_some_and(|conditions| !has_one_id(conditions));
     if (narrows || !order.is_empty()) && guard.hides() && !order.contains_key("_id") {
         order.insert("_id", 1);
     }

@@ -45,7 +45,46 @@ impl Plan {
         }
     }
 
-    /// Whether the guard has to check each document found.
+    /// As [`filter`](Self::filter).
+    pub(crate) fn into_filter(self) -> Option<Document> {
+        match self {
+            Self::Never => None,
+            Self::Always => Some(Document::new()),
+            Self::Exact(filter) | Self::Bounds { upper: filter, .. } => Some(filter),
+        }
+    }
+
+    /// The conditions of the [filter](Self::filter); `None` if there are none, or nothing can match.
+    pub(crate) fn conditions(&self) -> Option<&Document> {
+        match self {
+            Self::Never | Self::Always => None,
+            Self::Exact(filter) | Self::Bounds { upper: filter, .. } => {
+                Some(filter).filter(|filter| !filter.is_empty())
+            }
+        }
+    }
+
+    /// A plan for a search, which does not ask what is certainly allowed: its `lower` is `None`.
+    pub(crate) fn of_search(range: Range) -> Self {
+        Self::of(range, |_| None)
+    }
+
+    fn of(Range { lower, upper }: Range, bound: impl FnOnce(&Filter) -> Option<Document>) -> Self {
+        match (lower, upper) {
+            (_, Filter::Never) => Self::Never,
+            (Filter::Always, _) => Self::Always,
+            (lower, upper) => {
+                let same = lower == upper;
+                match (within_limits(&upper), same) {
+                    (Some(upper), true) => Self::Exact(upper),
+                    (Some(upper), false) => Self::Bounds { lower: bound(&lower), upper },
+                    (None, _) => Self::Bounds { lower: bound(&lower), upper: Document::new() },
+                }
+            }
+        }
+    }
+
+    /// Whether the guard must check each document that matches the filter.
     #[must_use]
     pub const fn needs_check(&self) -> bool {
         matches!(self, Self::Bounds { .. })
@@ -64,19 +103,8 @@ impl Plan {
 }
 
 impl From<Range> for Plan {
-    fn from(Range { lower, upper }: Range) -> Self {
-        match (lower, upper) {
-            (_, Filter::Never) => Self::Never,
-            (Filter::Always, _) => Self::Always,
-            (lower, upper) => {
-                let same = lower == upper;
-                match (within_limits(&upper), same) {
-                    (Some(upper), true) => Self::Exact(upper),
-                    (Some(upper), false) => Self::Bounds { lower: within_limits(&lower), upper },
-                    (None, _) => Self::Bounds { lower: within_limits(&lower), upper: Document::new() },
-                }
-            }
-        }
+    fn from(range: Range) -> Self {
+        Self::of(range, within_limits)
     }
 }
 
