@@ -97,3 +97,50 @@ impl Generations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user::User;
+
+    fn entry(bytes: usize) -> Entry {
+        let user = Arc::new(KnownUser::new(User::new("ada")));
+        let session = TokenSession { id: String::new(), device_id: String::new() };
+        let [issued_at, expires_at, verified_at] = [DateTime::MIN; 3];
+        Entry { bytes, token: Arc::new(VerifiedToken { user, session, issued_at, expires_at, verified_at }) }
+    }
+
+    fn key(number: usize) -> Key {
+        Sha256::digest(number.to_be_bytes()).into()
+    }
+
+    fn held(tokens: &VerifiedTokens) -> usize {
+        let generations = tokens.generations.lock().unwrap();
+        generations.recent.len() + generations.older.len()
+    }
+
+    #[test]
+    fn few_tokens_are_held_and_those_in_use_stay() {
+        let tokens = VerifiedTokens::default();
+        for number in 0..5 * MAX_TOKENS {
+            tokens.insert(key(number), entry(100));
+            assert!(tokens.find(&key(0)).is_some());
+            assert!(held(&tokens) <= 2 * MAX_TOKENS);
+        }
+        assert!(tokens.find(&key(1)).is_none());
+        assert!(tokens.find(&key(5 * MAX_TOKENS - 1)).is_some());
+    }
+
+    #[test]
+    fn few_bytes_are_held() {
+        let tokens = VerifiedTokens::default();
+        for number in 0..100 {
+            tokens.insert(key(number), entry(MAX_BYTES / 4));
+            assert!(held(&tokens) <= 8);
+            // The same token again takes no more room.
+            tokens.insert(key(number), entry(MAX_BYTES / 4));
+        }
+        tokens.insert(key(100), entry(MAX_BYTES * 2));
+        assert!(tokens.find(&key(100)).is_some());
+    }
+}

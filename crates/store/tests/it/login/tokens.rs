@@ -68,6 +68,27 @@ async fn tokens_end_with_their_time() {
     );
 }
 
+/// A token that was verified is not verified anew, and yet worth no more than if it were.
+#[tokio::test]
+async fn a_token_that_was_accepted_is_only_accepted_in_its_time() {
+    let house = House::new();
+    let (ada, bob) = (house.log_in("ada").await.unwrap(), house.log_in("bob").await.unwrap());
+    let seen = async |login: &Login| house.bearer(&login.access_token, Freshness::Snapshot).await;
+    for _ in 0..2 {
+        assert_eq!(seen(&ada).await.unwrap(), ada.user);
+        assert_eq!(seen(&bob).await.unwrap(), bob.user);
+    }
+    // Before it was issued.
+    house.clock.turn_back(MINUTE);
+    let error = seen(&ada).await.err().unwrap();
+    assert!(matches!(error, LoginError::Token(TokenError::IssuedInFuture { .. })), "{error}");
+    house.clock.advance(30 * MINUTE);
+    assert_eq!(seen(&ada).await.unwrap(), ada.user);
+    house.clock.advance(MINUTE);
+    let error = seen(&ada).await.err().unwrap();
+    assert!(matches!(error, LoginError::Token(TokenError::Expired { .. })), "{error}");
+}
+
 #[tokio::test]
 async fn one_token_is_no_other() {
     let house = House::new();
