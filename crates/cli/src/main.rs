@@ -56,6 +56,10 @@ use clap::{Arg, ArgAction, ArgMatches};
 use output::Output;
 use trouble::Trouble;
 
+/// Requests allocate much that is small, and futures that are large, which takes the system's allocator several times as long.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const AFTER: &str = "\
 Exit codes:
   0  success: true, allowed, all passed, no errors
