@@ -55,6 +55,9 @@ fn application(state: &State, headers: &HeaderMap) -> Result<Arc<ClientApi>, Cli
     state.api(&key.app)
 }
 
+/// The path of [`evaluate`].
+pub(crate) const EVALUATION: &str = "/access/v1/evaluation";
+
 pub(crate) async fn evaluate(Extract(state): Extract<State>, received: Received) -> Reply {
     let Received { headers, bytes, .. } = received;
     let api = application(&state, &headers)?;

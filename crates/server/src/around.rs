@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Extension, FromRequest as _, Path, Request, State as Extract};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -16,9 +16,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::timeout::TimeoutBody;
 
+use crate::access::EVALUATION;
 use crate::applications::State;
+use crate::data::{CALLS, application_called};
+use crate::observe::Route;
+use crate::peer::Client;
 use crate::reply::{is_compressed, panicked};
-use crate::{cors, observe};
+use crate::request::{Received, has_small_body};
+use crate::{access, cors, data, observe};
 
 /// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -29,21 +34,54 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Answers a request by the routes. What surrounds them is one future: layers would be copied, and their futures boxed, one by one for
 /// each request.
 pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Result<Response, Infallible> {
-    let routed = async |request| guarded(routes, request).await;
+    let routed = async |request| guarded(&state, routes, request).await;
     let shared = async |request| cors::answer(&state, request, routed).await;
     Ok(observe::observe(&state, request, shared).await)
 }
 
-async fn guarded(routes: Router, request: Request) -> Response {
+/// Answers by the routes. What is asked most often is found without them, since each of their layers is copied and boxed for each request.
+async fn routed(state: &State, routes: Router, request: Request) -> Response {
+    let client = request.extensions().get::<Client>();
+    if let Some(client) = client.filter(|_| request.method() == Method::POST && has_small_body(&request)) {
+        let (client, path) = (client.clone(), request.uri().path());
+        if let Some(app) = application_called(path) {
+            let (state, app) = (state.clone(), app.to_owned());
+            let call = async move {
+                let received = Received::from_request(request, &state).await.map_err(IntoResponse::into_response)?;
+                Ok(data::call(Extract(state), Extension(client), Path(app), received).await.into_response())
+            };
+            return noted(Box::pin(call).await, CALLS);
+        }
+        if path == EVALUATION && !state.options().access_keys.is_empty() {
+            let state = state.clone();
+            let evaluation = async move {
+                let received = Received::from_request(request, &state).await.map_err(IntoResponse::into_response)?;
+                Ok(access::evaluate(Extract(state), received).await.into_response())
+            };
+            return noted(Box::pin(evaluation).await, EVALUATION);
+        }
+    }
+    match routes.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn noted(response: Result<Response, Response>, route: &'static str) -> Response {
+    let mut response = response.unwrap_or_else(|rejection| rejection);
+    response.extensions_mut().insert(Route::Known(route));
+    response
+}
+
+async fn guarded(state: &State, routes: Router, request: Request) -> Response {
     let encodings: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
     let request = request.map(|body| match body.is_end_stream() {
         true => body,
         false => Body::new(TimeoutBody::new(PAUSE, body)),
     });
-    let routed = AssertUnwindSafe(routes.oneshot(request)).catch_unwind();
+    let routed = AssertUnwindSafe(routed(state, routes, request)).catch_unwind();
     let response = match tokio::time::timeout(PATIENCE, routed).await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(never))) => match never {},
+        Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(panic),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     };

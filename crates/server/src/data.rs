@@ -19,7 +19,18 @@ use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{Received, bearer, body, large_body, seen};
 use crate::streams::Opened;
 
-/// Calls a function or an action of a data source. The response is its result in canonical extended JSON.
+/// The path of [`call`], as the router has it.
+pub(crate) const CALLS: &str = "/api/client/v2.0/app/{app}/functions/call";
+
+/// The application in a path that is that of [`call`]; `None` also where only the router can tell.
+pub(crate) fn application_called(path: &str) -> Option<&str> {
+    let (before, after) = CALLS.split_once("{app}")?;
+    let app = path.strip_prefix(before)?.strip_suffix(after)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (!app.is_empty() && app.bytes().all(is_plain)).then_some(app)
+}
+
+/// Calls a function or an action of a data source; the reply is the result itself, as canonical extended JSON.
 pub(crate) async fn call(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,

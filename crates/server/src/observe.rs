@@ -21,7 +21,21 @@ pub(crate) const AT_ONCE: usize = 10_000;
 
 /// The pattern of the route that matched, stored in the response extensions for the outer middleware.
 #[derive(Clone)]
-struct Route(MatchedPath);
+pub(crate) enum Route {
+    /// As the router has it.
+    Matched(MatchedPath),
+    /// As it would have it.
+    Known(&'static str),
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Matched(path) => path.as_str(),
+            Self::Known(path) => path,
+        }
+    }
+}
 
 /// Marks a response that an application wrote itself: its status says nothing about the server, and its body is sent
 /// unchanged.
@@ -31,7 +45,7 @@ pub(crate) struct AsIs;
 /// Records the matched route in the response. Only middleware on the route itself can see it.
 pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.extensions_mut().insert(Route(path));
+    response.extensions_mut().insert(Route::Matched(path));
     response
 }
 
@@ -58,7 +72,7 @@ pub(crate) async fn observe(
     let status = response.status();
     let failure = response.extensions_mut().remove::<Failure>();
     let route = response.extensions_mut().remove::<Route>();
-    let route = route.as_ref().map_or("unknown", |Route(path)| path.as_str());
+    let route = route.as_ref().map_or("unknown", Route::as_str);
     let took = begun.elapsed();
     state.metrics().answered(method_name(&method), route, status.as_u16(), took);
     let code = failure.as_ref().and_then(|failure| failure.error.code).map(ErrorCode::name);

@@ -100,8 +100,14 @@ fn length(request: &HttpRequest, allowed: usize) -> usize {
     length.unwrap_or(if request.body().is_end_stream() { 0 } else { allowed })
 }
 
-/// Reads a large body only from the bearer of a valid token, and only if there is memory for it. The memory stays
-/// reserved until the response is ready.
+/// Whether a body is small for sure.
+pub(crate) fn has_small_body(request: &HttpRequest) -> bool {
+    let size = request.body().size_hint().exact();
+    size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size <= LARGE))
+}
+
+/// Reads a large body only from the bearer of a valid token, and only if there is memory for it, which is held until
+/// the reply is ready.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_BODY) <= LARGE {
         return next.run(request).await;

@@ -243,3 +243,29 @@ async fn a_misspelt_or_null_filter_is_not_all_documents() {
         json!({ "$numberLong": "2" })
     );
 }
+
+/// The path of calls is found without the router, unless only the router can read it.
+#[tokio::test]
+async fn calls_are_answered_alike_by_the_router_and_without_it() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let document = json!({ "_id": 1, "owner": ken.user_id });
+    server.call(&ken, "insertOne", "notes", json!({ "document": document })).await;
+    let call = |name: &str| {
+        let argument = json!({ "database": "notes", "collection": "notes", "query": { "_id": 1 } });
+        json!({ "name": name, "arguments": [argument], "service": "mongodb-atlas" })
+    };
+    let calls = [Some(call("findOne")), Some(call("nothing")), Some(json!([])), None];
+    for (token, call) in calls.iter().flat_map(|call| [(Some(ken.access.as_str()), call), (None, call)]) {
+        let [plain, routed] = ["notes-abcde", "notes%2Dabcde"].map(|app| {
+            let path = format!("/api/client/v2.0/app/{app}/functions/call");
+            let (server, call) = (&server, call.clone());
+            async move { server.ask(Method::POST, &path, token, call).await }
+        });
+        let (plain, routed) = (plain.await, routed.await);
+        assert_eq!((plain.status, plain.failure()), (routed.status, routed.failure()), "{call:?}");
+        if plain.status == StatusCode::OK {
+            assert_eq!(plain.body, routed.body);
+        }
+    }
+}
