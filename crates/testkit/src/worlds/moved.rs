@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bson::{Bson, Document};
-use portcullis::access::Guard;
+use portcullis::Guard;
 
 /// The names that lead to an object.
 type Path = Vec<String>;
