@@ -1,8 +1,9 @@
 //! Selects the changes to custom data that are worth trying.
 
-use bson::Bson;
+use bson::{Bson, Document};
 
 use super::custom_data_effect::{Belief, Judgement, of_custom_data};
+use super::element_match::example_of;
 use super::extent::{Writing, top_level, writing_of};
 use super::shape::rights;
 use super::witness::{Search, samples, set, suggestions};
@@ -15,6 +16,8 @@ use crate::schema::Schema;
 pub(super) struct Change {
     pub(super) before: Option<Bson>,
     pub(super) after: Option<Bson>,
+    /// The field that is written, if it is inside of the value.
+    pub(super) written: Option<FieldPath>,
     /// Whether a user without custom data gains from being given the new value.
     pub(super) makes: bool,
     /// Whether a user gains from losing custom data altogether.
@@ -23,24 +26,17 @@ pub(super) struct Change {
 
 /// The maximum number of values, and of changes, to try per path.
 const MAX_VALUES: usize = 24;
-const MAX_CHANGES: usize = 20;
+pub(super) const MAX_CHANGES: usize = 20;
 /// The maximum number of old values to try for a new value.
 const MAX_SOURCES: usize = 4;
 
 /// The changes to the value at a path from which a user gains according to some belief.
 pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Change> {
     let values = values(search, path, beliefs);
-    let document = |value: &Option<Bson>| {
-        let mut document = bson::doc! { "_id": 1 };
-        set(&mut document, id_field.segments(), Some("u1".into()));
-        let path = if path.is_root() { any_field() } else { path.clone() };
-        set(&mut document, path.segments(), value.clone());
-        document
-    };
     let judged: Vec<(Vec<Judgement>, Option<Bson>)> = values
         .into_iter()
         .map(|value| {
-            let document = document(&value);
+            let document = document(id_field, path, &value);
             (beliefs.iter().map(|belief| belief.judge(Some(&document))).collect(), value)
         })
         .collect();
@@ -55,10 +51,10 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
         let begin = judged.last().into_iter().chain(judged.iter().rev().skip(1).rev());
         let sources = begin.filter(|(before, _)| gains(before, after));
         for (_, before) in sources.take(MAX_SOURCES) {
-            changes.push(Change { before: before.clone(), after: value.clone(), makes, ends: false });
+            changes.push(Change { before: before.clone(), after: value.clone(), written: None, makes, ends: false });
         }
         if gains(after, &absent) {
-            changes.push(Change { before: value.clone(), after: None, makes: false, ends: true });
+            changes.push(Change { before: value.clone(), after: None, written: None, makes: false, ends: true });
         }
         if changes.len() >= MAX_CHANGES {
             break;
@@ -67,9 +63,29 @@ pub(super) fn changes(search: &Search, id_field: &FieldPath, path: &FieldPath, b
     changes
 }
 
+/// Whether a user gains from a change of the value at a path.
+pub(super) fn gains(
+    id_field: &FieldPath,
+    path: &FieldPath,
+    beliefs: &[&Belief<'_>],
+    (before, after): (&Option<Bson>, &Option<Bson>),
+) -> bool {
+    let (before, after) = (document(id_field, path, before), document(id_field, path, after));
+    beliefs.iter().any(|belief| belief.rewards(&belief.judge(Some(&before)), &belief.judge(Some(&after))))
+}
+
+/// A user's custom data with this value.
+fn document(id_field: &FieldPath, path: &FieldPath, value: &Option<Bson>) -> Document {
+    let mut document = bson::doc! { "_id": 1 };
+    set(&mut document, id_field.segments(), Some("u1".into()));
+    let path = if path.is_root() { any_field() } else { path.clone() };
+    set(&mut document, path.segments(), value.clone());
+    document
+}
+
 /// The values to try at a path. Those that occur in the collection's own rules and schema come first, because they can
 /// probably be written.
-fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Option<Bson>> {
+pub(super) fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Option<Bson>> {
     let policy = &search.policy;
     let schema = policy.schema.as_ref();
     let mut found: Vec<Option<Bson>> = Vec::new();
@@ -110,6 +126,7 @@ fn values(search: &Search, path: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Opt
     for belief in beliefs.iter().filter(|belief| belief.is_settled()).take(MAX_VALUES) {
         suggestions(belief.test, &literals(belief.test)).into_iter().take(6).for_each(&mut add);
     }
+    beliefs.iter().filter_map(|belief| example_of(belief.test)).take(MAX_VALUES).for_each(|value| add(Some(value)));
     let samples = samples();
     // Rules compare documents mostly with ids and lists.
     [Some("mine".into()), Some("other".into()), Some(vec![Bson::from("mine")].into())]

@@ -11,10 +11,11 @@ use super::catalogue::{CUSTOM_DATA_GRANTED, CUSTOM_DATA_OPEN, CUSTOM_DATA_WRITAB
 use super::changes::{Change, changes, fields, some_field};
 use super::custom_data_effect::Belief;
 use super::extent::{Extent, Writing, never, writing, writing_of};
+use super::nested_changes::nested_changes;
 use super::report::Report;
 use super::suggestion::{Closing, closing};
 use super::witness::{Act, Custom, Draft, Privilege, Search, another, example, get, samples, set};
-use crate::path::FieldPath;
+use crate::path::{FieldPath, Segment};
 use crate::policy::{Role, Rule};
 
 /// The collection of the custom-data documents.
@@ -79,8 +80,12 @@ impl<'b> Store<'b> {
         let by_object_id = schema.is_some_and(|schema| !schema.takes(self.id_field.segments(), &id));
         let search = if by_object_id { search.with_object_ids() } else { search };
         let policy = Arc::clone(&search.policy);
-        let tried: Vec<(&FieldPath, Vec<Change>)> =
-            self.paths.iter().map(|(path, beliefs)| (path, changes(&search, &self.id_field, path, beliefs))).collect();
+        let changed = |(path, beliefs): &'_ (FieldPath, Vec<&Belief<'_>>)| {
+            let mut found = changes(&search, &self.id_field, path, beliefs);
+            found.extend(nested_changes(&search, &self.id_field, path, beliefs));
+            found
+        };
+        let tried: Vec<(&FieldPath, Vec<Change>)> = self.paths.iter().map(|both| (&both.0, changed(both))).collect();
         for role in &policy.roles {
             if never(Some(&role.apply_when)) || writing(role) == Extent::Nothing {
                 continue;
@@ -126,11 +131,13 @@ impl<'b> Store<'b> {
 
     /// Whether a user who can change another user's document in this way can also change their own.
     fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
-        let value = |document| get(document, shown.written.segments()).cloned();
+        let path = if shown.path.is_root() { &shown.written } else { shown.path };
+        let value = |document| get(document, path.segments()).cloned();
         let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
-        let change = Change { before: value(&shown.draft.new), after: before, makes: false, ends: false };
+        let before_then = value(&shown.draft.new);
+        let change = Change { before: before_then, after: before, written: None, makes: false, ends: false };
         ids(search, &self.id_field).iter().any(|id| {
-            let draft = self.draft(search, Way::Change, &shown.written, &change, id);
+            let draft = self.draft(search, Way::Change, path, &change, id);
             let drafts = search.permit(draft.into_iter().collect(), role, &[&shown.written]);
             search.find(drafts, role, |_| true).is_some()
         })
@@ -169,14 +176,14 @@ impl<'b> Store<'b> {
         let mut best: Option<Shown<'s>> = None;
         let written = if path.is_root() { some_field(role) } else { path.clone() };
         for way in ways {
-            let decides = match way {
-                Way::Claim | Way::Leave | Way::Delete => &self.id_field,
-                _ => &written,
-            };
-            if place(role, way.act(), decides).is_none() {
-                continue;
-            }
             for change in changes.iter().filter(|change| way.serves(change)) {
+                let decides = match way {
+                    Way::Claim | Way::Leave | Way::Delete => &self.id_field,
+                    _ => change.written.as_ref().unwrap_or(&written),
+                };
+                if place(role, way.act(), decides).is_none() {
+                    continue;
+                }
                 for id in ids(search, &self.id_field) {
                     let Some(draft) = self.draft(search, *way, &written, change, &id) else { continue };
                     let drafts = search.permit(vec![draft], role, &[decides]);
@@ -245,8 +252,8 @@ impl<'b> Store<'b> {
         }
         let is_free = |path: &FieldPath| {
             let related = |other: &FieldPath| {
-                let (a, b) = (path.segments(), other.segments());
-                a.starts_with(b) || b.starts_with(a)
+                let (a, b) = (names(path), names(other));
+                a.starts_with(&b) || b.starts_with(&a)
             };
             path.first() != Some("_id")
                 && !related(&self.id_field)
@@ -260,7 +267,7 @@ impl<'b> Store<'b> {
             if value.is_none() {
                 continue;
             }
-            let change = Change { before: None, after: value, makes: false, ends: false };
+            let change = Change { before: None, after: value, written: None, makes: false, ends: false };
             for id in ids(search, &self.id_field) {
                 let Some(draft) = self.draft(search, Way::Change, &path, &change, &id) else { continue };
                 let drafts = search.permit(vec![draft], role, &[&path]);
@@ -329,6 +336,11 @@ fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
         Writing::By(rule) => Some(rule),
         Writing::Never => None,
     }
+}
+
+/// The names of the fields on a path, without the indexes of elements, for which field rules have no level.
+fn names(path: &FieldPath) -> Vec<&str> {
+    path.segments().iter().filter(|segment| segment.index().is_none()).map(Segment::name).collect()
 }
 
 /// The forms in which a user's id may occur in the documents.

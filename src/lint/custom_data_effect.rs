@@ -2,13 +2,14 @@
 
 use bson::{Bson, Document};
 
+use super::element_match::{ElementMatch, is_literal};
 use super::extent::{Extent, reading, writing};
 use super::shape::{Polarity, View, custom_data_field, references, rights, view};
 use super::witness::{Act, Draft, get};
 use crate::eval::Truth;
 use crate::path::FieldPath;
 use crate::policy::{Policy, Role, Rule};
-use crate::predicate::{ContextRoot, Left, Predicate, Reference, Right, Test, TestKind};
+use crate::predicate::{ContextRoot, Left, Predicate, Reference, Test, TestKind};
 use crate::schema::Schema;
 
 /// How users benefit from the outcome of a condition.
@@ -34,6 +35,8 @@ pub(super) struct Belief<'p> {
     gain: Gain,
     /// Whether the outcome depends on nothing but the custom data. Otherwise, any change may be to the user's advantage.
     is_settled: bool,
+    /// What it admits, if it is an `$elemMatch` that depends on more.
+    elements: Option<ElementMatch>,
 }
 
 /// Collects the beliefs of rules.
@@ -91,16 +94,17 @@ impl<'p> Beliefs<'p> {
     }
 
     fn test(&mut self, predicate: &'p Predicate, test: &'p Test, polarity: Polarity, gain: Gain) {
-        let mut add = |path: FieldPath, is_settled: bool| {
+        let mut add = |path: FieldPath, is_settled: bool, elements: Option<ElementMatch>| {
             let key = (test.text.to_string(), polarity == Polarity::Asserted, gain.enter, gain.leave, path.clone());
             if self.seen.insert(key) {
-                self.found.push(Belief { path, test, predicate, polarity, gain, is_settled });
+                self.found.push(Belief { path, test, predicate, polarity, gain, is_settled, elements });
             }
         };
         if let Left::Context(reference) = &test.left
             && let Some(path) = of_custom_data(reference)
         {
-            add(path, operands_are_literals(test));
+            let is_settled = is_literal(test);
+            add(path, is_settled, if is_settled { None } else { ElementMatch::of(test) });
         }
         let mut operands = rights(test);
         let mut inner = Vec::new();
@@ -108,7 +112,7 @@ impl<'p> Beliefs<'p> {
             elements.each_test(&mut |test| inner.extend(rights(test)));
         }
         operands.extend(inner);
-        operands.into_iter().flat_map(references).filter_map(of_custom_data).for_each(|path| add(path, false));
+        operands.into_iter().flat_map(references).filter_map(of_custom_data).for_each(|path| add(path, false, None));
     }
 }
 
@@ -122,14 +126,6 @@ pub(super) fn of_custom_data(reference: &Reference) -> Option<FieldPath> {
     }
 }
 
-fn operands_are_literals(test: &Test) -> bool {
-    let mut all = rights(test).into_iter().all(|right| matches!(right, Right::Literal(_)));
-    if let TestKind::ElemMatch(_, inner) = &test.check {
-        inner.each_test(&mut |test| all &= rights(test).into_iter().all(|right| matches!(right, Right::Literal(_))));
-    }
-    all
-}
-
 impl Belief<'_> {
     /// Evaluates the test on custom data.
     pub(super) fn judge(&self, custom_data: Option<&Document>) -> Judgement {
@@ -137,6 +133,9 @@ impl Belief<'_> {
             let mut draft = Draft::new(Act::Read, "u", &Document::new());
             draft.custom = super::witness::Custom::Apart(custom_data.cloned());
             return Judgement::Truth(draft.truth(self.predicate, super::witness::Moment::Chosen, None));
+        }
+        if let Some(elements) = &self.elements {
+            return Judgement::Elements(elements.admitted(&self.path, custom_data));
         }
         match (self.path.is_root(), custom_data) {
             (true, document) => Judgement::Value(document.cloned().map(Bson::Document)),
@@ -157,6 +156,14 @@ impl Belief<'_> {
             (Judgement::Value(before), Judgement::Value(after)) => {
                 before != after && (leave || (enter && after.as_ref().is_some_and(is_usable)))
             }
+            (Judgement::Elements(before), Judgement::Elements(after)) => {
+                let more = |from: &[Bson], to: &[Bson]| to.iter().any(|element| !from.contains(element));
+                let (entered, left) = match self.polarity {
+                    Polarity::Asserted => (more(before, after), more(after, before)),
+                    Polarity::Denied => (more(after, before), more(before, after)),
+                };
+                (enter && entered) || (leave && left)
+            }
             _ => false,
         }
     }
@@ -171,6 +178,8 @@ impl Belief<'_> {
 pub(super) enum Judgement {
     Truth(Truth),
     Value(Option<Bson>),
+    /// What is compared with other values, of each element that may match.
+    Elements(Vec<Bson>),
 }
 
 /// Whether a value of the custom data can match anything.

@@ -112,7 +112,11 @@ fn within<'r>(field: &'r FieldRule, path: &[Segment]) -> Option<&'r Rule> {
     }
     let fields = field.fields.as_deref()?;
     match path.split_first() {
-        Some((first, rest)) => fields.iter().find(|inner| &*inner.name == first.name()).and_then(|f| within(f, rest)),
+        Some((first, rest)) => match fields.iter().find(|inner| &*inner.name == first.name()) {
+            Some(inner) => within(inner, rest),
+            // The rules of an array's documents have no level for their indexes.
+            None => first.index().and_then(|_| within(field, rest)),
+        },
         None => fields.iter().find_map(|inner| within(inner, path)),
     }
 }

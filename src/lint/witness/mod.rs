@@ -13,4 +13,4 @@ pub(super) use draft::{Act, Custom, Draft, Moment, Privilege};
 pub(super) use place::{get, set};
 pub(super) use search::Search;
 pub(super) use solve::At;
-pub(super) use values::{another, samples, suggestions};
+pub(super) use values::{another, element, samples, suggestions};

@@ -283,7 +283,11 @@ fn entry<'r>(role: &'r Role, path: &[Segment]) -> Option<(FieldPath, &'r Rule)> 
             return Some((FieldPath::from_segments(path.get(..length)?), rule));
         }
         let next = rest.next()?;
-        field = field.fields.iter().flatten().find(|inner| &*inner.name == next.name())?;
+        match field.fields.iter().flatten().find(|inner| &*inner.name == next.name()) {
+            Some(inner) => field = inner,
+            // The rules of an array's documents have no level for their indexes.
+            None => _ = next.index()?,
+        }
         length += 1;
     }
 }

@@ -187,7 +187,7 @@ fn spell(hir: &Hir, text: &mut String) {
 }
 
 /// An array element that probably satisfies an `$elemMatch`, provided that it compares with literals.
-fn element(predicate: &Predicate) -> Bson {
+pub(in crate::lint) fn element(predicate: &Predicate) -> Bson {
     let mut fields = Document::new();
     let mut whole = None;
     predicate.each_test(&mut |test| {
