@@ -108,8 +108,12 @@ impl<'b> Store<'b> {
             {
                 own = Some(shown);
             }
-            if others.is_none() {
-                others = self.attempt(search, role, path, changes, &OTHERS);
+            let least = others.as_ref().map(|shown| shown.draft.privilege);
+            if least != Some(Privilege::None)
+                && let Some(shown) = self.attempt(search, role, path, changes, &OTHERS)
+                && least.is_none_or(|least| shown.draft.privilege < least)
+            {
+                others = Some(shown);
             }
         }
         match (own, others) {
@@ -119,9 +123,11 @@ impl<'b> Store<'b> {
             {
                 self.writable(role, &shown, report);
             }
+            // Of two users without any privilege, each can promote the other.
+            (_, Some(shown)) if shown.draft.privilege == Privilege::None => self.writable(role, &shown, report),
             (None, None) => self.open(search, role, report),
             (own, others) => {
-                // If a role permits changing the documents of others but not one's own, that is intended.
+                // If privileged users can change the documents of others but not their own, that is intended.
                 if let Some(shown) = others.filter(|shown| self.reaches_own(search, role, shown)).or(own) {
                     granted(role, &shown, report);
                 }
@@ -147,6 +153,9 @@ impl<'b> Store<'b> {
         let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
         let how = match shown.written == self.id_field && *shown.path != self.id_field {
             true => format!("can choose whose custom data are theirs: they can write `{}`", self.id_field),
+            false if shown.draft.custom != Custom::Own && shown.written != self.id_field => {
+                "can write the custom data of others, so that two of them promote each other".to_owned()
+            }
             false => "can write their own custom data".to_owned(),
         };
         let message = format!(
@@ -190,6 +199,11 @@ impl<'b> Store<'b> {
                     let gained = |draft: &Draft| self.gained(draft, *way, path, &id);
                     let Some(draft) = search.find(drafts, role, |draft| gained(draft).is_some()) else { continue };
                     let Some(belief) = gained(&draft) else { continue };
+                    let mut draft = draft;
+                    if *way == Way::ChangeOthers && mentions(&draft.stored, &id) {
+                        // The document names the user, who may have been appointed.
+                        draft.privilege = Privilege::Granted;
+                    }
                     let privilege = draft.privilege;
                     if best.as_ref().is_none_or(|best| privilege < best.draft.privilege) {
                         best = Some(Shown { draft, path, written: decides.clone(), belief });
@@ -336,6 +350,18 @@ fn place<'r>(role: &'r Role, act: Act, path: &FieldPath) -> Option<&'r Rule> {
         Writing::By(rule) => Some(rule),
         Writing::Never => None,
     }
+}
+
+/// Whether a value occurs anywhere in a document.
+fn mentions(document: &Document, value: &Bson) -> bool {
+    fn holds(found: &Bson, value: &Bson) -> bool {
+        match found {
+            Bson::Array(elements) => elements.iter().any(|element| holds(element, value)),
+            Bson::Document(document) => mentions(document, value),
+            found => found == value,
+        }
+    }
+    document.values().any(|found| holds(found, value))
 }
 
 /// The names of the fields on a path, without the indexes of elements, for which field rules have no level.
