@@ -127,7 +127,7 @@ catalogue! {
         "a schema key that looks like a constraint but rejects no document";
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
-    SEARCH_CUT_SHORT: "search-cut-short", Note,
+    SEARCH_CUT_SHORT: "search-cut-short", Warning,
         "examples of take-overs and promotions are tried for as long as their number allows";
     VALUE_UNKNOWN: "value-unknown", Error,
         "a value that no file defines is Missing, and as a right operand Unknown";

@@ -15,6 +15,7 @@ use super::nested_changes::nested_changes;
 use super::report::Report;
 use super::suggestion::{Closing, closing};
 use super::witness::{Act, Custom, Draft, Privilege, Search, another, example, get, samples, set};
+use super::{cut_short, plain_first};
 use crate::path::{FieldPath, Segment};
 use crate::policy::{Role, Rule};
 
@@ -86,12 +87,11 @@ impl<'b> Store<'b> {
             found
         };
         let tried: Vec<(&FieldPath, Vec<Change>)> = self.paths.iter().map(|both| (&both.0, changed(both))).collect();
-        for role in &policy.roles {
-            if never(Some(&role.apply_when)) || writing(role) == Extent::Nothing {
-                continue;
-            }
+        let harmless = |role: &&Role| never(Some(&role.apply_when)) || writing(role) == Extent::Nothing;
+        let roles = plain_first(policy.roles.iter().filter(|role| !harmless(role)));
+        for (place, role) in roles.iter().enumerate() {
             if !search.is_whole() {
-                return super::cut_short(role, report);
+                return cut_short(roles.get(place..).unwrap_or_default(), report);
             }
             self.role(&search, role, &tried, report);
         }
@@ -240,6 +240,18 @@ impl<'b> Store<'b> {
             Way::Leave => (&change.before, &change.before),
             _ => (&change.before, &change.after),
         };
+        if let Some(schema) = &search.policy.schema {
+            for length in 1..path.segments().len() {
+                let above = path.segments().get(..length).unwrap_or_default();
+                if schema.type_names_at(above) == Some("array") {
+                    for document in [&mut draft.stored, &mut draft.new] {
+                        if get(document, above).and_then(Bson::as_array).is_none_or(Vec::is_empty) {
+                            set(document, above, Some(vec![Bson::from(Document::new())].into()));
+                        }
+                    }
+                }
+            }
+        }
         let written = draft.pin_stored(&self.id_field, Some(before.clone()))
             && draft.pin_new(&self.id_field, Some(after.clone()))
             && draft.pin_stored(path, old.clone())

@@ -81,6 +81,20 @@ pub(super) fn writing_unfiltered(role: &Role) -> Extent {
     }
 }
 
+/// Whether a role permits writing the document, or some field of it, without a condition.
+pub(super) fn writes_plainly(role: &Role) -> bool {
+    fn open(field: &FieldRule) -> bool {
+        match &field.write {
+            Some(write) => always(Some(write)),
+            None => field.fields.iter().flatten().any(open),
+        }
+    }
+    match &role.write {
+        Some(write) => always(Some(write)),
+        None => writing(role) != Extent::Nothing && top_level(role).any(open),
+    }
+}
+
 /// Whether a field may be writable, at least in part.
 pub(super) fn takes(field: &FieldRule) -> bool {
     match &field.write {

@@ -44,13 +44,26 @@ pub use rules::{lint_rule, lint_rules, lint_rules_in_part, lint_schema};
 
 use crate::policy::Role;
 
-/// Reports that the search for examples ended early, because there are too many roles and conditions.
-fn cut_short(role: &Role, report: &mut report::Report) {
-    let message =
-        format!("from role `{}` on, take-overs and promotions were not searched for: too many roles", role.name);
+/// The order in which roles are searched: those that permit some write unconditionally come first, since they do the
+/// most harm and take the fewest steps.
+fn plain_first<'r>(roles: impl Iterator<Item = &'r Role>) -> Vec<&'r Role> {
+    let (mut roles, others): (Vec<_>, Vec<_>) = roles.partition(|role| extent::writes_plainly(role));
+    roles.extend(others);
+    roles
+}
+
+/// Reports that the search for examples ended early, before these roles.
+fn cut_short(left: &[&Role], report: &mut report::Report) {
+    let Some(first) = left.iter().min_by_key(|role| role.span) else { return };
+    let whom = match left.len() {
+        1 => format!("role `{}`", first.name),
+        2 => format!("role `{}` and 1 more", first.name),
+        all => format!("role `{}` and {} more", first.name, all.saturating_sub(1)),
+    };
+    let message = format!("take-overs and promotions by {whom} were not searched for: too many roles");
     report.add(
         catalogue::SEARCH_CUT_SHORT,
-        role.name_span,
+        first.name_span,
         message,
         "let fewer roles, with conditions on values, serve the collection",
     );

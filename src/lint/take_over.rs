@@ -11,6 +11,7 @@ use super::report::Report;
 use super::shape::{Polarity, rights};
 use super::suggestion::{inserting, keeping};
 use super::witness::{Act, Draft, Moment, Search, another, document, example, get, set};
+use super::{cut_short, plain_first};
 use crate::eval::Truth;
 use crate::path::FieldPath;
 use crate::policy::{Role, Rule};
@@ -20,18 +21,18 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
     let policy = std::sync::Arc::clone(&search.policy);
     let all: Vec<Vec<Ownership<'_>>> = policy.roles.iter().map(ownerships).collect();
     let owners: Vec<(&Role, &Ownership<'_>)> = distinct(&policy.roles, &all);
-    for (role, own) in policy.roles.iter().zip(&all) {
-        if writing(role) == Extent::Nothing || never(Some(&role.apply_when)) {
-            continue;
-        }
+    let harmless = |role: &&Role| writing(role) == Extent::Nothing || never(Some(&role.apply_when));
+    let roles = plain_first(policy.roles.iter().filter(|role| !harmless(role)));
+    for (place, role) in roles.iter().enumerate() {
         if !search.is_whole() {
-            return super::cut_short(role, report);
+            return cut_short(roles.get(place..).unwrap_or_default(), report);
         }
+        let own = ownerships(role);
         let told = evaded(search, role, report) || taken(search, role, &owners, report);
         if !told {
-            movable(search, role, own, report);
+            movable(search, role, &own, report);
         }
-        for_others(search, role, own, report);
+        for_others(search, role, &own, report);
     }
 }
 

@@ -126,3 +126,31 @@ fn a_collection_with_more_roles_than_can_be_tried_says_so() {
     assert_eq!(found.iter().filter(|finding| finding.code == "search-cut-short").count(), 1);
     assert!(found.iter().any(|finding| finding.code == "document-movable"));
 }
+
+#[test]
+fn a_role_that_writes_unconditionally_is_tried_before_those_that_take_long() {
+    let compiled = |roles: Vec<Value>| {
+        let node = json::parse(&serde_json::json!({ "roles": roles }).to_string()).unwrap();
+        RulesFile::effective(Some(&policy::compile(&node).unwrap()), None).unwrap()
+    };
+    let mut roles: Vec<Value> = (0..3000)
+        .map(|n| {
+            let owner = serde_json::json!({ "owner": "%%user.id" });
+            serde_json::json!({ "name": format!("r{n}"), "apply_when": { "a": n }, "read": true, "write": owner })
+        })
+        .collect();
+    let own = serde_json::json!({ "uid": "%%user.id" });
+    roles.push(serde_json::json!({ "name": "last", "apply_when": own, "read": true, "write": true }));
+    let admins = serde_json::json!({ "%%user.custom_data.role": "admin" });
+    let users = compiled(roles);
+    let things = compiled(vec![serde_json::json!({ "name": "a", "apply_when": admins, "read": true })]);
+    let collections = [("db.users", &users), ("db.things", &things)]
+        .map(|(namespace, policy)| portcullis::lint::CollectionRules { namespace, policy });
+    let found = portcullis::lint::lint_application(&collections, &[], Some(("db.users", "uid")));
+    let told = |code: &str, role: &str| {
+        found.iter().any(|(_, finding)| finding.code == code && finding.message.contains(&format!("role `{role}`")))
+    };
+    assert!(told("custom-data-writable", "last"), "{found:?}");
+    let cut = found.iter().find(|(_, finding)| finding.code == "search-cut-short").map(|(_, finding)| finding.severity);
+    assert_eq!(cut, Some(portcullis::text::Severity::Warning));
+}

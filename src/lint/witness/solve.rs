@@ -127,7 +127,11 @@ impl Solver<'_> {
                         }
                     }
                 }
-                for value in suggestions(test, &operands) {
+                let mut values = suggestions(test, &operands);
+                if let TestKind::ElemMatch(_, inner) = &test.check {
+                    values.insert(0, Some(vec![places.element(&draft, inner)].into()));
+                }
+                for value in values {
                     let mut candidate = draft.clone();
                     let supplied = candidate.supply(reference, value);
                     if keep(supplied.then_some(candidate)) {
@@ -230,7 +234,7 @@ impl Places<'_> {
                 Right::Document(root, path) => {
                     let path = self.whole(*root, path);
                     let left = match &test.left {
-                        Left::Context(_) => None,
+                        Left::Context(_) if !matches!(test.check, TestKind::ElemMatch(..)) => None,
                         _ => Some(fresh(last(path.segments()), None)),
                     };
                     if let Some(value) = left

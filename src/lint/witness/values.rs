@@ -115,7 +115,7 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
         }
     };
     let list = matches!(test.check, TestKind::In(_));
-    for value in operands {
+    for value in operands.iter().take(MAX_OPERANDS) {
         match value {
             Bson::Array(elements) if list => elements.iter().take(MAX_ELEMENTS).for_each(|one| add(Some(one.clone()))),
             _ => add(Some(value.clone())),
@@ -142,7 +142,7 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
         }
         TestKind::Equals(_) | TestKind::Order(..) | TestKind::In(_) | TestKind::Client(_) => {}
     }
-    for value in operands {
+    for value in operands.iter().take(MAX_ELEMENTS) {
         near(value).into_iter().for_each(|value| add(Some(value)));
         add(Some(vec![value.clone()].into()));
     }
@@ -153,8 +153,10 @@ pub(in crate::lint) fn suggestions(test: &Test, operands: &[Bson]) -> Vec<Option
     found
 }
 
-/// The maximum number of elements of a list to try.
+/// The maximum number of elements of a list to try, and of operands whose neighbours are tried.
 const MAX_ELEMENTS: usize = 6;
+/// The maximum number of operands to try.
+const MAX_OPERANDS: usize = 24;
 
 /// A string that matches a pattern, if one is easy to find.
 fn matching(pattern: &Pattern) -> Option<String> {
