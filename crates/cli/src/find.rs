@@ -100,26 +100,17 @@ fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {
 
 pub(super) async fn print(mut found: RedactedCursor<'_>, output: &mut Output) -> Result<Answer, Trouble> {
     let mut count = 0_usize;
-    if output.is_json() {
-        output.text("{\"documents\": [")?;
-    }
+    output.begin_list("documents")?;
     loop {
         let batch = found.batch().await.map_err(guarded)?;
         if batch.is_empty() {
             break;
         }
         for document in &batch {
-            let text = line(document)?;
-            match (output.is_json(), count) {
-                (false, _) => output.line(text)?,
-                (true, 0) => output.text(format!("\n{text}"))?,
-                (true, _) => output.text(format!(",\n{text}"))?,
-            }
+            output.element(&line(document)?)?;
             count += 1;
         }
     }
-    if output.is_json() {
-        output.line("\n]}")?;
-    }
+    output.end_list()?;
     Ok(Answer::from_bool(count > 0))
 }

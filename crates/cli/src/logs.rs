@@ -65,8 +65,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let application = args.application()?;
     let mut reader = LogReader::new(args.state.join("logs"), application.as_deref(), args.since);
     let mut count = 0_u64;
-    if output.is_json() && !args.follow {
-        output.text("{\"calls\": [")?;
+    if !args.follow {
+        output.begin_list("calls")?;
     }
     loop {
         reader.read(|application, mut call| {
@@ -78,14 +78,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
                 if let Some(fields) = call.as_object_mut() {
                     fields.insert("application".to_owned(), application.into());
                 }
-                let before = if args.follow {
-                    ""
-                } else if count == 1 {
-                    "\n"
-                } else {
-                    ",\n"
-                };
-                return output.text(format!("{before}{call}{}", if args.follow { "\n" } else { "" }));
+                return output.element(&call.to_string());
             }
             output.text(to_text(application, &call))
         })?;
@@ -95,9 +88,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
         std::thread::sleep(PERIOD);
     }
-    if output.is_json() {
-        output.line("\n]}")?;
-    } else if count == 0 {
+    output.end_list()?;
+    if count == 0 && !output.is_json() {
         output.line("there are no such calls")?;
     }
     Ok(Answer::Yes)

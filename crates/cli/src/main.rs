@@ -36,6 +36,7 @@ mod replace;
 mod run;
 mod secrets;
 mod serve;
+mod signals;
 mod stores;
 mod terminal;
 mod test;

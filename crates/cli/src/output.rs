@@ -12,6 +12,8 @@ use super::trouble::Trouble;
 pub(super) struct Output {
     json: bool,
     is_terminal: bool,
+    /// The number of elements written so far, while the JSON document's list is open.
+    list: Option<u64>,
     stream: anstream::AutoStream<io::Stdout>,
 }
 
@@ -34,7 +36,7 @@ pub(super) fn paint(word: &str, colour: AnsiColor) -> String {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, is_terminal: io::stdout().is_terminal(), stream: anstream::stdout() }
+        Self { json, is_terminal: io::stdout().is_terminal(), list: None, stream: anstream::stdout() }
     }
 
     /// Whether the output is a single JSON document.
@@ -76,6 +78,29 @@ impl Output {
         self.line(text)
     }
 
+    /// Begins a JSON document that consists of a list, written in pieces so that memory does not grow with it. Text has
+    /// no beginning.
+    pub(super) fn begin_list(&mut self, name: &str) -> Result<(), Trouble> {
+        if self.json && self.list.is_none() {
+            self.text(format!("{{\"{name}\": ["))?;
+            self.list = Some(0);
+        }
+        Ok(())
+    }
+
+    /// Writes an element of the list: JSON without a line break, or a line of text.
+    pub(super) fn element(&mut self, text: &str) -> Result<(), Trouble> {
+        let Some(count) = &mut self.list else { return self.line(text) };
+        let separator = if *count == 0 { "\n" } else { ",\n" };
+        *count = count.saturating_add(1);
+        self.text(format!("{separator}{text}"))
+    }
+
+    /// Ends the document that [`begin_list`](Self::begin_list) began.
+    pub(super) fn end_list(&mut self) -> Result<(), Trouble> {
+        if self.list.take().is_some() { self.line("\n]}") } else { Ok(()) }
+    }
+
     pub(super) fn flush(&mut self) -> Result<(), Trouble> {
         Ok(self.stream.flush()?)
     }
@@ -85,7 +110,12 @@ impl Output {
         let findings = self.report(trouble);
         // For `Reported`, the document with the details has already been written.
         if self.json && !matches!(trouble, Trouble::Reported(_)) {
-            let _ = self.document(&json!({ "error": trouble.to_string(), "findings": findings }));
+            let (error, findings) = (json!(trouble.to_string()), json!(findings));
+            // What the list already has stays valid: the error goes into the same document.
+            let _ = match self.list.take() {
+                Some(_) => self.line(format!("\n], \"error\": {error}, \"findings\": {findings}}}")),
+                None => self.document(&json!({ "error": error, "findings": findings })),
+            };
         }
     }
 

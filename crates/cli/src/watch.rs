@@ -15,6 +15,7 @@ use super::accounts::block_on;
 use super::documents::{guarded, note_unreadable};
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection, document_line};
+use super::signals::stopped;
 use super::trouble::Trouble;
 
 const EXAMPLES: &str = "\
@@ -56,26 +57,36 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let asked = Asked { namespace, query, guard, until, now: args.read.guard.now(), began: Instant::now() };
     block_on(async {
         let mut told = Told { output, count: 0, limit: args.limit };
-        told.begin()?;
-        match args.read.documents.changes(&asked.namespace, &args.read.guard.stores).await? {
-            ChangesPlace::Server(server) => {
-                let (store, changes) = (server.documents(), server.changes());
-                let mut watched = asked.watch(&*store, &*changes, WatchStart::Now).await?;
-                while !told.is_enough() {
-                    let event = watched.next().await.map_err(guarded)?;
-                    note_unreadable(&asked.guard);
-                    match event {
-                        WatchEvent::Nothing => {}
-                        WatchEvent::Change(event) => told.tell(event.change)?,
-                        WatchEvent::Ended => break,
-                    }
-                }
-            }
-            ChangesPlace::File(path) => follow_file(&path, &asked, &mut told).await?,
+        let place = args.read.documents.changes(&asked.namespace, &args.read.guard.stores).await?;
+        // An interrupted watch has reported what it has seen: its JSON is complete, too.
+        let stopped = stopped()?;
+        tokio::select! {
+            followed = follow(place, &asked, &mut told) => followed?,
+            () = stopped => {}
         }
-        told.end()?;
+        told.output.end_list()?;
         Ok(Answer::from_bool(told.count > 0))
     })
+}
+
+async fn follow(place: ChangesPlace, asked: &Asked, told: &mut Told<'_>) -> Result<(), Trouble> {
+    let server = match place {
+        ChangesPlace::Server(server) => server,
+        ChangesPlace::File(path) => return follow_file(&path, asked, told).await,
+    };
+    let (store, changes) = (server.documents(), server.changes());
+    let mut watched = asked.watch(&*store, &*changes, WatchStart::Now).await?;
+    told.begin()?;
+    while !told.is_enough() {
+        let event = watched.next().await.map_err(guarded)?;
+        note_unreadable(&asked.guard);
+        match event {
+            WatchEvent::Nothing => {}
+            WatchEvent::Change(event) => told.tell(event.change)?,
+            WatchEvent::Ended => break,
+        }
+    }
+    Ok(())
 }
 
 /// How often the file is checked for changes.
@@ -96,6 +107,7 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
         {
             let store = ChangesPlace::open(path)?;
             let mut watched = asked.watch(&store, &store, from).await?;
+            told.begin()?;
             while !told.is_enough() {
                 match timeout(QUIET, watched.next()).await {
                     Err(_) => break,
@@ -169,23 +181,15 @@ impl Told<'_> {
     }
 
     fn begin(&mut self) -> Result<(), Trouble> {
-        if self.output.is_json() { self.output.text("{\"changes\": [") } else { Ok(()) }
-    }
-
-    fn tell(&mut self, change: VisibleChange) -> Result<(), Trouble> {
-        let change = line(change)?;
-        match (self.output.is_json(), self.count) {
-            (false, _) => self.output.line(change)?,
-            (true, 0) => self.output.text(format!("\n{change}"))?,
-            (true, _) => self.output.text(format!(",\n{change}"))?,
-        }
-        self.count = self.count.saturating_add(1);
-        // A reader must not have to wait for the next change.
+        self.output.begin_list("changes")?;
         self.output.flush()
     }
 
-    fn end(&mut self) -> Result<(), Trouble> {
-        if self.output.is_json() { self.output.line("\n]}") } else { Ok(()) }
+    fn tell(&mut self, change: VisibleChange) -> Result<(), Trouble> {
+        self.output.element(&line(change)?)?;
+        self.count = self.count.saturating_add(1);
+        // A reader must not have to wait for the next change.
+        self.output.flush()
     }
 }
 

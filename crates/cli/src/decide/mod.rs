@@ -71,12 +71,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         several: streamed,
     };
     if streamed {
-        begin(output)?;
+        output.begin_list("decisions")?;
         let counts = stream(decider, output)?;
         return end(&counts, output);
     }
     let subject = subject(documents)?;
-    begin(output)?;
+    output.begin_list("decisions")?;
     let mut answers = Answers::default();
     decider.decide(subject.operation(args.operation), None, &mut Workspace::default(), &mut answers);
     let answers = decider.finish(answers);
@@ -135,15 +135,8 @@ fn subject(documents: &[String]) -> Result<Subject, Trouble> {
     }
 }
 
-/// Begins the JSON document, which is written in pieces, so that memory does not grow with the number of documents.
-fn begin(output: &mut Output) -> Result<(), Trouble> {
-    if output.is_json() { output.text("{\"decisions\": [") } else { Ok(()) }
-}
-
 fn end(counts: &Counts, output: &mut Output) -> Result<Answer, Trouble> {
-    if output.is_json() {
-        output.line("\n]}")?;
-    }
+    output.end_list()?;
     output.flush()?;
     counts.missing.tell();
     match counts.broken {

@@ -24,7 +24,6 @@ use portcullis_service::client::{
     ClaimUsersBy, ClientApi, FolderMail, Host, LANGUAGES, MailSettings, MailTexts, Mailer, Served,
 };
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 
 use self::announce::{announce, base};
@@ -37,6 +36,7 @@ use super::application::load_app;
 use super::freshness::ServedFresh;
 use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
+use super::signals::stopped;
 use super::stores::{clients, shut_down, store_place};
 use super::trouble::Trouble;
 
@@ -399,15 +399,4 @@ async fn measure(listener: TcpListener, state: State) {
     if let Err(error) = portcullis_server::serve_metrics(listener, metrics(state)).await {
         tracing::error!(%error, "metrics are not served any more");
     }
-}
-
-/// Completes when the process receives a signal to terminate.
-fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
-    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-    })
 }

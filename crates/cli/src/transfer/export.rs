@@ -61,34 +61,19 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 
 async fn print(mut cursor: Box<dyn Cursor + '_>, output: &mut Output, bar: &ProgressBar) -> Result<(), Trouble> {
     let mut count = 0_u64;
-    let is_json = output.is_json();
-    if is_json {
-        output.text("{\"documents\": [")?;
-    }
+    output.begin_list("documents")?;
     loop {
         let batch = cursor.batch().await.map_err(failed)?;
         if batch.is_empty() {
             break;
         }
         for document in &batch {
-            let separator = match (is_json, count) {
-                (false, _) => "",
-                (true, 0) => "\n",
-                (true, _) => ",\n",
-            };
-            output.text(separator)?;
-            output.text(line(document)?)?;
-            if !is_json {
-                output.text("\n")?;
-            }
+            output.element(&line(document)?)?;
             count += 1;
         }
         bar.set_message(format!("{} exported", plural(&count, "document")));
     }
-    if is_json {
-        output.line("\n]}")?;
-    }
-    Ok(())
+    output.end_list()
 }
 
 fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {

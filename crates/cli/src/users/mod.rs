@@ -138,18 +138,13 @@ const PAGE: usize = 1000;
 /// Prints one page at a time, so that memory does not grow with the number of users.
 async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
     let users = args.app.open(&args.stores, IfMissing::Refuse).await?.users;
-    if output.is_json() {
-        output.text("{\"users\": [")?;
-    }
+    output.begin_list("users")?;
     let (mut count, mut after) = (0_u64, None::<String>);
     loop {
         let page = users.list(after.as_deref(), PAGE).await?;
         for account in &page {
-            if output.is_json() {
-                output.text(format!("{}{}", if count == 0 { "\n" } else { ",\n" }, to_json(account)))?;
-            } else {
-                output.line(to_line(account))?;
-            }
+            let shown = if output.is_json() { to_json(account).to_string() } else { to_line(account) };
+            output.element(&shown)?;
             count += 1;
         }
         match page.last() {
@@ -157,9 +152,8 @@ async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
             None => break,
         }
     }
-    if output.is_json() {
-        output.line("\n]}")?;
-    } else if count == 0 {
+    output.end_list()?;
+    if count == 0 && !output.is_json() {
         output.line("there are no users")?;
     }
     Ok(Answer::Yes)
