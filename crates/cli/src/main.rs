@@ -14,6 +14,7 @@ mod documents;
 mod eval;
 mod expand;
 mod explain;
+mod faults;
 mod find;
 mod first_test;
 mod fmt;
@@ -198,7 +199,7 @@ fn main() -> ExitCode {
         commands.iter().find(|command| command.name == name).map(|command| (command, matches))
     });
     let result = match chosen {
-        Some((command, matches)) => (command.run)(matches, &mut output),
+        Some((command, matches)) => faults::caught(matches, || (command.run)(matches, &mut output)),
         None => Err(Trouble::usage("no command given; see `portcullis --help`")),
     };
     match result.and_then(|answer| output.flush().map(|()| answer)) {

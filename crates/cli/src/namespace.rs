@@ -1,5 +1,7 @@
 //! How commands take their collection: as the first argument or with `--in`, the same in every command.
 
+use std::path::Path;
+
 use portcullis::store::documents::Namespace;
 
 use super::input::is_json;
@@ -30,9 +32,35 @@ impl NamespaceArgs {
 
 /// The collection of a command that has one other argument after it.
 #[derive(Clone, Debug, clap::Args)]
+pub(super) struct NamespaceAndFile {
+    /// The collection (unless given with --in)
+    #[arg(value_name = "NAMESPACE")]
+    first: String,
+    /// The documents
+    #[arg(value_name = "JSON|FILE|-")]
+    second: Option<String>,
+    /// The collection, instead of as the first argument
+    #[arg(long = "in", value_name = "NAMESPACE")]
+    within: Option<String>,
+}
+
+impl NamespaceAndFile {
+    /// Returns the collection and the other argument.
+    pub(super) fn split(&self) -> Result<(&str, &str), Trouble> {
+        match (&self.within, &self.second) {
+            (Some(namespace), None) => Ok((namespace, &self.first)),
+            (None, Some(other)) => Ok((&self.first, other)),
+            (Some(_), Some(_)) => Err(twice()),
+            (None, None) => Err(nothing(&self.first)),
+        }
+    }
+}
+
+/// The collection of a command that has others arguments after it.
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct NamespaceAndArgs {
     /// The collection (unless given with --in), followed by the documents or writes
-    #[arg(value_names = ["NAMESPACE", "JSON|FILE|-"], num_args = 1..=2, required = true)]
+    #[arg(value_names = ["NAMESPACE", "JSON|FILE|-"], num_args = 1.., required = true)]
     arguments: Vec<String>,
     /// The collection, instead of as the first argument
     #[arg(long = "in", value_name = "NAMESPACE")]
@@ -40,16 +68,35 @@ pub(super) struct NamespaceAndArgs {
 }
 
 impl NamespaceAndArgs {
-    /// Returns the collection and the other argument.
-    pub(super) fn split(&self) -> Result<(&str, &str), Trouble> {
+    /// Returns the collection and the other arguments, of which there is at least one.
+    pub(super) fn split(&self) -> Result<(&str, &[String]), Trouble> {
         match (self.arguments.as_slice(), &self.within) {
-            ([other], Some(namespace)) => Ok((namespace, other)),
-            ([namespace, other], None) => Ok((namespace, other)),
-            (_, Some(_)) => Err(Trouble::usage("the collection is given twice: as an argument and with --in")),
-            ([only], None) if is_json(only) || only == "-" => Err(missing()),
-            _ => Err(Trouble::usage("nothing to write: pass JSON, a file path or `-`")),
+            ([first, _, ..], Some(_)) if is_collection(first) => Err(twice()),
+            (others, Some(namespace)) => Ok((namespace, others)),
+            ([namespace, others @ ..], None) if !others.is_empty() => match is_json(namespace) || namespace == "-" {
+                true => Err(missing()),
+                false => Ok((namespace, others)),
+            },
+            (arguments, None) => Err(nothing(arguments.first().map_or("", String::as_str))),
         }
     }
+}
+
+/// Whether an argument can be a collection and is neither JSON nor a file.
+fn is_collection(argument: &str) -> bool {
+    !is_json(argument) && argument != "-" && Namespace::parse(argument).is_some() && !Path::new(argument).exists()
+}
+
+fn twice() -> Trouble {
+    Trouble::usage("the collection is given twice: as an argument and with --in")
+}
+
+/// The error for an argument that is alone.
+fn nothing(only: &str) -> Trouble {
+    if is_json(only) || only == "-" {
+        return missing();
+    }
+    Trouble::usage("nothing to write: pass JSON, a file path or `-`")
 }
 
 fn missing() -> Trouble {

@@ -207,7 +207,8 @@ impl Places {
         if self.file.is_none() {
             self.make_directory()?;
         }
-        Ok(AccountStores::of(&Arc::new(Embedded::open(&path, application)?)))
+        let opened = Embedded::open(&path, application);
+        Ok(AccountStores::of(&Arc::new(opened.map_err(|error| ServiceError::File { path, error })?)))
     }
 
     /// Opens the store of custom data: the configured files, or else MongoDB.

@@ -13,7 +13,7 @@ use crate::Answer;
 use crate::accounts::block_on;
 use crate::documents::DocumentArgs;
 use crate::input::Input;
-use crate::namespace::{self, NamespaceAndArgs};
+use crate::namespace::{self, NamespaceAndFile};
 use crate::output::{Output, plural};
 use crate::progress::{followed, named};
 use crate::stores::StoreArgs;
@@ -35,7 +35,7 @@ const BATCH: usize = 500;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    arguments: NamespaceAndArgs,
+    arguments: NamespaceAndFile,
     #[command(flatten)]
     documents: DocumentArgs,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-use portcullis::json::{self, Stream};
+use portcullis::json::{self, Node, Stream};
 use portcullis::text::{Finding, Source};
 
 use super::{Answer, Output, Trouble, WhereArgs, array, run, write};
@@ -8,9 +8,10 @@ use crate::namespace::NamespaceAndArgs;
 const EXAMPLES: &str = "\
 Examples:
   portcullis insert hr.employees '{\"name\": \"Ada\"}' --app DIR --user ada.json
+  portcullis insert hr.employees '{\"name\": \"Ada\"}' '{\"name\": \"Eve\"}' --app DIR --user ada.json
   portcullis insert hr.employees new.ndjson --app DIR --token login.json --store mongodb://localhost:27017
 
-Documents are extended JSON, concatenated or in one array, at most 1000 at a time. Either all are inserted or, if one is \
+Documents are extended JSON, each an argument, concatenated or in one array, at most 1000 at a time. Either all are inserted or, if one is \
 denied, none. Exits with 0 if they were inserted, with 1 if denied.";
 
 /// Insert documents as a user
@@ -25,7 +26,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run_insert(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let (namespace, documents) = args.arguments.split()?;
-    let (name, bytes) = read_bytes(documents, "documents")?;
+    let mut all = Vec::new();
+    for argument in documents {
+        all.extend(read(argument)?);
+    }
+    run(namespace, &write("insertMany", [("documents", Some(array(all)))]), &args.place, output)
+}
+
+/// Reads the documents of one argument.
+fn read(argument: &str) -> Result<Vec<Node>, Trouble> {
+    let (name, bytes) = read_bytes(argument, "documents")?;
     let source = Source::new(name, String::from_utf8_lossy(&bytes).into_owned());
     let mut documents = Vec::new();
     for chunk in Stream::new(&*bytes) {
@@ -42,7 +52,7 @@ pub(crate) fn run_insert(args: &Args, output: &mut Output) -> Result<Answer, Tro
     if documents.is_empty() {
         return Err(Trouble::usage(format!("no documents in {}", source.name())));
     }
-    run(namespace, &write("insertMany", [("documents", Some(array(documents)))]), &args.place, output)
+    Ok(documents)
 }
 
 fn text(bytes: &[u8]) -> String {

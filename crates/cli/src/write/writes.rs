@@ -1,4 +1,6 @@
-use super::{Answer, Output, Trouble, WhereArgs, read, run};
+use portcullis::json::Kind;
+
+use super::{Answer, Output, Trouble, WhereArgs, array, read, run};
 use crate::namespace::NamespaceAndArgs;
 
 const EXAMPLES: &str = "\
@@ -6,7 +8,7 @@ Examples:
   portcullis write hr.employees writes.json --app DIR --user ada.json
   portcullis write hr.employees '{\"findOneAndUpdate\": {\"filter\": {\"_id\": 7}, \"update\": {\"$inc\": {\"n\": 1}}}}' --app DIR --user ada.json
 
-One write, or an array of writes as for MongoDB's `bulkWrite`: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
+Writes, each an argument or in one array, as for MongoDB's `bulkWrite`: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
 `replaceOne`, `deleteOne`, `deleteMany`, `findOneAndUpdate`, `findOneAndReplace`, `findOneAndDelete`. They are carried out \
 in order, all or none. Exits with 0 if any document was written, with 1 if none was or the writes were denied.";
 
@@ -22,5 +24,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run_writes(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let (namespace, writes) = args.arguments.split()?;
-    run(namespace, &read(writes, "writes")?, &args.place, output)
+    let mut all = Vec::new();
+    for argument in writes {
+        let node = read(argument, "writes")?;
+        match node.kind {
+            Kind::Array(elements) => all.extend(elements),
+            _ => all.push(node),
+        }
+    }
+    run(namespace, &array(all), &args.place, output)
 }

@@ -597,6 +597,81 @@ fn documents_are_imported_from_an_argument_and_exported_with_their_collection_na
 }
 
 #[test]
+fn several_documents_are_inserted_from_as_many_arguments() {
+    const RULES: &str = r#"{"roles": [{"name": "w", "apply_when": {}, "insert": true, "read": true, "write": true}]}"#;
+    let tree = Tree::new("several", &[("more.json", r#"[{"_id": 3}, {"_id": 4}]"#)]);
+    let insert = |arguments: &[&str]| run(&tree.0, &[&["insert"], arguments, &["--rules", RULES]].concat());
+    insert(&["db.c", r#"{"_id": 1}"#, r#"{"_id": 2}"#, "more.json"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        4 documents inserted
+    "#]]);
+    insert(&["--in", "db.c", r#"{"_id": 5}"#, r#"{"_id": 6}"#]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        2 documents inserted
+    "#]]);
+    insert(&["--in", "db.c", "db.c", r#"{"_id": 7}"#]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the collection is given twice: as an argument and with --in
+    "#]]);
+    insert(&[r#"{"_id": 7}"#, r#"{"_id": 8}"#]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: no collection given: pass `database.collection` as the first argument or with --in
+    "#]]);
+    let write = |id: u8| format!(r#"{{"deleteOne": {{"filter": {{"_id": {id}}}}}}}"#);
+    run(&tree.0, &["write", "db.c", &write(1), &format!("[{}]", write(2)), "--rules", RULES]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        1 document deleted
+        1 document deleted
+    "#]]);
+}
+
+/// The database panics where it finds what it did not write.
+#[test]
+fn a_damaged_store_is_named_and_no_command_panics() {
+    let tree = Tree::new("damaged", &[("foreign.redb", "a text, and not a short one, which is no database")]);
+    let documents: String =
+        (0..2000).map(|id| format!("{{\"_id\": {id}, \"text\": \"{}\"}}\n", "x".repeat(50))).collect();
+    fs::write(tree.path("documents.ndjson"), documents).unwrap();
+    assert_eq!(run(&tree.0, &["import", "db.c", "documents.ndjson", "--store", "whole.redb"]).exit, 0);
+    let whole = fs::read(tree.path("whole.redb")).unwrap();
+    let rules = r#"{"roles": [{"name": "r", "apply_when": {}, "read": true, "write": true}]}"#;
+    let mut failures = 0;
+    for (every, mask) in [(1, 0xff), (7, 0xff), (64, 0x01), (512, 0x80), (4096, 0x07)] {
+        let mut bytes = whole.clone();
+        // The first page says where the others are; all others are damaged.
+        bytes.iter_mut().skip(4096).step_by(every).for_each(|byte| *byte ^= mask);
+        fs::write(tree.path("damaged.redb"), &bytes).unwrap();
+        for arguments in [
+            &["find", "db.c", "--rules", rules, "--store", "damaged.redb", "--json"][..],
+            &["insert", "db.c", "{}", "--rules", rules, "--store", "damaged.redb"],
+            &["users", "list", "--application", "a", "--store", "damaged.redb"],
+        ] {
+            let said = run(&tree.0, arguments);
+            assert!((0..=2).contains(&said.exit), "{arguments:?}: {said}");
+            assert!(!said.stderr.contains("panicked"), "{arguments:?}: {said}");
+            if said.exit == 2 {
+                failures += 1;
+                assert!(said.stderr.contains("restore it from a backup"), "{arguments:?}: {said}");
+            }
+            if arguments.contains(&"--json") {
+                serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap();
+            }
+        }
+    }
+    assert!(failures > 3, "the store was not damaged");
+    run(&tree.0, &["find", "db.c", "--rules", rules, "--store", "foreign.redb"]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: `foreign.redb`: cannot open the file of users, sessions and documents: it is not an embedded store: name another file, or a MongoDB server by its URI
+    "#]]);
+}
+
+#[test]
 fn a_link_inside_an_application_is_followed() {
     let tree = Tree::new("inside", &[ROOT, SOURCE, THINGS, ("app/shared/value.json", r#"{"name": "v", "value": 1}"#)]);
     fs::create_dir_all(tree.path("app/values")).unwrap();

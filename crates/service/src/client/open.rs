@@ -278,11 +278,12 @@ impl Stores {
                 places.make_directory()?;
                 let path = places.state.join("documents.redb");
                 let documents = EmbeddedDocuments::open(&path).map_err(file(path))?;
-                let accounts = Embedded::open(&places.state.join("state.redb"), "")?;
+                let path = places.state.join("state.redb");
+                let accounts = Embedded::open(&path, "").map_err(file(path))?;
                 Self::Embedded { accounts, documents }
             }
             StorePlace::File(path) => {
-                let accounts = Embedded::open(path, "")?;
+                let accounts = Embedded::open(path, "").map_err(file(path.clone()))?;
                 let documents = accounts.documents();
                 Self::Embedded { accounts, documents }
             }

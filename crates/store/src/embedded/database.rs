@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bson::Document;
-use redb::{MultimapTableDefinition, ReadTransaction, TableDefinition, WriteTransaction};
+use redb::{MultimapTableDefinition, ReadTransaction, StorageError, TableDefinition, TableError, WriteTransaction};
 
 use super::documents::EmbeddedDocuments;
 use super::file::StateFile;
@@ -98,6 +98,18 @@ impl Embedded {
 
 /// Any error of the database or of its contents.
 pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The error for a file that cannot be read or written.
+pub(super) fn failed(action: &'static str, error: Failure) -> StoreError {
+    let is_damaged = match error.downcast_ref::<StorageError>() {
+        Some(error) => matches!(error, StorageError::Corrupted(_)),
+        None => matches!(error.downcast_ref(), Some(TableError::Storage(StorageError::Corrupted(_)))),
+    };
+    match is_damaged {
+        true => StoreError::new(action, format!("the file is damaged: restore it from a backup ({error})")),
+        false => StoreError::new(action, error),
+    }
+}
 
 /// Decodes a stored value.
 pub(super) fn decode(bytes: &[u8]) -> Result<Document, Failure> {

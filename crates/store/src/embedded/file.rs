@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Database, DatabaseError, ReadTransaction, WriteTransaction};
+use redb::{Database, DatabaseError, ReadTransaction, StorageError, WriteTransaction};
 use thiserror::Error;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 
 use super::account_events::ACCOUNT_EVENTS;
-use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS, USERS};
+use super::database::{Failure, IDENTITIES, SESSIONS, SESSIONS_OF_USER, TRIGGERS, USERS, failed};
 use super::documents::{CHANGES, DOCUMENTS, IDS};
 use super::observers::Observers;
 use crate::in_place::in_place;
@@ -149,7 +149,7 @@ impl StateFile {
         work: impl FnOnce(&ReadTransaction) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         let run = || work(&self.begin_read()?);
-        run().map_err(|error| StoreError::new(action, error))
+        run().map_err(|error| failed(action, error))
     }
 
     /// Runs `work` in a transaction, which is committed only if it succeeds.
@@ -173,7 +173,7 @@ impl StateFile {
             self.commit(transaction)?;
             Ok(result)
         };
-        run().map_err(|error: Failure| StoreError::new(action, error))
+        run().map_err(|error: Failure| failed(action, error))
     }
 }
 
@@ -198,6 +198,10 @@ enum OpenError {
     /// Treating it as a new file would mean that there are no users.
     #[error("it is empty: its contents are lost; restore a backup, or remove it to start afresh")]
     Empty,
+    #[error("it is not an embedded store: name another file, or a MongoDB server by its URI")]
+    Foreign,
+    #[error("it is damaged: restore it from a backup ({0})")]
+    Damaged(String),
     #[error("{0}")]
     File(#[from] io::Error),
     #[error("{0}")]
@@ -208,6 +212,11 @@ impl From<DatabaseError> for OpenError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen => Self::Taken,
+            // The file does not begin as every database does.
+            DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Foreign
+            }
+            DatabaseError::Storage(StorageError::Corrupted(how)) => Self::Damaged(how),
             error => Self::Database(error),
         }
     }

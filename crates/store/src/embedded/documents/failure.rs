@@ -1,14 +1,13 @@
-use portcullis::store::StoreError;
 use portcullis::store::documents::{DocumentsError, Namespace};
 
-use crate::embedded::database::Failure;
+use crate::embedded::database::{Failure, failed};
 
 /// The name of this store in error messages.
 pub(super) const STORE: &str = "the embedded store";
 
 /// The error for a file that cannot be read or written.
 pub(super) fn broken(action: &'static str) -> impl FnOnce(Failure) -> DocumentsError {
-    move |error| DocumentsError::Store(StoreError::new(action, error))
+    move |error| DocumentsError::Store(failed(action, error))
 }
 
 /// The error for something that MongoDB supports but this store does not.
