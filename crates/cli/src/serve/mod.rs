@@ -3,6 +3,7 @@
 mod announce;
 mod images;
 mod logs;
+mod public_url;
 mod purge;
 mod reload;
 mod settings_file;
@@ -70,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The address under which clients reach the server: `https://example.com`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = public_url::parse)]
     public_url: Option<String>,
     /// Reload the applications when their files change; if one has errors, the old ones stay in use
     #[arg(long)]
