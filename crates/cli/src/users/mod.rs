@@ -4,8 +4,9 @@ mod import;
 mod password;
 
 use clap::Subcommand;
-use portcullis::login::LoginError;
-use portcullis::store::Account;
+use portcullis::auth::ProviderType;
+use portcullis::login::{Accounts, LoginError};
+use portcullis::store::{Account, Credentials, Identity};
 use portcullis::text::OneLine;
 use portcullis::{Clock, SystemClock};
 use portcullis_service::IfMissing;
@@ -23,6 +24,7 @@ Examples:
   portcullis users add ken@example.com --app DIR --store data.redb
   portcullis users export --app DIR > users.ndjson
   portcullis users list --app DIR --mongodb-uri mongodb://localhost:27017
+  portcullis users disable ken@example.com --app DIR
   portcullis users disable 65a0000000000000000000b2 --application my-app-abcde
   portcullis users delete --expired-anonymous --app DIR";
 
@@ -61,8 +63,8 @@ struct List {
 /// Which users.
 #[derive(Debug, clap::Args)]
 struct IdArgs {
-    /// The ids of users
-    #[arg(value_name = "ID")]
+    /// The ids or e-mail addresses of users
+    #[arg(value_name = "ID|EMAIL")]
     ids: Vec<String>,
     /// A user ID, as an option as in other commands
     #[arg(long = "id", value_name = "ID")]
@@ -77,7 +79,7 @@ impl IdArgs {
     fn required(&self) -> Result<Vec<&str>, Trouble> {
         let ids = self.given();
         if ids.is_empty() {
-            Err(Trouble::usage("no users given: pass their IDs as arguments or with --id"))
+            Err(Trouble::usage("no users given: pass their IDs or e-mail addresses as arguments, or IDs with --id"))
         } else {
             Ok(ids)
         }
@@ -163,7 +165,9 @@ fn to_json(account: &Account) -> Value {
     let identities: Value = account
         .identities
         .iter()
-        .map(|identity| json!({ "id": identity.id, "provider_type": identity.provider_type.name() }))
+        .map(|identity| {
+            json!({ "id": identity.id, "provider_type": identity.provider_type.name(), "email": email(identity) })
+        })
         .collect();
     json!({
         "id": account.id,
@@ -175,11 +179,19 @@ fn to_json(account: &Account) -> Value {
     })
 }
 
+/// The e-mail address of an identity, if its provider tells one.
+fn email(identity: &Identity) -> Option<&str> {
+    identity.data.get_str("email").ok()
+}
+
 fn to_line(account: &Account) -> String {
     let identities: Vec<String> = account
         .identities
         .iter()
-        .map(|identity| format!("{}:{}", identity.provider_type.name(), OneLine(&identity.id)))
+        .map(|identity| {
+            let address = email(identity).map(|address| format!(" <{}>", OneLine(address))).unwrap_or_default();
+            format!("{}:{}{address}", identity.provider_type.name(), OneLine(&identity.id))
+        })
         .collect();
     let login = account.last_login_at.map_or_else(|| "never".to_owned(), time);
     let (id, kind, state) = (OneLine(&account.id), account.kind.name(), account.state.name());
@@ -197,21 +209,38 @@ enum Change {
     Delete,
 }
 
-/// Applies the change to every ID: one that does not exist does not prevent the change of the others.
+/// The user with this ID or, if there is none, with this e-mail address.
+async fn named(given: &str, accounts: &Accounts, credentials: &dyn Credentials) -> Result<String, LoginError> {
+    match accounts.stored(given).await {
+        Ok(account) => return Ok(account.id),
+        Err(LoginError::UserUnknown(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let owner = match credentials.login(given).await? {
+        Some(login) => accounts.user_of(ProviderType::EmailPassword, &login.id).await?,
+        None => None,
+    };
+    owner.ok_or_else(|| LoginError::UserUnknown(given.to_owned()))
+}
+
+/// Applies the change to every user: one that does not exist does not prevent the change of the others.
 async fn change(
     change: Change,
-    ids: &[&str],
+    users: &[&str],
     (app, stores): (&AppArgs, &AccountStoreArgs),
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
     let (accounts, credentials) = app.open_telling(stores, IfMissing::Refuse).await?;
     let mut results = Vec::new();
-    for id in ids {
-        let done = match change {
-            Change::Disable => accounts.disable(id).await.map(|_| "disabled"),
-            Change::Enable => accounts.enable(id).await.map(|()| "enabled"),
-            Change::Delete => match portcullis_service::client::delete(&accounts, &*credentials, id).await {
-                Ok(false) => Err(LoginError::UserUnknown((*id).to_owned())),
+    for given in users {
+        let found = named(given, &accounts, &*credentials).await;
+        let id = found.as_deref().unwrap_or(given).to_owned();
+        let done = match (found, change) {
+            (Err(error), _) => Err(error),
+            (Ok(id), Change::Disable) => accounts.disable(&id).await.map(|_| "disabled"),
+            (Ok(id), Change::Enable) => accounts.enable(&id).await.map(|()| "enabled"),
+            (Ok(id), Change::Delete) => match portcullis_service::client::delete(&accounts, &*credentials, &id).await {
+                Ok(false) => Err(LoginError::UserUnknown(id)),
                 done => done.map(|_| "deleted"),
             },
         };
@@ -221,11 +250,12 @@ async fn change(
         };
         if !output.is_json() {
             output.line(match &result {
-                Ok(word) => format!("{word} {}", OneLine(id)),
+                Ok(word) if id == *given => format!("{word} {}", OneLine(id.as_str())),
+                Ok(word) => format!("{word} {} <{}>", OneLine(id.as_str()), OneLine(given)),
                 Err(message) => message.clone(),
             })?;
         }
-        results.push((*id, result));
+        results.push((id, result));
     }
     if output.is_json() {
         let users: Value = results

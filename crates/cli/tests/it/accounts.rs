@@ -285,10 +285,10 @@ fn users_are_imported_once_listed_disabled_and_deleted() {
     state.run(&["users", "list", "--app", APP]).is(&expect![[r#"
         exit: 0
         stdout:
-        65a0000000000000000000a1  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ada
-        65a0000000000000000000b2  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ken local-userpass:65a0000000000000000000bb
-        65a0000000000000000000c3  normal  active  last login never  custom-token:hana
-        65a0000000000000000000d4  normal  disabled  last login never  custom-token:tom
+        65a0000000000000000000a1  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ada <ada@example.com>
+        65a0000000000000000000b2  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ken <ken@example.com> local-userpass:65a0000000000000000000bb <ken@example.com>
+        65a0000000000000000000c3  normal  active  last login never  custom-token:hana <hana@example.com>
+        65a0000000000000000000d4  normal  disabled  last login never  custom-token:tom <tom@example.com>
     "#]]);
     state.run(&["users", "disable", KEN, "nobody", "--app", APP]).is(&expect![[r#"
         exit: 1

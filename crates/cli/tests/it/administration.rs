@@ -173,6 +173,38 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
 }
 
 #[test]
+fn a_user_is_named_by_an_address_as_well_as_by_an_id() {
+    let state = State::new("addresses");
+    let made = state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password\n");
+    let ken = made["user_id"].as_str().unwrap();
+    let listed = state.json_on("data.redb", &["users", "list"], "");
+    assert_eq!(listed["users"][0]["identities"][0]["email"], "ken@example.com");
+    let shown = state.on("data.redb", &["users", "list"], "");
+    assert!(shown.stdout.ends_with(" <ken@example.com>\n"), "{shown}");
+    let run = |command: &str| state.on("data.redb", &["users", command, "ken@example.com"], "").redacted(ken, "<id>");
+    run("disable").is(&expect![[r#"
+        exit: 0
+        stdout:
+        disabled <id> <ken@example.com>
+    "#]]);
+    run("enable").is(&expect![[r#"
+        exit: 0
+        stdout:
+        enabled <id> <ken@example.com>
+    "#]]);
+    run("delete").is(&expect![[r#"
+        exit: 0
+        stdout:
+        deleted <id> <ken@example.com>
+    "#]]);
+    run("delete").is(&expect![[r#"
+        exit: 1
+        stdout:
+        there is no user `ken@example.com`
+    "#]]);
+}
+
+#[test]
 fn an_export_is_what_an_import_takes() {
     let state = State::new("exported");
     let import = fs::read_to_string(portcullis_testkit::root().join("fixtures/cli/exported-users.ndjson")).unwrap();
