@@ -12,7 +12,7 @@ use crate::accounts::block_on;
 use crate::documents::DocumentArgs;
 use crate::input::document;
 use crate::namespace::{self, NamespaceArgs};
-use crate::output::{Output, plural};
+use crate::output::{Output, note, plural};
 use crate::stores::StoreArgs;
 use crate::trouble::Trouble;
 
@@ -55,11 +55,16 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         print(cursor, output, &bar).await
     });
     bar.finish_and_clear();
-    exported?;
+    if exported? == 0 {
+        note(&match args.filter {
+            Some(_) => format!("no document of `{namespace}` matches the filter, or there is no such collection"),
+            None => format!("`{namespace}` has no documents, or there is no such collection"),
+        });
+    }
     Ok(Answer::Yes)
 }
 
-async fn print(mut cursor: Box<dyn Cursor + '_>, output: &mut Output, bar: &ProgressBar) -> Result<(), Trouble> {
+async fn print(mut cursor: Box<dyn Cursor + '_>, output: &mut Output, bar: &ProgressBar) -> Result<u64, Trouble> {
     let mut count = 0_u64;
     output.begin_list("documents")?;
     loop {
@@ -73,7 +78,8 @@ async fn print(mut cursor: Box<dyn Cursor + '_>, output: &mut Output, bar: &Prog
         }
         bar.set_message(format!("{} exported", plural(&count, "document")));
     }
-    output.end_list()
+    output.end_list()?;
+    Ok(count)
 }
 
 fn line(document: &RawDocumentBuf) -> Result<String, Trouble> {

@@ -70,7 +70,11 @@ impl Imported {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let (namespace, file) = args.arguments.split()?;
+    args.stores.places().refuse_ours(namespace)?;
     let namespace = namespace::parse(namespace)?;
+    if namespace.collection().starts_with("system.") {
+        return Err(Trouble::usage("system collections are not accessible"));
+    }
     let (reader, bar) = followed(file)?;
     let imported = block_on(async {
         let store = args.documents.open(&namespace, &args.stores, IfMissing::Create).await?;
