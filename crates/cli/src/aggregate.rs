@@ -1,4 +1,6 @@
-use portcullis::guarded::Pipeline;
+use portcullis::guarded::{GuardedError, Pipeline};
+use portcullis::json::{Kind, Node};
+use portcullis::text::{Finding, Severity, closest};
 
 use super::Answer;
 use super::accounts::block_on;
@@ -31,10 +33,51 @@ pub(super) struct Args {
     read: ReadArgs,
 }
 
+/// The stages that a pipeline may have, for suggestions.
+const STAGES: [&str; 15] = [
+    "$addFields",
+    "$bucket",
+    "$count",
+    "$group",
+    "$limit",
+    "$match",
+    "$project",
+    "$replaceRoot",
+    "$replaceWith",
+    "$set",
+    "$skip",
+    "$sort",
+    "$sortByCount",
+    "$unset",
+    "$unwind",
+];
+
+/// The error of a pipeline, with the stage that it is about.
+fn misplaced(input: &Input, error: GuardedError) -> Trouble {
+    let stages = input.node.as_array().unwrap_or_default();
+    let wrong = |stage: &&Node| {
+        let alone = Node { span: stage.span, kind: Kind::Array(vec![Node::clone(stage)]) };
+        Pipeline::parse(&alone).is_err()
+    };
+    // What is wrong with the pipeline as a whole, such as its size, has no place.
+    let Some((number, stage)) = (1..).zip(stages).find(|(_, stage)| wrong(stage)) else { return guarded(error) };
+    let finding = Finding {
+        severity: Severity::Error,
+        code: "pipeline-stage",
+        message: format!("stage {number}: {error}"),
+        span: stage.span,
+        help: stage.as_object().and_then(|members| members.first()).and_then(|member| {
+            let known = closest(&member.key, STAGES).filter(|known| *known != member.key)?;
+            Some(format!("did you mean `{known}`?"))
+        }),
+    };
+    Trouble::findings("--pipeline", &input.source, Some(&input.node), vec![finding])
+}
+
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = args.read.namespace()?;
     let input = Input::read(&args.pipeline, "--pipeline")?;
-    let pipeline = Pipeline::parse(&input.node).map_err(guarded)?;
+    let pipeline = Pipeline::parse(&input.node).map_err(|error| misplaced(&input, error))?;
     let guard = args.read.guard()?;
     block_on(async {
         let store = args.read.open(&namespace).await?;

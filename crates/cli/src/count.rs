@@ -3,6 +3,7 @@ use serde_json::json;
 use super::Answer;
 use super::accounts::block_on;
 use super::documents::{guarded, note_unreadable};
+use super::numbers;
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection};
 use super::trouble::Trouble;
@@ -22,10 +23,10 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
     /// Number of documents to skip
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = numbers::from_zero, allow_negative_numbers = true)]
     skip: u32,
     /// Maximum number of documents
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = numbers::from_one, allow_negative_numbers = true)]
     limit: Option<u32>,
     #[command(flatten)]
     read: ReadArgs,

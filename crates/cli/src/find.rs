@@ -12,6 +12,7 @@ use super::documents::{DocumentArgs, guarded, note_unreadable};
 use super::guard::GuardArgs;
 use super::input::Input;
 use super::namespace::{self, NamespaceArgs};
+use super::numbers;
 use super::output::Output;
 use super::trouble::Trouble;
 
@@ -41,10 +42,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "JSON|FILE")]
     sort: Option<String>,
     /// Number of documents to skip
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = numbers::from_zero, allow_negative_numbers = true)]
     skip: u32,
     /// Maximum number of documents
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = numbers::from_one, allow_negative_numbers = true)]
     limit: Option<u32>,
     #[command(flatten)]
     documents: DocumentArgs,

@@ -28,6 +28,7 @@ mod login;
 mod logs;
 mod missing;
 mod namespace;
+mod numbers;
 mod output;
 mod pipeline;
 mod progress;

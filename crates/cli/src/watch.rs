@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::Answer;
 use super::accounts::block_on;
 use super::documents::{guarded, note_unreadable};
+use super::numbers;
 use super::output::Output;
 use super::reads::{FilterArgs, ReadArgs, collection, document_line};
 use super::signals::stopped;
@@ -39,10 +40,10 @@ pub(super) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
     /// Exit after this many changes
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = numbers::from_one, allow_negative_numbers = true)]
     limit: Option<u32>,
     /// Exit after this long
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = numbers::from_one, allow_negative_numbers = true)]
     seconds: Option<u32>,
     #[command(flatten)]
     read: ReadArgs,
