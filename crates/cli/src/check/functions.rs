@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portcullis::App;
-use portcullis::app::FileFinding;
+use portcullis::app::{FileFinding, Function};
+use portcullis::json::Node;
 use portcullis::text::{Finding, OneLine, Severity, Source, Span};
 use portcullis_functions::{Library, Problem};
 
@@ -37,7 +38,36 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
         let (severity, code, message, help) = (advice.severity, advice.code, advice.message, Some(advice.help));
         findings.push(FileFinding { source, pointer: None, finding: Finding { severity, code, message, span, help } });
     }
+    findings.extend(app.functions.iter().flat_map(settings));
     findings
+}
+
+/// Findings about the settings of a function: a name that no client could mean, and a `private` that is no boolean.
+fn settings(function: &Function) -> Vec<FileFinding> {
+    let (source, node) = (&function.config.source, &function.config.node);
+    let found = |at: &Node, code: &'static str, message: String, help: &str| FileFinding {
+        source: Arc::clone(source),
+        pointer: None,
+        finding: Finding { severity: Severity::Warning, code, message, span: at.span, help: Some(help.to_owned()) },
+    };
+    let mut findings = Vec::new();
+    if !is_usual(&function.name) {
+        let message = format!("`{}` is not the name of a function in App Services", OneLine(&function.name));
+        let help = "names have letters, digits, `_` and `-`, and `/` between folders";
+        findings.push(found(node.get("name").unwrap_or(node), "function-name", message, help));
+    }
+    if let Some(private) = node.get("private").filter(|private| private.as_bool().is_none()) {
+        let message =
+            format!("`private` of the function `{}` is not a boolean, so it is private", OneLine(&function.name));
+        findings.push(found(private, "function-private", message, "write true or false, without quotes"));
+    }
+    findings
+}
+
+fn is_usual(name: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    name.split('/').all(is_part)
 }
 
 /// Whether a finding from loading the application already covers this: a missing source, or a misspelt key.
