@@ -40,7 +40,8 @@ pub(super) struct Args {
     /// The template; with --text, the text itself or a file path
     #[arg(value_name = "JSON|FILE|-")]
     template: String,
-    /// Resolve the template for each user object in a file, one line of output each, in input order
+    /// Resolve the template for each user object in a file, one line of output each, in input order; with --json, each
+    /// line is a JSON document
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["user", "as_system", "token", "custom_data", "list", "config"])]
     users: Option<String>,
     /// How to handle unresolved expansions; with `keep`, the output is again a template
