@@ -17,7 +17,9 @@ const EXAMPLES: &str = "\
 Examples:
   portcullis eval '{\"owner\": \"%%user.id\"}' --user '{\"id\": \"u1\"}' --root '{\"owner\": \"u1\"}'
   portcullis eval rule.json --user ada.json --root document.json --explain
-  portcullis eval '{\"%%this\": {\"$gt\": \"%%prev\"}}' --scope field --this 5 --prev 4";
+  portcullis eval '{\"%%this\": {\"$gt\": \"%%prev\"}}' --scope field --this 5 --prev 4
+
+Exits with 0 if the result is true, with 1 if it is false, unknown or an error, such as input that was not supplied.";
 
 /// Evaluate an expression; print true, false, unknown or an error
 #[derive(Debug, clap::Args)]
@@ -76,7 +78,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         }
     }
     if truth == Truth::Error {
-        missing.tell();
+        missing.tell_without_application();
     }
     Ok(Answer::from_bool(truth == Truth::True))
 }

@@ -53,8 +53,10 @@ mod write;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use output::Output;
 use trouble::Trouble;
@@ -158,6 +160,18 @@ fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<O
     serve::with_settings(arguments, &known)
 }
 
+/// The application directory that the command line names, if it names one.
+fn directory(matches: &ArgMatches) -> Option<&Path> {
+    let (name, source) = ("app", ValueSource::CommandLine);
+    // Options of a subcommand such as `users list` are with the innermost.
+    if let Some((_, inner)) = matches.subcommand() {
+        return directory(inner);
+    }
+    let mut given = matches.try_get_raw(name).ok()??;
+    let only = given.next().filter(|_| given.next().is_none())?;
+    (matches.value_source(name) == Some(source)).then(|| Path::new(only))
+}
+
 /// The outcome of a command, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -209,6 +223,10 @@ fn main() -> ExitCode {
         // The reader has closed the pipe.
         Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
         Err(trouble) => {
+            let trouble = match chosen.and_then(|(_, matches)| directory(matches)) {
+                Some(directory) => trouble.in_directory(directory),
+                None => trouble,
+            };
             output.trouble(&trouble);
             ExitCode::from(if trouble.is_refusal() { 1 } else { 2 })
         }

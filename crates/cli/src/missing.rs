@@ -1,6 +1,11 @@
 //! Reports what the command line did not supply, and how to supply it.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use portcullis::App;
 use portcullis::eval::{ContextPart, EvalError};
+use portcullis::text::OneLine;
 
 use super::output::note;
 
@@ -34,11 +39,36 @@ impl MissingParts {
         self.0.iter().for_each(|part| note(&way_out(part)));
     }
 
+    /// Prints for each part how to supply it where there is no application.
+    pub(super) fn tell_without_application(&self) {
+        for part in &self.0 {
+            note(&match part {
+                ContextPart::User => format!("{part}: pass the user with --user '{{\"id\": \"…\"}}'"),
+                ContextPart::CustomData => format!(
+                    "{part}: write the user's into the object of --user, `\"custom_data\": {{…}}`, or null if the user has none"
+                ),
+                part => way_out(part),
+            });
+        }
+    }
+
     /// The parts and how to supply them, as one error message; `None` if nothing is missing.
     pub(super) fn message(&self) -> Option<String> {
         let parts: Vec<String> = self.0.iter().map(way_out).collect();
         (!parts.is_empty()).then(|| format!("the rules need input that was not supplied: {}", parts.join("; ")))
     }
+}
+
+/// The secrets from which the values of the application are taken, by the values' names.
+static SECRETS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+
+/// Remembers from which secrets an application's values are taken, so that messages can name them.
+pub(super) fn remember_secrets(app: &App) {
+    let _ = SECRETS.set(app.secret_values.clone().into_iter().collect());
+}
+
+fn secret_of(value: &str) -> Option<OneLine<&str>> {
+    Some(OneLine(SECRETS.get()?.get(value)?))
 }
 
 fn way_out(part: &ContextPart) -> String {
@@ -50,6 +80,11 @@ fn way_out(part: &ContextPart) -> String {
         }
         ContextPart::Values => "pass --values '{\"name\": value}'",
         ContextPart::Value(_) => "see `portcullis check` for the file that cannot be read, or give it with --values",
+        ContextPart::Secret(name) if let Some(secret) = secret_of(name) => {
+            return format!(
+                "{part}: pass --secret {secret}=env:VARIABLE or --secrets FILE, or set the variable PORTCULLIS_SECRET_{secret}"
+            );
+        }
         ContextPart::Secret(_) => {
             "pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE"
         }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bson::Bson;
-use portcullis::text::OneLine;
+use portcullis::text::{OneLine, closest};
 use portcullis::{App, CustomData, User, UserType, json};
 use portcullis_functions::{Call, CallError, ConsoleLevel, ConsoleLine, Entry, Returned};
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
@@ -17,7 +17,7 @@ use super::input::{Input, is_json};
 use super::output::{Output, note, say};
 use super::secrets::SecretArgs;
 use super::stores::{clients, shut_down, store_place};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, without_application};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// The user who calls it: {"id": "…", "custom_data": {…}, …}; custom data that is not given is looked up in the store
-    #[arg(long, short, value_name = "JSON|FILE", required_unless_present_any = ["id", "as_system"])]
+    #[arg(long, short, value_name = "JSON|FILE")]
     user: Option<String>,
     /// The id of the user who calls it
     #[arg(long, value_name = "ID", conflicts_with = "user")]
@@ -71,6 +71,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    if args.user.is_none() && args.id.is_none() && !args.as_system {
+        return Err(Trouble::usage(
+            "no user given: pass --user '{\"id\": \"…\"}', --id with the id of a stored user, or --as-system",
+        ));
+    }
     let app = load_app(&args.app, args.tag.as_deref())?;
     let secrets = args.secrets.read(&app)?;
     let arguments = args.arguments.iter().map(|argument| value(argument)).collect::<Result<Vec<_>, _>>()?;
@@ -83,15 +88,25 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let result = runtime.block_on(async {
         let result = async {
             let looking_up =
-                Service::new(App::clone(&app), Places { custom_data: args.custom_data.clone(), ..places.clone() })?;
+                Service::new(App::clone(&app), Places { custom_data: args.custom_data.clone(), ..places.clone() })
+                    .map_err(without_application)?;
             let served = vec![Served { app, secrets }];
             let mail = MailSettings::to_folder(args.state.join("mail"));
             let mail = mail.map_err(|error| Trouble::usage(error.to_string()))?;
             let (host, _) = Host::open(places, &place, mail).await?;
-            let api =
-                host.applications(served)?.pop().ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
+            let api = host
+                .applications(served)
+                .map_err(without_application)?
+                .pop()
+                .ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
             let user = caller(args, &api, &looking_up).await?;
-            Ok::<_, Trouble>(api.functions().call(Call::new(&args.function, arguments, Entry::Command, user)).await)
+            let result = api.functions().call(Call::new(&args.function, arguments, Entry::Command, user)).await;
+            if let Err(error @ CallError::NotFound(name)) = &result
+                && let Some(known) = closest(name, api.functions().library().names())
+            {
+                return Err(Trouble::usage(format!("{error}; did you mean `{}`?", OneLine(known))));
+            }
+            Ok::<_, Trouble>(result)
         }
         .await;
         shut_down().await;

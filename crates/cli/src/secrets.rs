@@ -6,6 +6,7 @@ use std::str::FromStr;
 use portcullis::App;
 use portcullis::app::Secrets;
 
+use super::missing::remember_secrets;
 use super::output::note;
 use super::trouble::Trouble;
 
@@ -92,6 +93,7 @@ impl SecretArgs {
         if let Some(path) = &self.secrets {
             secrets.add_file(path)?;
         }
+        remember_secrets(app);
         app.verify_secrets(&secrets)?;
         secrets.add_variables(app.secrets.iter().map(String::as_str))?;
         Ok(secrets)

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use portcullis::app::{AppError, FileFinding, SecretError, ServiceAmbiguous};
 use portcullis::guarded::GuardedError;
@@ -78,6 +81,14 @@ impl Trouble {
         }
     }
 
+    /// The same error, with the files of an application named by the directory in which they are.
+    pub(super) fn in_directory(self, directory: &Path) -> Self {
+        match self {
+            Self::Files { what, found } => Self::Files { what, found: renamed(found, directory) },
+            other => other,
+        }
+    }
+
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())
     }
@@ -92,6 +103,20 @@ impl Trouble {
         let pointers = findings.iter().map(|finding| root.map(|root| root.pointer_at(finding.span))).collect();
         Self::Findings { what: what.into(), source_text: Box::new(source.clone()), findings, pointers }
     }
+}
+
+/// Prefixes the names of the findings' files with the application's directory.
+pub(super) fn renamed(findings: Vec<FileFinding>, directory: &Path) -> Vec<FileFinding> {
+    let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
+    findings
+        .into_iter()
+        .map(|found| {
+            let name = directory.join(found.source.name()).display().to_string();
+            let source =
+                sources.entry(name.clone()).or_insert_with(|| Arc::new(Source::new(name, found.source.text()))).clone();
+            FileFinding { source, ..found }
+        })
+        .collect()
 }
 
 impl From<ClientError> for Trouble {
@@ -150,6 +175,17 @@ impl From<ServiceError> for Trouble {
             ServiceError::NoId(_) => format!("{error}, {help}"),
             error => format!("{error}; {help}"),
         })
+    }
+}
+
+/// The same for commands that have no --application.
+pub(super) fn without_application(error: ServiceError) -> Trouble {
+    match error {
+        ServiceError::IdUnreadable(found) => {
+            Trouble::Files { what: ServiceError::IdUnreadable(Vec::new()).to_string(), found }
+        }
+        error @ ServiceError::NoId(_) => Trouble::Usage(error.to_string()),
+        error => error.into(),
     }
 }
 

@@ -22,7 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// An access token
-    #[arg(long, value_name = "TOKEN|FILE|-", required_unless_present = "id")]
+    #[arg(long, value_name = "TOKEN|FILE|-")]
     token: Option<String>,
     /// The id of a user
     #[arg(long, value_name = "ID", conflicts_with_all = ["token", "fresh"])]
@@ -36,6 +36,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
+    if args.token.is_none() && args.id.is_none() {
+        return Err(Trouble::usage(
+            "no user given: pass --token with an access token, or --id with the id of a stored user",
+        ));
+    }
     let service = args.app.service(&args.stores)?;
     let token = args.token.as_deref().map(|token| read_token(token, &["access_token"])).transpose()?;
     let freshness: Freshness = args.freshness.freshness();

@@ -1,6 +1,5 @@
 mod functions;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::input;
 use crate::live::LiveArgs;
 use crate::output::{Output, finding_to_json, plural, style};
 use crate::secrets::SecretArgs;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, renamed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -208,18 +207,4 @@ where
     Finding: From<Located<K>>,
 {
     found.unwrap_or_default().into_iter().map(Finding::from).collect()
-}
-
-/// Prefixes the names of the findings' files with the application's directory.
-fn renamed(findings: Vec<FileFinding>, directory: &Path) -> Vec<FileFinding> {
-    let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
-    findings
-        .into_iter()
-        .map(|found| {
-            let name = directory.join(found.source.name()).display().to_string();
-            let source =
-                sources.entry(name.clone()).or_insert_with(|| Arc::new(Source::new(name, found.source.text()))).clone();
-            FileFinding { source, ..found }
-        })
-        .collect()
 }

@@ -39,7 +39,7 @@ use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
 use super::signals::stopped;
 use super::stores::{clients, shut_down, store_place};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, without_application};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -356,7 +356,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             Some(calls) => host.with_call_log(calls.clone()),
             None => host,
         };
-        let apis = host.applications(served)?;
+        let apis = host.applications(served).map_err(without_application)?;
         args.check_claims(&apis);
         let images = if args.pre_images == "on" { Images::Kept } else { Images::LeftAsTheyAre };
         images.keep(&host, &apis).await;

@@ -487,7 +487,7 @@ fn a_link_out_of_an_application_is_refused_by_name() {
             stderr:
             error: the rules of `db.users` do not load
             error[link-outward]: this symbolic link leads out of the application directory and is not followed
-              --> data_sources/m/db/other:1:1
+              --> app/data_sources/m/db/other:1:1
                 = put the file itself, or the directory, in its place, or remove the link
         "#]],
     );
@@ -555,7 +555,7 @@ fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
         denied as `a`: a rule that decides could not be evaluated
           error: the value `key` is a secret that was not supplied
         stderr:
-        note: the value `key` is a secret that was not supplied: pass --secret NAME=env:VARIABLE, where NAME is the secret that its file in values/ takes it from, or --secrets FILE
+        note: the value `key` is a secret that was not supplied: pass --secret asked=env:VARIABLE or --secrets FILE, or set the variable PORTCULLIS_SECRET_asked
     "#]]);
     run(&tree.0, &[&decide[..], &["--secret", "asked=env:PATH"]].concat()).is(&expect![[r#"
         exit: 1
@@ -668,6 +668,62 @@ fn a_damaged_store_is_named_and_no_command_panics() {
         exit: 2
         stderr:
         error: `foreign.redb`: cannot open the file of users, sessions and documents: it is not an embedded store: name another file, or a MongoDB server by its URI
+    "#]]);
+}
+
+#[test]
+fn settings_of_functions_that_are_not_as_meant_are_found() {
+    let functions =
+        r#"[{"name": "a/b_c-1"}, {"name": "bad name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]"#;
+    let code = "exports = () => 1;";
+    let names = ["a/b_c-1", "bad name!", "b", "closed"].map(|name| format!("app/functions/{name}.js"));
+    let mut files = vec![ROOT, ("app/functions/config.json", functions)];
+    files.extend(names.iter().map(|name| (name.as_str(), code)));
+    let tree = Tree::new("settings", &files);
+    run(&tree.0, &["check", "app"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        warning[function-name]: `bad name!` is not the name of a function in App Services
+          --> app/functions/config.json:1:32
+          1 | [{"name": "a/b_c-1"}, {"name": "bad name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]
+            |                                ^^^^^^^^^^^ names have letters, digits, `_` and `-`, and `/` between folders
+
+        warning[function-script-elsewhere]: the function `a/../b` has no source of this name; functions/b.js is used
+          --> app/functions/config.json:1:55  (/2/name)
+          1 | [{"name": "a/b_c-1"}, {"name": "bad name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]
+            |                                                       ^^^^^^^^ give the function the path as its name, or move the file
+
+        warning[function-name]: `a/../b` is not the name of a function in App Services
+          --> app/functions/config.json:1:55
+          1 | [{"name": "a/b_c-1"}, {"name": "bad name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]
+            |                                                       ^^^^^^^^ names have letters, digits, `_` and `-`, and `/` between folders
+
+        warning[function-private]: `private` of the function `closed` is not a boolean, so it is private
+          --> app/functions/config.json:1:96
+          1 | …  name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]
+            |                                                               ^^^^^^ write true or false, without quotes
+
+        2 files: 0 errors, 4 warnings, 0 notes
+    "#]]);
+}
+
+#[test]
+fn an_application_without_an_id_is_told_what_its_command_has() {
+    let tree = Tree::new("nameless", &[("app/realm_config.json", r#"{"config_version": 20210101}"#)]);
+    run(&tree.0, &["serve", "--app", "app", "--listen", "127.0.0.1:0"]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json)
+    "#]]);
+    run(&tree.0, &["run", "f", "--app", "app", "--as-system"]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json)
+    "#]]);
+    run(&tree.0, &["users", "list", "--app", "app"]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json), or pass --application ID
     "#]]);
 }
 
