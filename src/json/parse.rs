@@ -38,7 +38,7 @@ pub enum JsonErrorKind {
     #[error("nested deeper than {MAX_DEPTH} levels")]
     Depth,
     /// More bytes than this limit, which is [`MAX_SIZE`] or that of the caller.
-    #[error("the text has {0} bytes; at most {MAX_SIZE} are read")]
+    #[error("the text is too large: it has more than {} MiB", .0 / (1024 * 1024))]
     Size(usize),
     /// Bytes that are not UTF-8, from this offset on.
     #[error("byte {0} is not valid UTF-8")]
@@ -82,7 +82,7 @@ pub fn parse(text: &str) -> Result<Node, JsonError> {
 
 fn parse_from_line(text: &str, first_line: usize, most: usize) -> Result<Node, JsonError> {
     if text.len() > most {
-        return Err(JsonError::new(JsonErrorKind::Size(text.len()), Span::default()));
+        return Err(JsonError::new(JsonErrorKind::Size(most), Span::default()));
     }
     let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let mut parser = Parser { text, at, first_line };
