@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::login::{DataAge, Freshness};
 use portcullis::{App, CustomData, User, UserType};
-use portcullis_service::Service;
+use portcullis_service::{DocumentPlace, Places, Service};
 
 use super::accounts::{bearer, block_on, read_token, warn};
 use super::context::ContextArgs;
@@ -25,6 +25,8 @@ pub(super) struct Asker<'a> {
     pub(super) freshness: &'a FreshnessArgs,
     pub(super) context: &'a ContextArgs,
     pub(super) stores: &'a StoreArgs,
+    /// Where the documents are that the command works on, if on any.
+    pub(super) documents: Option<&'a DocumentPlace>,
 }
 
 /// The user, with the properties of the token if there is one.
@@ -38,6 +40,19 @@ pub(super) struct Asking {
 }
 
 impl Asker<'_> {
+    fn places(&self) -> Places {
+        self.documents.map_or_else(|| self.stores.places(), |documents| self.stores.places_beside(documents))
+    }
+
+    /// The places for custom data alone, which are also on the server of the documents.
+    fn data_places(&self) -> Places {
+        let places = self.places();
+        match self.documents {
+            Some(DocumentPlace::Server(uri)) => Places { server: Some(uri.clone()), ..places },
+            _ => places,
+        }
+    }
+
     /// Determines the user; looks up custom data if that is requested and possible.
     pub(super) fn user(&self, app: &App) -> Result<Asking, Trouble> {
         if let Some(token) = self.token {
@@ -46,17 +61,15 @@ impl Asker<'_> {
             if freshness == Freshness::Snapshot && self.stores.names_custom_data() {
                 note(NOT_LOOKED_UP);
             }
-            let service = Service::new(app.clone(), self.stores.places())?;
+            let service = Service::new(app.clone(), self.places())?;
             let bearer = block_on(bearer(&service, &token, freshness))?;
             warn(&bearer.warnings);
             return Ok(Asking { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
         }
         match self.context.user()? {
             // A server may be configured for the whole shell; it is queried only if the application has custom data.
-            Some(user)
-                if user.custom_data == CustomData::NotLoaded && self.stores.places().serve_custom_data(app)? =>
-            {
-                let service = Service::new(app.clone(), self.stores.places())?;
+            Some(user) if user.custom_data == CustomData::NotLoaded && self.data_places().serve_custom_data(app)? => {
+                let service = Service::new(app.clone(), self.data_places())?;
                 let (user, age, warnings) = block_on(async { Ok(service.with_custom_data(user).await?) })?;
                 warn(&warnings);
                 Ok(Asking { user: Some(user), age: Some(age), expiry: None })

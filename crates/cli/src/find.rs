@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let name = args.namespace.required()?;
     let namespace = namespace::parse(name)?;
     let request = request(args)?;
-    let (guard, _) = args.guard.guard(Some(name), "")?;
+    let (guard, _) = args.guard.beside(&args.documents)?.guard(Some(name), "")?;
     block_on(async {
         let store = args.documents.open(&namespace, &args.guard.stores, IfMissing::Refuse).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);

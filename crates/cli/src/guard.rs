@@ -9,10 +9,12 @@ use portcullis::policy::{self, RulesFile};
 use portcullis::schema::Schema;
 use portcullis::text::{Finding, closest};
 use portcullis::{App, Guard, Policy, User};
+use portcullis_service::DocumentPlace;
 
 use super::application::load_app;
 use super::asker::{Asker, Asking};
 use super::context::ContextArgs;
+use super::documents::DocumentArgs;
 use super::freshness::FreshnessArgs;
 use super::input::Input;
 use super::output::note;
@@ -38,6 +40,9 @@ pub(super) struct GuardArgs {
     /// A schema, along with --rules
     #[arg(long, value_name = "JSON|FILE", requires = "rules")]
     schema: Option<String>,
+    /// Where the documents are that the command works on.
+    #[arg(skip)]
+    place: OnceLock<DocumentPlace>,
     /// When the token expires that was read.
     #[arg(skip)]
     expiry: OnceLock<SystemTime>,
@@ -87,6 +92,12 @@ impl GuardArgs {
     /// Replaces the `%()` templates of a rule given on the command line.
     pub(super) fn expanded(&self, input: Input, what: &str) -> Result<Input, Trouble> {
         self.context.expanded(input, what)
+    }
+
+    /// Custom data that are not given are looked up where the documents are.
+    pub(super) fn beside(&self, documents: &DocumentArgs) -> Result<&Self, Trouble> {
+        let _ = self.place.set(documents.place()?);
+        Ok(self)
     }
 
     /// `%%now`, if it was given.
@@ -178,6 +189,7 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
         freshness: &args.freshness,
         context: &args.context,
         stores: &args.stores,
+        documents: args.place.get(),
     };
     let Asking { user, age, expiry } = asker.user(app)?;
     if let Some(expiry) = expiry {

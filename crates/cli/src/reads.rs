@@ -31,7 +31,7 @@ impl ReadArgs {
     }
 
     pub(super) fn guard(&self) -> Result<Guard, Trouble> {
-        Ok(self.guard.guard(Some(self.namespace.required()?), "")?.0)
+        Ok(self.guard.beside(&self.documents)?.guard(Some(self.namespace.required()?), "")?.0)
     }
 
     pub(super) async fn open(&self, namespace: &Namespace) -> Result<Box<dyn DocumentStore>, Trouble> {

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use portcullis_service::client::StorePlace;
-use portcullis_service::{Clients, Places, Server, ServerUri};
+use portcullis_service::{Clients, DocumentPlace, Places, Server, ServerUri};
 
 use super::trouble::Trouble;
 
@@ -23,7 +23,7 @@ pub(super) struct StoreArgs {
     #[arg(long, value_name = "NAME", default_value = "portcullis")]
     mongodb_database: String,
     /// Custom data: a file of extended JSON documents as written by `mongoexport`, or a directory with one named after
-    /// the collection
+    /// the collection (default: looked up in the store, for commands that open one)
     #[arg(long, value_name = "FILE|DIR")]
     custom_data: Option<PathBuf>,
     /// File with a signing key for tokens, at least 32 bytes; repeatable: the first key signs, all keys verify
@@ -58,6 +58,7 @@ impl StoreArgs {
             server: self.mongodb_uri.clone(),
             database: self.mongodb_database.clone(),
             custom_data: self.custom_data.clone(),
+            documents: None,
             signing_keys: self.signing_keys.clone(),
             clients: CLIENTS.clone(),
             file: None,
@@ -67,6 +68,16 @@ impl StoreArgs {
     /// Whether the command line says where to look up custom data.
     pub(super) const fn names_custom_data(&self) -> bool {
         self.custom_data.is_some()
+    }
+
+    /// The same for commands that read documents: these may contain the custom data.
+    pub(super) fn places_beside(&self, documents: &DocumentPlace) -> Places {
+        let places = self.places();
+        match documents {
+            DocumentPlace::Default => Places { documents: Some(places.state.join("documents.redb")), ..places },
+            DocumentPlace::File(path) => Places { documents: Some(path.clone()), ..places },
+            DocumentPlace::Server(_) => places,
+        }
     }
 
     /// The application ID from the command line.
@@ -101,8 +112,8 @@ impl AccountStoreArgs {
     pub(super) fn places(&self) -> Result<Places, Trouble> {
         let places = self.stores.places();
         Ok(match self.place()? {
-            StorePlace::Directory => places,
-            StorePlace::File(path) => Places { file: Some(path), ..places },
+            StorePlace::Directory => Places { documents: Some(places.state.join("documents.redb")), ..places },
+            StorePlace::File(path) => Places { file: Some(path.clone()), documents: Some(path), ..places },
             StorePlace::Server(uri) => Places { server: Some(uri), ..places },
         })
     }

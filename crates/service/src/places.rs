@@ -1,6 +1,6 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis::App;
@@ -10,6 +10,7 @@ use portcullis::store::{AccountEvents, Credentials, CustomDataStore, FileCustomD
 use portcullis::text::Severity;
 use portcullis_store::Embedded;
 
+use crate::client::StoredCustomData;
 use crate::clients::{Clients, ServerUri};
 use crate::error::{ServiceError, Setting};
 use crate::server::{Server, holds_accounts};
@@ -30,6 +31,8 @@ pub struct Places {
     /// Custom user data in files instead of on the server: a file of extended JSON, or a directory with a file named
     /// after the collection.
     pub custom_data: Option<PathBuf>,
+    /// An embedded store whose documents contain custom user data, if neither files nor a server are configured.
+    pub documents: Option<PathBuf>,
     /// The files of the keys for tokens: the first one signs, all of them verify. If empty, `signing.key` in
     /// [`state`](Self::state).
     pub signing_keys: Vec<PathBuf>,
@@ -103,21 +106,27 @@ impl Places {
             server: None,
             database: Self::DATABASE.to_owned(),
             custom_data: None,
+            documents: None,
             signing_keys: Vec::new(),
             clients: Clients::default(),
         }
     }
 
-    /// Whether custom data must be looked up for this application: if files are configured, or if there is a server and
-    /// the application has custom data.
+    /// Whether custom data must be looked up for this application: if files are configured, or if there is a server or
+    /// an embedded store and the application has custom data.
     ///
     /// # Errors
     /// The application's configuration of custom user data cannot be used.
     pub fn serve_custom_data(&self, app: &App) -> Result<bool, ServiceError> {
-        if self.custom_data.is_some() || self.server.is_none() {
+        if self.custom_data.is_some() || (self.server.is_none() && self.documents_at_hand().is_none()) {
             return Ok(self.custom_data.is_some());
         }
         Ok(custom_data_config(app)?.is_some_and(|config| config.is_enabled()))
+    }
+
+    /// The embedded store in which custom data are looked up, if it exists and nothing else is configured.
+    fn documents_at_hand(&self) -> Option<&Path> {
+        self.documents.as_deref().filter(|path| self.custom_data.is_none() && self.server.is_none() && path.exists())
     }
 
     /// Rejects settings that cannot be intended.
@@ -207,11 +216,10 @@ impl Places {
         if self.file.is_none() {
             self.make_directory()?;
         }
-        let opened = Embedded::open(&path, application);
-        Ok(AccountStores::of(&Arc::new(opened.map_err(|error| ServiceError::File { path, error })?)))
+        Ok(AccountStores::of(&Arc::new(self.clients.embedded(&path, application)?)))
     }
 
-    /// Opens the store of custom data: the configured files, or else MongoDB.
+    /// Opens the store of custom data: the configured files, or else MongoDB, or else the embedded store.
     ///
     /// # Errors
     /// Neither is configured, or the server cannot be used.
@@ -222,6 +230,11 @@ impl Places {
                 return Err(ServiceError::ConnectionString(Setting::CustomData));
             }
             return Ok(Arc::new(FileCustomData::new(config, path)));
+        }
+        if let Some(path) = self.documents_at_hand() {
+            let documents = Arc::new(self.clients.embedded(path, "")?.documents());
+            let stored = StoredCustomData::new(documents, config).ok_or(ServiceError::NoCustomData)?;
+            return Ok(Arc::new(stored));
         }
         let server = self.server().await?.ok_or(ServiceError::CustomDataPlace)?;
         server.custom_data(&config).ok_or(ServiceError::NoCustomData)

@@ -29,6 +29,6 @@ mod trigger_records;
 mod user_named;
 
 #[cfg(feature = "embedded")]
-pub use embedded::{ChangeLogLimits, Embedded, EmbeddedDocuments};
+pub use embedded::{ChangeLogLimits, Embedded, EmbeddedDocuments, WeakEmbedded};
 pub use find_plan::FindPlan;
 pub use live_finding::{Examples, LiveCheck, LiveFinding, LiveFindingKind, Others};

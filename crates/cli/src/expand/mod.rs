@@ -122,6 +122,7 @@ impl Args {
                     freshness: &self.freshness,
                     context: &self.context,
                     stores: &self.stores,
+                    documents: None,
                 };
                 let user = asker.user(&app)?.user;
                 let secrets = self.secrets.read(&app)?;

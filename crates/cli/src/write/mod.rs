@@ -38,7 +38,7 @@ fn run(namespace: &str, writes: &Node, place: &WhereArgs, output: &mut Output) -
 
 fn carry_out(name: &str, writes: &[Write], place: &WhereArgs, output: &mut Output) -> Result<Answer, Trouble> {
     let namespace = namespace::parse(name)?;
-    let (guard, _) = place.guard.guard(Some(name), "")?;
+    let (guard, _) = place.guard.beside(&place.documents)?.guard(Some(name), "")?;
     let written = block_on(async {
         let store = place.documents.open(&namespace, &place.guard.stores, IfMissing::Create).await?;
         let collection = GuardedCollection::new(&*store, namespace, &guard);

@@ -322,6 +322,30 @@ fn users_are_imported_once_listed_disabled_and_deleted() {
     "#]]);
 }
 
+/// As `run` does: neither a file nor a server need be named for what is in the same store.
+#[test]
+fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
+    let state = State::new("at-hand");
+    let (users, data, file) = (example("exported-users.ndjson"), example("hr.users.json"), state.path("data.redb"));
+    for store in [&[][..], &["--store", &file]] {
+        let run = |arguments: &[&str]| state.json(&[arguments, store].concat());
+        run(&["users", "import", &users, "--app", APP]);
+        let user = ["user", "--id", KEN, "--app", APP];
+        let given = run(&[&user[..], &["--custom-data", &data]].concat());
+        run(&["import", "hr.users", &data]);
+        run(&["import", "hr.employees", &example("employees.ndjson")]);
+        assert_eq!(run(&user)["user"], given["user"], "{store:?}");
+        assert!(given["user"]["custom_data"].is_object(), "{given}");
+        let ken = format!(r#"{{"id": "{KEN}"}}"#);
+        let find = ["find", "hr.employees", "--app", APP, "--user", &ken];
+        let with_file = state.run(&[&find[..], store, &["--custom-data", &data]].concat());
+        let found = state.run(&[&find[..], store].concat());
+        assert_eq!(found.exit, 0, "{found}");
+        assert_eq!(found.to_string(), with_file.to_string());
+        assert!(!found.stderr.contains("not loaded"), "{found}");
+    }
+}
+
 #[test]
 fn an_import_says_of_each_line_why_it_was_refused() {
     let state = State::new("import");
@@ -451,7 +475,7 @@ fn an_application_without_an_id_is_asked_for_one() {
         stderr:
         error: the application's own file, which has its id, does not load; --application ID gives it one
         error[json-syntax]: expected a key in double quotes, found `,`
-          --> realm_config.json:2:16
+          --> <directory>/hr/realm_config.json:2:16
           2 |   "name": "hr",,
             |                ^
     "#]]);

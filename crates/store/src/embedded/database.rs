@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bson::Document;
 use redb::{MultimapTableDefinition, ReadTransaction, StorageError, TableDefinition, TableError, WriteTransaction};
@@ -56,6 +56,12 @@ impl Embedded {
         Self { file: Arc::clone(&self.file), application: application.into() }
     }
 
+    /// A reference that does not keep the file open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakEmbedded {
+        WeakEmbedded(Arc::downgrade(&self.file))
+    }
+
     /// The documents in the same file, which all applications share.
     #[must_use]
     pub fn documents(&self) -> EmbeddedDocuments {
@@ -93,6 +99,19 @@ impl Embedded {
         work: impl FnOnce(&WriteTransaction) -> Result<T, Failure> + Send,
     ) -> Result<T, StoreError> {
         self.file.write(action, work).await
+    }
+}
+
+/// A reference to an open file that does not keep it open. Since a file can be opened only once at a time, whoever needs
+/// it again shares it.
+#[derive(Clone, Debug)]
+pub struct WeakEmbedded(Weak<StateFile>);
+
+impl WeakEmbedded {
+    /// The users and sessions of an application in the file, if it is still open.
+    #[must_use]
+    pub fn of(&self, application: impl Into<String>) -> Option<Embedded> {
+        Some(Embedded { file: self.0.upgrade()?, application: application.into() })
     }
 }
 

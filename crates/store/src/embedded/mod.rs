@@ -10,5 +10,5 @@ mod sessions;
 mod triggers;
 mod users;
 
-pub use database::Embedded;
+pub use database::{Embedded, WeakEmbedded};
 pub use documents::{ChangeLogLimits, EmbeddedDocuments};
