@@ -1,6 +1,6 @@
 //! What changes in a file, told by one process while others write.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -65,5 +65,27 @@ fn a_file_is_watched_while_others_write_to_it() {
     assert_eq!(change, json!({"updated": {"_id": 0, "name": "Eve"}, "fields": {"name": "Eve"}, "removed": []}));
     assert_eq!(next(), json!({"deleted": {"_id": 0}}));
     drop(child);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_watch_that_is_interrupted_ends_its_json() {
+    let path = std::env::temp_dir().join(format!("portcullis-cli-interrupted-{}.redb", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let store = path.to_str().unwrap();
+    done(store, &["insert", "hr.watched", r#"[{"_id": 0, "name": "Ada"}]"#]);
+    let child = command(store, READER, &["watch", "hr.watched", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Running(child);
+    let mut stdout = child.0.stdout.take().unwrap();
+    // The list begins when the watch has begun.
+    let mut head = [0; 13];
+    stdout.read_exact(&mut head).unwrap();
+    let ended = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap();
+    assert!(ended.success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let text = format!("{}{rest}", std::str::from_utf8(&head).unwrap());
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({"changes": []}));
+    assert_eq!(child.0.wait().unwrap().code(), Some(1));
     std::fs::remove_file(path).unwrap();
 }
