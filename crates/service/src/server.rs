@@ -23,6 +23,8 @@ use crate::places::AccountStores;
 #[derive(Clone)]
 pub struct Server {
     client: Client,
+    /// The client of change streams, so that they leave connections to requests.
+    streams: Client,
     /// Shared, so that all who watch a collection share a change stream.
     documents: MongoDocuments,
 }
@@ -37,11 +39,13 @@ impl fmt::Debug for Server {
 impl Server {
     pub(crate) async fn connect(uri: &str) -> Result<Self, ServiceError> {
         let client = store::connect(uri).await?;
-        Ok(Self { documents: MongoDocuments::new(&client), client })
+        let streams = store::connect_streams(uri).await?;
+        Ok(Self { documents: MongoDocuments::new(&client).with_streams(&streams), client, streams })
     }
 
     /// Closes the connection at once, which ends open cursors.
     pub(crate) async fn shut_down(self) {
+        self.streams.shutdown().immediate(true).await;
         self.client.shutdown().immediate(true).await;
     }
 
@@ -63,7 +67,7 @@ impl Server {
 
     /// Tells what changes in a collection of custom data, in a task of its own, for as long as somebody wants to know.
     pub(crate) fn watch_custom_data(&self, source: &CustomDataSource, changes: Weak<CustomDataChanges>) {
-        tokio::spawn(crate::custom_data_watch::watch(self.client.clone(), source.clone(), changes));
+        tokio::spawn(crate::custom_data_watch::watch(self.streams.clone(), source.clone(), changes));
     }
 
     /// The documents of its databases.

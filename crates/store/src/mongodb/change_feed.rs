@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use ::mongodb::change_stream::ChangeStream;
 use ::mongodb::change_stream::event::ResumeToken;
-use ::mongodb::options::{ChangeStreamOptions, FullDocumentBeforeChangeType, FullDocumentType, ReadConcern};
+use ::mongodb::options::{
+    ChangeStreamOptions, FullDocumentBeforeChangeType, FullDocumentType, ReadConcern, ReadPreference, SelectionCriteria,
+};
 use bson::{Document, RawDocumentBuf, doc};
 
 use super::custom_data::simple_collation;
@@ -15,10 +17,6 @@ use portcullis::value::DocumentRef;
 
 /// How long the server waits for an event before it returns an empty batch.
 const AWAIT: Duration = Duration::from_secs(1);
-
-/// The error codes for a position from which a stream cannot resume: its history is lost, or the server does not
-/// recognize it.
-const LOST: [i32; 12] = [15, 136, 222, 260, 280, 286, 10334, 40576, 40585, 40647, 40649, 50811];
 
 /// Change streams of a replica set.
 impl ChangeFeed for MongoDocuments {
@@ -38,17 +36,18 @@ async fn open(store: &MongoDocuments, request: &FeedRequest) -> Result<ChangeStr
     let pipeline = request.pipeline.clone();
     Ok(match &request.scope {
         FeedScope::Collection(namespace) => {
-            let collection = store.collection(namespace);
+            let database = store.streams().database(namespace.database());
+            let collection = database.collection::<RawDocumentBuf>(namespace.collection());
             let watch = collection.watch().pipeline(pipeline).with_options(options);
             patiently(async { watch.await }).await?.with_type()
         }
         FeedScope::Database(name) => {
-            let database = store.database(name);
+            let database = store.streams().database(name);
             let watch = database.watch().pipeline(pipeline).with_options(options);
             patiently(async { watch.await }).await?.with_type()
         }
         FeedScope::Deployment => {
-            let watch = store.client().watch().pipeline(pipeline).with_options(options);
+            let watch = store.streams().watch().pipeline(pipeline).with_options(options);
             patiently(async { watch.await }).await?.with_type()
         }
     })
@@ -59,6 +58,7 @@ fn options(request: &FeedRequest) -> Result<ChangeStreamOptions, Failure> {
         .max_await_time(AWAIT)
         .collation(simple_collation())
         .read_concern(ReadConcern::majority())
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
         .build();
     options.full_document = request.full_document.then_some(FullDocumentType::UpdateLookup);
     options.full_document_before_change =
@@ -67,7 +67,7 @@ fn options(request: &FeedRequest) -> Result<ChangeStreamOptions, Failure> {
     options.show_expanded_events = request.expanded.then_some(true);
     if let Some(after) = &request.after {
         let token: ResumeToken = bson::deserialize_from_document(after.clone())
-            .map_err(|_| Failure::new("this is not a position in a change stream"))?;
+            .map_err(|_| Failure::invalid("this is not a position in a change stream"))?;
         // Unlike `resumeAfter`, this also accepts the position of an `invalidate` event.
         options.start_after = Some(token);
     }
@@ -76,9 +76,9 @@ fn options(request: &FeedRequest) -> Result<ChangeStreamOptions, Failure> {
 
 /// Converts a failure of a stream, which either resumed from a position or began now.
 fn failed_at(is_resumed: bool) -> impl Fn(Failure) -> DocumentsError {
-    move |failure| match failure.code() {
-        Some(code) if is_resumed && LOST.contains(&code) => DocumentsError::HistoryLost,
-        _ => failed(failure),
+    move |failure| match is_resumed && failure.is_position_lost() {
+        true => DocumentsError::HistoryLost,
+        false => failed(failure),
     }
 }
 

@@ -34,10 +34,6 @@ const WANTED: [&str; 8] = [
     "updateDescription.removedFields",
 ];
 
-/// MongoDB's error codes for a position from which a stream cannot resume: `ChangeStreamFatalError` and
-/// `ChangeStreamHistoryLost`.
-const LOST: [i32; 2] = [280, DocumentsError::HISTORY_LOST];
-
 /// Change streams of a replica set. The server knows a document before a change and right after an update only if the
 /// collection has `changeStreamPreAndPostImages` enabled.
 impl Watch for MongoDocuments {
@@ -60,10 +56,11 @@ impl MongoDocuments {
     pub(super) async fn open(&self, scope: &WatchScope, from: WatchStart) -> Result<MongoEvents, DocumentsError> {
         let stream = match scope {
             WatchScope::Collection(namespace) => {
-                open(self.collection(namespace).clone_with_type::<Document>().watch(), from).await
+                let database = self.streams().database(namespace.database());
+                open(database.collection::<Document>(namespace.collection()).watch(), from).await
             }
-            WatchScope::Database(name) => open(self.database(name).watch(), from).await,
-            WatchScope::Everything => open(self.client.watch(), from).await,
+            WatchScope::Database(name) => open(self.streams().database(name).watch(), from).await,
+            WatchScope::Everything => open(self.streams().watch(), from).await,
         };
         let ends_with_any = matches!(scope, WatchScope::Collection(_));
         Ok(MongoEvents { stream: stream.map_err(refused)?, ends_with_any })
@@ -83,14 +80,14 @@ async fn open(watch: action::Watch<'_>, from: WatchStart) -> Result<ChangeStream
         .full_document_before_change(FullDocumentBeforeChangeType::WhenAvailable);
     if let WatchStart::After(position) = from {
         let token: ResumeToken = bson::deserialize_from_document(position)
-            .map_err(|_| Failure::new("this is not a position in a change stream"))?;
+            .map_err(|_| Failure::invalid("this is not a position in a change stream"))?;
         watch = watch.start_after(token);
     }
     Ok(patiently(async { watch.await }).await?.with_type())
 }
 
 fn refused(failure: Failure) -> DocumentsError {
-    if failure.code().is_some_and(|code| LOST.contains(&code)) { DocumentsError::HistoryLost } else { failed(failure) }
+    if failure.is_position_lost() { DocumentsError::HistoryLost } else { failed(failure) }
 }
 
 pub(super) struct MongoEvents {

@@ -15,6 +15,13 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The timeout for looking up the DNS records of a `mongodb+srv` address.
 const DNS: Duration = Duration::from_secs(10);
 
+/// The most connections to each server, unless the connection string says otherwise. The driver's own limit of 10 is soon reached by
+/// requests that wait for a majority to acknowledge their writes.
+const CONNECTIONS: u32 = 100;
+
+/// The most connections to each server on which change streams wait. Beyond these, streams wait for each other.
+const STREAMS: u32 = 2000;
+
 /// Why a connection string cannot be used. No part of the string is shown: if it is malformed, the password may be
 /// anywhere in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -35,8 +42,8 @@ pub enum ConnectError {
 }
 
 /// Creates a client for a connection string, with the application name `portcullis`, TLS as the string says, and
-/// timeouts of 5 seconds unless the string sets others. It connects on first use, so an unreachable server is only
-/// noticed then.
+/// timeouts of 5 seconds and at most 100 connections to each server unless the string sets others. It connects on first use, so
+/// an unreachable server is only noticed then.
 ///
 /// The string cannot be used.
 ///
@@ -48,12 +55,30 @@ pub enum ConnectError {
 /// # });
 /// ```
 pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
+    let mut options = options(uri).await?;
+    options.max_pool_size.get_or_insert(CONNECTIONS);
+    Client::with_options(options).map_err(|error| reason(&error))
+}
+
+/// Creates a client for change streams alone, as [`connect`] does. While an open stream waits for changes, it occupies a connection:
+/// if streams shared a pool with other requests, these would wait for changes too.
+///
+/// # Errors
+/// The string cannot be used.
+pub async fn connect_streams(uri: &str) -> Result<Client, ConnectError> {
+    let mut options = options(uri).await?;
+    options.max_pool_size = Some(options.max_pool_size.unwrap_or_default().max(STREAMS));
+    options.min_pool_size = None;
+    Client::with_options(options).map_err(|error| reason(&error))
+}
+
+async fn options(uri: &str) -> Result<ClientOptions, ConnectError> {
     let parsed = timeout(DNS, ClientOptions::parse(uri)).await;
     let mut options = parsed.map_err(|_| ConnectError::Dns)?.map_err(|error| reason(&error))?;
     options.app_name.get_or_insert_with(|| "portcullis".to_owned());
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
     options.connect_timeout.get_or_insert(CONNECT);
-    Client::with_options(options).map_err(|error| reason(&error))
+    Ok(options)
 }
 
 fn reason(error: &Error) -> ConnectError {

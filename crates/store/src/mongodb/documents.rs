@@ -37,7 +37,9 @@ const MAX_PAUSES: u32 = 25;
 /// seconds on the server, regardless of the connection string and the collection's defaults.
 #[derive(Clone, Debug)]
 pub struct MongoDocuments {
-    pub(super) client: Client,
+    client: Client,
+    /// The client of change streams.
+    streams: Client,
     transactions: OnceCell<bool>,
     pub(super) shared: SharedChanges,
 }
@@ -46,11 +48,20 @@ impl MongoDocuments {
     /// The collections on the server of this client.
     #[must_use]
     pub fn new(client: &Client) -> Self {
-        Self { client: client.clone(), transactions: OnceCell::new(), shared: SharedChanges::default() }
+        let (client, streams) = (client.clone(), client.clone());
+        Self { client, streams, transactions: OnceCell::new(), shared: SharedChanges::default() }
     }
 
-    pub(super) const fn client(&self) -> &Client {
-        &self.client
+    /// Opens change streams by a client of their own, such as that of [`connect_streams`](super::connect_streams). Each stream
+    /// occupies a connection while it waits for changes.
+    #[must_use]
+    pub fn with_streams(self, streams: &Client) -> Self {
+        Self { streams: streams.clone(), ..self }
+    }
+
+    /// The client of change streams.
+    pub(super) const fn streams(&self) -> &Client {
+        &self.streams
     }
 
     pub(super) fn database(&self, name: &str) -> Database {

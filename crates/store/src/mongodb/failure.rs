@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::record::RecordError;
 use portcullis::store::StoreError;
+use portcullis::store::documents::DocumentsError;
 use portcullis::text::{OneLine, excerpt};
 use portcullis::value::Malformed;
 
@@ -17,6 +18,14 @@ const SHOWN: usize = 300;
 
 /// The error code of a write that violates a unique index.
 const DUPLICATE_KEY: i32 = 11000;
+
+/// MongoDB's error code for a request that is invalid, such as a document that is too large to insert.
+const BAD_VALUE: i32 = 2;
+
+/// The error codes for a position from which a change stream cannot go on: the history after it is lost, the next event is too
+/// large, or the server does not recognize it.
+const POSITION_LOST: [i32; 12] = [15, 136, 222, 260, 280, HISTORY_LOST, 10334, 40576, 40585, 40647, 40649, 50811];
+const HISTORY_LOST: i32 = DocumentsError::HISTORY_LOST;
 
 /// Why a command failed. The driver's own error is not kept, since it prints the server's whole reply, which may
 /// contain stored values.
@@ -62,6 +71,11 @@ impl Failure {
         Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
     }
 
+    /// The request cannot be sent, whatever server it is for.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self { code: Some(BAD_VALUE), cause: Cause::Unsent, ..Self::new(message) }
+    }
+
     /// The error of one of several writes in a reply.
     pub(super) fn of_write(error: &Document) -> Self {
         let code = error.get_i32("code").ok();
@@ -84,6 +98,11 @@ impl Failure {
     /// Whether a unique index refused a write.
     pub(super) fn is_duplicate_key(&self) -> bool {
         self.code == Some(DUPLICATE_KEY)
+    }
+
+    /// Whether a change stream cannot go on from its position.
+    pub(super) fn is_position_lost(&self) -> bool {
+        self.code.is_some_and(|code| POSITION_LOST.contains(&code))
     }
 
     /// Whether the transaction in which it occurred can be retried.

@@ -32,7 +32,7 @@ mod watch;
 
 pub use account_events::MongoAccountEvents;
 pub use commands::MongoCommands;
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, connect, connect_streams};
 pub use credentials::MongoCredentials;
 pub use custom_data::MongoCustomData;
 pub use documents::MongoDocuments;

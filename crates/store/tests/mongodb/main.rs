@@ -94,7 +94,8 @@ fn main() -> ExitCode {
             all_who_watch_a_collection_share_a_stream
             what_happened_before_is_not_told
             a_reader_is_as_slow_as_it_likes
-            a_stream_that_has_ended_is_opened_anew;
+            a_stream_that_has_ended_is_opened_anew
+            streams_leave_connections_to_requests;
         custom_data:
             nobody_has_data_in_an_empty_collection
             a_string_and_an_object_id_name_a_user

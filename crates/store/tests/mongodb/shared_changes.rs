@@ -1,11 +1,16 @@
 //! Change streams that many readers share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
-use portcullis::store::documents::{Event, Events, Namespace, Watch, WatchScope, WatchStart};
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::options::ClientOptions;
+use portcullis::store::documents::{DocumentStore, Event, Events, Find, Namespace, Watch, WatchScope, WatchStart};
 use portcullis_store::mongodb::MongoDocuments;
 use portcullis_testkit::mongodb::World;
+use portcullis_testkit::mongodb::clients::{connect, with_options};
 
 fn scope(world: &World, collection: &str) -> WatchScope {
     WatchScope::Collection(Namespace::parse(&format!("{}.{collection}", world.database.name())).unwrap())
@@ -120,4 +125,46 @@ pub(crate) async fn a_stream_that_has_ended_is_opened_anew(world: World) {
     let mut again = watch(&store, &scope).await;
     people.insert_one(doc! { "_id": 1 }).await.unwrap();
     assert_eq!(next(&mut *again).await, Bson::Int32(1));
+}
+
+pub(crate) async fn streams_leave_connections_to_requests(world: World) {
+    const STREAMS: usize = 30;
+    let client = connect(&format!("{}&maxPoolSize=2", world.uri)).await.unwrap();
+    let mut options = ClientOptions::parse(&world.uri).await.unwrap();
+    options.max_pool_size = Some(100);
+    let (waiting, mut waits) = tokio::sync::watch::channel(0);
+    let waiting = Arc::new(waiting);
+    options.command_event_handler = Some(EventHandler::callback(move |event| {
+        let change = match event {
+            CommandEvent::Started(event) if event.command_name == "getMore" => 1,
+            CommandEvent::Succeeded(event) if event.command_name == "getMore" => -1,
+            CommandEvent::Failed(event) if event.command_name == "getMore" => -1,
+            _ => 0,
+        };
+        waiting.send_modify(|count| *count += change);
+    }));
+    let store = MongoDocuments::new(&client).with_streams(&with_options(options).unwrap());
+    let mut readers = tokio::task::JoinSet::new();
+    let place = |number: usize| scope(&world, &format!("place{number}"));
+    for number in 0..STREAMS {
+        let (store, scope) = (store.clone(), place(number));
+        readers.spawn(async move {
+            let mut events = watch(&store, &scope).await;
+            next(&mut *events).await
+        });
+    }
+    let all_wait = waits.wait_for(|count| *count == i32::try_from(STREAMS).unwrap());
+    tokio::time::timeout(Duration::from_secs(60), all_wait).await.expect("streams wait for each other").unwrap();
+    // The streams go on waiting until there is something in their collections.
+    for number in 0..STREAMS {
+        let WatchScope::Collection(namespace) = place(number) else { unreachable!() };
+        let mut cursor = store.find(&namespace, &Find::default()).await.unwrap();
+        assert!(cursor.batch().await.unwrap().is_empty());
+    }
+    assert!(readers.try_join_next().is_none());
+    for number in 0..STREAMS {
+        let place = world.database.collection::<Document>(&format!("place{number}"));
+        place.insert_one(doc! { "_id": "first" }).await.unwrap();
+    }
+    assert_eq!(readers.join_all().await, vec![Bson::from("first"); STREAMS]);
 }

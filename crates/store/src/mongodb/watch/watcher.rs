@@ -69,9 +69,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Error codes that would recur with the same token: the history is lost, the next event is too large, or the token
-/// is invalid on this server.
-const LOST: [i32; 16] = [2, 9, 14, 15, 136, 222, 260, 280, 286, 10334, 40414, 40576, 40585, 40647, 40649, 50811];
+/// Error codes for a token that is malformed: nothing else in the request of a stream can be.
+const MALFORMED: [i32; 4] = [2, 9, 14, 40414];
 
 /// Error codes for which retrying is pointless: not authorized, unknown user, not a replica set, not a collection
 /// that can be watched.
@@ -272,8 +271,9 @@ fn token_of(event: &RawDocument) -> Result<ResumeToken, Failure> {
     id.ok_or_else(|| Failure::new("an event of the change stream has no token"))
 }
 
+/// Whether the failure would recur with the same token.
 fn is_lost(failure: &Failure) -> bool {
-    failure.code().is_some_and(|code| LOST.contains(&code))
+    failure.is_position_lost() || failure.code().is_some_and(|code| MALFORMED.contains(&code))
 }
 
 fn is_hopeless(failure: &Failure) -> bool {
