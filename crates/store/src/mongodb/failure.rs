@@ -140,9 +140,10 @@ impl From<Error> for Failure {
         let cause = match *error.kind {
             ErrorKind::Authentication { .. } => Cause::Authentication,
             // A cleared connection pool is not among these: it also fails commands that have been sent.
-            ErrorKind::ServerSelection { .. } | ErrorKind::InvalidArgument { .. } | ErrorKind::DnsResolve { .. } => {
-                Cause::Unsent
-            }
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::InvalidArgument { .. }
+            | ErrorKind::BsonSerialization(_)
+            | ErrorKind::DnsResolve { .. } => Cause::Unsent,
             ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Cause::Unacknowledged,
             _ => Cause::Other,
         };
@@ -174,6 +175,12 @@ fn code(error: &Error) -> Option<i32> {
         ErrorKind::Command(error) => Some(error.code),
         ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some(error.code),
+        ErrorKind::InsertMany(error) => match (&error.write_errors, &error.write_concern_error) {
+            (Some(errors), _) if !errors.is_empty() => errors.first().map(|error| error.code),
+            (_, concern) => concern.as_ref().map(|error| error.code),
+        },
+        // The driver refuses these itself, as the server would.
+        ErrorKind::InvalidArgument { .. } | ErrorKind::BsonSerialization(_) => Some(BAD_VALUE),
         _ => None,
     }
 }

@@ -127,7 +127,7 @@ async fn change_and_find(
                 .build();
             options.sort = sort(find);
             let replacement =
-                RawDocumentBuf::try_from(&replacement).map_err(|error| Failure::new(error.to_string()))?;
+                RawDocumentBuf::try_from(&replacement).map_err(|error| Failure::invalid(error.to_string()))?;
             let replace = collection.find_one_and_replace(filter, replacement).with_options(options);
             return patiently(async { replace.await }).await.map(brought);
         }

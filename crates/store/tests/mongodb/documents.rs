@@ -1,7 +1,7 @@
 //! The documents of a server, without rules: reads with their guarantees, and transactions.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use portcullis::store::documents::{Change, DocumentStore, DocumentsError, Find, Namespace, Updated};
+use portcullis::store::documents::{Change, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, Updated};
 use portcullis_store::mongodb::MongoDocuments;
 
 use portcullis_testkit::mongodb::World;
@@ -153,4 +153,22 @@ pub(crate) async fn a_server_that_is_gone_shows_no_password(_: World) {
     assert!(!format!("{error} {error:?}").contains("s3cr3t"));
     let Err(error) = store.begin().await else { panic!() };
     assert!(!format!("{error} {error:?}").contains("s3cr3t"));
+}
+
+pub(crate) async fn what_the_driver_refuses_is_the_requests_fault(world: World) {
+    let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
+    let large = doc! { "_id": 1, "a": "x".repeat(16 << 20) };
+    let is_refused = |error: DocumentsError| matches!(error, DocumentsError::Refused { code: Some(_), .. });
+    let mut transaction = store.begin().await.unwrap();
+    assert!(is_refused(transaction.insert(&namespace, &large).await.unwrap_err()));
+    for change in [
+        Change::Replacement(large.clone()),
+        Change::Operators { update: doc! { "$set": { "a": "x".repeat(16 << 20) } }, array_filters: Vec::new() },
+    ] {
+        let mut transaction = store.begin().await.unwrap();
+        let upserted = transaction.update(&namespace, &doc! { "_id": 1 }, &change, true).await;
+        assert!(is_refused(upserted.unwrap_err()));
+    }
+    assert!(is_refused(store.write_single(&namespace, &SingleWrite::Insert(large)).await.unwrap_err()));
+    assert!(found(&store, &namespace, &Find::by(doc! {})).await.is_empty());
 }

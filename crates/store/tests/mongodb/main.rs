@@ -73,6 +73,7 @@ fn main() -> ExitCode {
             given_documents_are_values_and_no_expressions
             a_transaction_happens_whole_or_not_at_all
             of_two_writers_one_is_told_to_try_again
+            what_the_driver_refuses_is_the_requests_fault
             a_duplicate_key_tells_no_value
             what_the_server_refuses_has_its_code
             a_single_server_has_no_transactions
