@@ -82,7 +82,7 @@ impl GuardedCollection<'_> {
         self.admit()?;
         let prepared = self.prepared(writes)?;
         let began = Instant::now();
-        let mut attempt = 0;
+        let (mut attempt, mut turn) = (0, None);
         loop {
             match self.attempt(&prepared, began).await {
                 Ok(written) => return Ok(written),
@@ -91,7 +91,10 @@ impl GuardedCollection<'_> {
                 }
                 Err(failed) if failed.is_transient() && began.elapsed() < self.limits.time => {
                     attempt += 1;
-                    self.store.pause(attempt).await;
+                    match &turn {
+                        None => turn = Some(self.store.turn(&self.namespace).await),
+                        Some(_) => self.store.pause(attempt).await,
+                    }
                 }
                 Err(Failed { error, at }) => return Err(self.told(error, at)),
             }

@@ -102,12 +102,22 @@ pub trait DocumentStore: Send + Sync {
         Box::pin(async {})
     }
 
+    /// Waits for the turn of a transaction that failed transiently, among all that did and write to the same collection. Whoever
+    /// holds it may retry at once, until it is dropped; whoever waits too long gets one that others hold too.
+    fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
+        let _ = namespace;
+        Box::pin(async { Box::new(()) as Turn })
+    }
+
     /// Starts a transaction. It sees a snapshot of the database and its own writes.
     ///
     /// # Errors
     /// [`DocumentsError::NoTransactions`] if the store does not support transactions.
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>>;
 }
+
+/// A [turn](DocumentStore::turn), held until it is dropped.
+pub type Turn = Box<dyn Send + Sync>;
 
 /// A stream of documents, in batches.
 pub trait Cursor: Send {

@@ -8,7 +8,7 @@ use portcullis::BoxFuture;
 use portcullis::eval::{Context, PendingCall};
 use portcullis::store::documents::{
     Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Redaction, SingleWrite, SingleWritten, Transaction,
-    Updated,
+    Turn, Updated,
 };
 
 /// The store for one request, whose rules are evaluated in `context`. A rule that is waiting denies for the moment, so
@@ -94,6 +94,10 @@ impl DocumentStore for Awaiting<'_> {
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         self.store.pause(attempt)
+    }
+
+    fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
+        self.store.turn(namespace)
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

@@ -14,11 +14,12 @@ use super::failure::Failure;
 use super::shared_changes::SharedChanges;
 use super::single::write_single;
 use super::transaction::MongoTransaction;
+use super::turns::Turns;
 use crate::in_place::in_place_if_large;
 use portcullis::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{
-    Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction,
+    Cursor, DocumentStore, DocumentsError, Find, Namespace, SingleWrite, SingleWritten, Transaction, Turn,
 };
 
 /// The size in bytes at which a batch is complete. Its last document may exceed it.
@@ -42,6 +43,7 @@ pub struct MongoDocuments {
     streams: Client,
     transactions: OnceCell<bool>,
     pub(super) shared: SharedChanges,
+    turns: Turns,
 }
 
 impl MongoDocuments {
@@ -49,7 +51,13 @@ impl MongoDocuments {
     #[must_use]
     pub fn new(client: &Client) -> Self {
         let (client, streams) = (client.clone(), client.clone());
-        Self { client, streams, transactions: OnceCell::new(), shared: SharedChanges::default() }
+        Self {
+            client,
+            streams,
+            transactions: OnceCell::new(),
+            shared: SharedChanges::default(),
+            turns: Turns::default(),
+        }
     }
 
     /// Opens change streams by a client of their own, such as that of [`connect_streams`](super::connect_streams). Each stream
@@ -152,6 +160,10 @@ impl DocumentStore for MongoDocuments {
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(PAUSE * attempt.min(MAX_PAUSES)))
+    }
+
+    fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
+        Box::pin(self.turns.take(namespace))
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

@@ -27,6 +27,7 @@ mod single;
 mod stored_users;
 mod transaction;
 mod triggers;
+mod turns;
 mod users;
 mod watch;
 

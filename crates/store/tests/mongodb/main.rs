@@ -137,7 +137,8 @@ fn main() -> ExitCode {
             the_query_finds_exactly_what_the_evaluator_allows;
         racing:
             no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment
-            a_write_that_is_judged_too_early_is_found;
+            a_write_that_is_judged_too_early_is_found
+            writers_of_one_document_take_turns;
         killed:
             a_process_that_is_killed_leaves_no_request_half_done
             a_server_that_is_killed_loses_no_request_and_halves_none

@@ -10,14 +10,16 @@ use bson::{Document, doc};
 use mongodb::Collection;
 use mongodb::change_stream::ChangeStream;
 use mongodb::options::{FullDocumentBeforeChangeType, FullDocumentType};
+use portcullis::GuardedCollection;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis_store::mongodb::MongoDocuments;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::replaying_store::ReplayingStore;
 use portcullis_testkit::contracts::racing::{
     Answer, Dice, KEPT, Race, check_the_end, kept, race, report, rules, user, writes_of_a_task,
 };
+use portcullis_testkit::contracts::writes::{guard, write};
 use portcullis_testkit::mongodb::World;
 use portcullis_testkit::naive::Writes;
 
@@ -219,4 +221,30 @@ async fn administer(collection: Collection<Document>, is_over: Arc<AtomicBool>) 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     hits
+}
+
+pub(crate) async fn writers_of_one_document_take_turns(world: World) {
+    const WRITERS: usize = 40;
+    let (client, sent) = world.listening("&maxPoolSize=100").await;
+    let store = MongoDocuments::new(&client);
+    let namespace = Namespace::parse(&format!("{}.things", world.database.name())).unwrap();
+    world.database.collection::<Document>("things").insert_one(doc! { "_id": 1, "n": 0 }).await.unwrap();
+    let rules = json!({ "roles": [{ "name": "all", "apply_when": {}, "read": true, "write": true }] });
+    let began = Instant::now();
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..WRITERS {
+        let (store, namespace, rules) = (store.clone(), namespace.clone(), rules.clone());
+        writers.spawn(async move {
+            let guard = guard(&rules, &json!({ "id": "u1" }));
+            let change = json!({ "updateOne": { "filter": { "_id": 1 }, "update": { "$inc": { "n": 1 } } } });
+            write(&GuardedCollection::new(&store, namespace, &guard), &change).await.unwrap();
+        });
+    }
+    writers.join_all().await;
+    let attempts = sent.take().iter().filter(|sent| sent.command.contains_key("startTransaction")).count();
+    println!("{attempts} attempts, {:?}", began.elapsed());
+    let n = i32::try_from(WRITERS).unwrap();
+    let stored = world.database.collection::<Document>("things").find_one(doc! {}).await.unwrap();
+    assert_eq!(stored, Some(doc! { "_id": 1, "n": n }));
+    assert!(attempts <= 5 * WRITERS, "{attempts} attempts");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::{Bson, Document, RawDocumentBuf};
 use portcullis::BoxFuture;
 use portcullis::store::documents::{
-    Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction, Updated,
+    Change, Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction, Turn, Updated,
 };
 use portcullis_store::mongodb::MongoDocuments;
 use tokio::time::sleep;
@@ -44,6 +44,10 @@ impl DocumentStore for ReplayingStore {
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         self.0.pause(attempt)
+    }
+
+    fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
+        self.0.turn(namespace)
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

@@ -9,7 +9,7 @@ use bson::{Bson, Document, doc};
 use portcullis::Context;
 use portcullis::guarded::{GuardedError, Written, parse_writes};
 use portcullis::policy::{self, RulesFile};
-use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction};
+use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace, Transaction, Turn};
 use portcullis::{BoxFuture, Guard, GuardedCollection, json};
 use serde_json::{Value as Json, json};
 
@@ -237,6 +237,10 @@ impl DocumentStore for Counting<'_> {
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         self.store.pause(attempt)
+    }
+
+    fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
+        self.store.turn(namespace)
     }
 
     fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Transaction + '_>, DocumentsError>> {

@@ -1,0 +1,34 @@
+//! Turns of writers whose transactions conflict. If all of them retried at once, one would succeed and the others would have worked
+//! in vain, again and again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::timeout;
+
+use portcullis::store::documents::{Namespace, Turn};
+
+/// How long a writer waits for its turn. After that it retries without one: whoever holds it may be waiting for a server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The collections in which transactions conflict, each with a queue.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turns(Arc<Mutex<HashMap<Namespace, Arc<AsyncMutex<()>>>>>);
+
+impl Turns {
+    /// Waits for a turn in a collection, in the order of the calls.
+    pub(super) async fn take(&self, namespace: &Namespace) -> Turn {
+        let queue = {
+            let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever holds a turn has its queue, and whoever waits for one.
+            queues.retain(|_, queue| Arc::strong_count(queue) > 1);
+            Arc::clone(queues.entry(namespace.clone()).or_default())
+        };
+        match timeout(PATIENCE, queue.lock_owned()).await {
+            Ok(turn) => Box::new(turn),
+            Err(_) => Box::new(()),
+        }
+    }
+}
