@@ -220,6 +220,18 @@ async fn calls_that_are_none_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_deletion_takes_the_options_that_native_clients_send_with_it() {
+    let server = Server::new().await;
+    let ken = server.somebody("ken@example.com").await;
+    let note = json!({ "_id": "n", "owner": ken.user_id });
+    act(&server, &ken, "insertOne", json!({ "document": note })).await;
+    let delete = json!({ "filter": { "_id": "n" }, "upsert": true, "returnNewDocument": true });
+    assert_eq!(act(&server, &ken, "findOneAndDelete", delete.clone()).await, note);
+    assert_eq!(act(&server, &ken, "findOneAndDelete", delete).await, Value::Null);
+    assert_eq!(act(&server, &ken, "count", json!({})).await, json!({ "$numberLong": "0" }));
+}
+
+#[tokio::test]
 async fn a_misspelt_or_null_filter_is_not_all_documents() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;

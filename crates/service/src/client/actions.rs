@@ -15,7 +15,8 @@ fn allowed(action: Action) -> Option<&'static [&'static str]> {
         Action::Count => &["query", "limit"],
         Action::DeleteMany | Action::DeleteOne => &["query"],
         Action::Find | Action::FindOne => &["query", "project", "sort", "limit"],
-        Action::FindOneAndDelete => &["filter", "projection", "sort"],
+        // Native clients send the options of all three `findOneAnd…`, whichever it is; the last two mean nothing here.
+        Action::FindOneAndDelete => &["filter", "projection", "sort", "upsert", "returnNewDocument"],
         Action::FindOneAndReplace => &["filter", "update", "projection", "sort", "upsert", "returnNewDocument"],
         Action::FindOneAndUpdate => {
             &["filter", "update", "projection", "sort", "upsert", "arrayFilters", "returnNewDocument"]
