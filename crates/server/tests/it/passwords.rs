@@ -31,6 +31,10 @@ async fn what_cannot_be_registered_is_refused() {
     assert_eq!(register("a@x", &"ü".repeat(128)).await, told(201, "", ""));
     assert_eq!(register("a@x", "password").await, told(409, "AccountNameInUse", "name already in use"));
     assert_eq!(register("A@x", "password").await, told(201, "", ""));
+    let long = "x".repeat(1024);
+    assert_eq!(register(&long, "password").await, told(201, "", ""));
+    assert_eq!(register(&long, "password").await, told(409, "AccountNameInUse", "name already in use"));
+    assert_eq!(register(&format!("{long}x"), "password").await, told(400, "BadRequest", "email invalid"));
 }
 
 #[tokio::test]

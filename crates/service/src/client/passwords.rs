@@ -11,8 +11,8 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 /// The lifetime of a token that is sent by mail, in milliseconds.
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
 
-/// The longest address, in bytes.
-pub(super) const MAX_ADDRESS: usize = 320;
+/// The longest address, in bytes: more than a mail can be sent to, since an address may be any text.
+pub(super) const MAX_ADDRESS: usize = 1024;
 
 impl ClientApi {
     pub(super) fn password_settings(&self) -> Result<&PasswordSettings, ClientError> {
