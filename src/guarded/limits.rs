@@ -30,10 +30,10 @@ impl Limits {
     pub const HELD_BYTES: usize = 64 << 20;
     /// 14 MiB: a MongoDB command is limited to 16 MiB, which must also hold the pipeline.
     pub const SENT_BYTES: usize = 14 << 20;
-    /// 1,000, the number of documents per transaction that MongoDB recommends.
-    pub const WRITTEN_DOCUMENTS: usize = 1000;
-    /// 10,000
-    pub const WRITTEN_CHECKED: usize = 10_000;
+    /// 50,000
+    pub const WRITTEN_DOCUMENTS: usize = 50_000;
+    /// 50,000
+    pub const WRITTEN_CHECKED: usize = 50_000;
     /// One minute.
     pub const TIME: Duration = Duration::from_secs(60);
 }

@@ -13,7 +13,7 @@ use crate::json::{self, Node};
 use crate::store::documents::Change;
 use crate::update::{Operator, Update};
 
-/// The maximum number of writes per request.
+/// The maximum number of writes per request, each of which has a plan of its own. One of them may write many more documents.
 pub const MAX_WRITES: usize = 1000;
 
 /// A client's write that has been checked.

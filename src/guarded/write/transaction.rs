@@ -13,7 +13,7 @@ use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::redacted_cursor::project;
 use crate::projection::Projection;
 use crate::store::StoreError;
-use crate::store::documents::{DocumentsError, Find, Transaction};
+use crate::store::documents::{DocumentsError, Find, MAX_FOUND_BYTES, Transaction};
 use crate::value::{Malformed, equal};
 
 /// The result of one write.
@@ -60,6 +60,9 @@ impl Failed {
 
 /// The number of documents to read back with one query.
 const READ_BACK: usize = 50;
+
+/// The number of documents to insert or delete with one command.
+const WRITTEN_AT_ONCE: usize = 500;
 
 impl GuardedCollection<'_> {
     /// Executes the writes of a request in order, all of them or none. Each is judged by the stored document at that
@@ -206,10 +209,10 @@ impl Writing<'_> {
         }
         self.standing = Standing::Permitted;
         let mut written = Written::default();
-        for document in &stored {
+        for documents in stored.chunks(WRITTEN_AT_ONCE) {
             self.in_time()?;
-            let id = id(document)?;
-            written.deleted += u64::from(self.transaction.delete(&self.collection.namespace, &id).await?);
+            let ids = documents.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+            written.deleted += self.transaction.delete_many(&self.collection.namespace, &ids).await?;
         }
         if returns == Some(Moment::Before)
             && let Some(document) = stored.first()
@@ -224,9 +227,10 @@ impl Writing<'_> {
         self.standing = Standing::Permitted;
         self.take(documents.len())?;
         let mut inserted = Vec::with_capacity(documents.len());
-        for document in documents {
+        for documents in documents.chunks(WRITTEN_AT_ONCE) {
             self.in_time()?;
-            inserted.push(self.transaction.insert(&self.collection.namespace, document).await?);
+            let documents: Vec<&Document> = documents.iter().map(|document| &**document).collect();
+            inserted.extend(self.transaction.insert_many(&self.collection.namespace, &documents).await?);
         }
         for document in self.by_ids(&inserted).await? {
             self.collection.judged(WriteKind::Insert, &self.collection.guard.insert(&document))?;
@@ -236,10 +240,15 @@ impl Writing<'_> {
 
     /// The stored documents with these `_id`s, in this order.
     pub(super) async fn by_ids(&mut self, ids: &[Bson]) -> Result<Vec<RawDocumentBuf>, GuardedError> {
-        let mut found = Vec::with_capacity(ids.len());
+        let (mut found, mut bytes) = (Vec::with_capacity(ids.len()), 0_usize);
         for ids in ids.chunks(READ_BACK) {
+            self.in_time()?;
             let find = Find::by(doc! { "_id": { "$in": ids } });
             let documents = self.transaction.find(&self.collection.namespace, &find).await?;
+            bytes = documents.iter().fold(bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
+            if bytes > MAX_FOUND_BYTES {
+                return Err(DocumentsError::TooLarge.into());
+            }
             let mut documents =
                 documents.into_iter().map(|one| Ok((id(&one)?, one))).collect::<Result<Vec<_>, Malformed>>()?;
             for wanted in ids {

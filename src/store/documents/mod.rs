@@ -148,6 +148,21 @@ pub trait Transaction: Send {
         document: &'a Document,
     ) -> BoxFuture<'a, Result<Bson, DocumentsError>>;
 
+    /// Inserts documents in order, all of which have an `_id`, and returns their `_id`s.
+    fn insert_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        documents: &'a [&'a Document],
+    ) -> BoxFuture<'a, Result<Vec<Bson>, DocumentsError>> {
+        Box::pin(async move {
+            let mut ids = Vec::with_capacity(documents.len());
+            for document in documents {
+                ids.push(self.insert(namespace, document).await?);
+            }
+            Ok(ids)
+        })
+    }
+
     /// Updates the first document that matches `filter`. With `upsert`, inserts one if there is none.
     fn update<'a>(
         &'a mut self,
@@ -159,6 +174,21 @@ pub trait Transaction: Send {
 
     /// Deletes the document with this `_id`. Returns whether it existed.
     fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>>;
+
+    /// Deletes the documents with these `_id`s. Returns how many existed.
+    fn delete_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        ids: &'a [Bson],
+    ) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        Box::pin(async move {
+            let mut deleted: u64 = 0;
+            for id in ids {
+                deleted = deleted.saturating_add(self.delete(namespace, id).await?.into());
+            }
+            Ok(deleted)
+        })
+    }
 
     /// Aborts the transaction, and waits until that is done.
     fn abort<'a>(self: Box<Self>) -> BoxFuture<'a, ()>

@@ -131,6 +131,14 @@ impl Transaction for Checked<'_> {
         self.transaction.insert(namespace, document)
     }
 
+    fn insert_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        documents: &'a [&'a Document],
+    ) -> BoxFuture<'a, Result<Vec<Bson>, DocumentsError>> {
+        self.transaction.insert_many(namespace, documents)
+    }
+
     fn update<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -143,6 +151,14 @@ impl Transaction for Checked<'_> {
 
     fn delete<'a>(&'a mut self, namespace: &'a Namespace, id: &'a Bson) -> BoxFuture<'a, Result<bool, DocumentsError>> {
         self.transaction.delete(namespace, id)
+    }
+
+    fn delete_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        ids: &'a [Bson],
+    ) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        self.transaction.delete_many(namespace, ids)
     }
 
     fn abort<'a>(self: Box<Self>) -> BoxFuture<'a, ()>

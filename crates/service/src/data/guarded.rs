@@ -2,20 +2,22 @@
 
 use bson::{Bson, Document, doc};
 use portcullis::GuardedCollection;
-use portcullis::guarded::{
-    FindRequest, GuardedError, LimitExceeded, MAX_WRITES, Pipeline, RedactedCursor, Written, parse_writes,
-};
+use portcullis::guarded::{FindRequest, GuardedError, LimitExceeded, Pipeline, RedactedCursor, Written, parse_writes};
 use portcullis::json::{Kind, Node};
+use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
 
 use super::action::Action;
 use super::bulk;
 use super::found::{Found, Outcome};
-use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed};
+use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed, size};
 use super::told::told;
 use crate::client::{ClientError, ErrorCode};
 
-/// The most documents that one request returns.
+/// The most documents that one `find` returns.
 pub(crate) const MAX_FOUND: u64 = 50_000;
+
+/// The most documents that one request replaces. Each of them is a write with a copy of the new document.
+const MAX_REPLACED: usize = 1000;
 
 /// One action. Its options are named as in the requests of guarded collections: `filter`, `projection`, `sort`, `skip`,
 /// `limit`, `update`, `replacement`, `upsert`, `arrayFilters`, `returnNewDocument`, `document`, `documents`,
@@ -165,11 +167,11 @@ impl Guarded<'_> {
         }
         // One more than may be written, so that exceeding the limit is detected before anything is written.
         let request = FindRequest::parse(&request).map_err(|error| self.told(&error))?;
-        let request = request.limit(u64::try_from(MAX_WRITES.saturating_add(1)).ok());
+        let request = request.limit(u64::try_from(MAX_REPLACED.saturating_add(1)).ok());
         let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
         let found = found.all().await.map_err(|error| self.told(&error))?;
-        if found.len() > MAX_WRITES {
-            return Err(self.told(&LimitExceeded::Written(MAX_WRITES).into()));
+        if found.len() > MAX_REPLACED {
+            return Err(self.told(&LimitExceeded::Written(MAX_REPLACED).into()));
         }
         let ids: Vec<Bson> = found.iter().filter_map(|raw| raw.get("_id").ok().flatten()?.try_into().ok()).collect();
         if ids.is_empty() {
@@ -182,6 +184,10 @@ impl Guarded<'_> {
         }
         let query = self.options.get("filter").cloned().unwrap_or_else(|| object(Vec::new()));
         let replacement = self.options.get("update").cloned().unwrap_or_else(|| object(Vec::new()));
+        let bytes = size(&query).saturating_add(size(&replacement));
+        if bytes.saturating_mul(ids.len()) > MAX_FOUND_BYTES {
+            return Err(self.told(&DocumentsError::TooLarge.into()));
+        }
         let write = |id: Bson| {
             let id = of_bson(&id).map_err(ClientError::internal)?;
             let by_id = object(vec![member("_id", object(vec![member("$eq", id)]))]);

@@ -158,6 +158,22 @@ impl Transaction for Part {
         })
     }
 
+    fn insert_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        documents: &'a [&'a Document],
+    ) -> BoxFuture<'a, Result<Vec<Bson>, DocumentsError>> {
+        self.has_written = true;
+        let namespace = namespace.clone();
+        let documents: Vec<Document> = documents.iter().map(|document| (*document).clone()).collect();
+        Box::pin(async move {
+            self.within(|inner| {
+                Box::pin(async move { inner.insert_many(&namespace, &documents.iter().collect::<Vec<_>>()).await })
+            })
+            .await
+        })
+    }
+
     fn update<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -176,6 +192,18 @@ impl Transaction for Part {
         self.has_written = true;
         let (namespace, id) = (namespace.clone(), id.clone());
         Box::pin(async move { self.within(|inner| Box::pin(async move { inner.delete(&namespace, &id).await })).await })
+    }
+
+    fn delete_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        ids: &'a [Bson],
+    ) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        self.has_written = true;
+        let (namespace, ids) = (namespace.clone(), ids.to_vec());
+        Box::pin(async move {
+            self.within(|inner| Box::pin(async move { inner.delete_many(&namespace, &ids).await })).await
+        })
     }
 
     fn commit<'a>(mut self: Box<Self>) -> BoxFuture<'a, Result<(), DocumentsError>>

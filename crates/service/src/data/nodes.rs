@@ -44,3 +44,16 @@ pub(super) fn chosen(options: &Node, names: &[&str]) -> Node {
 pub(crate) fn of_bson(value: &Bson) -> Result<Node, JsonError> {
     json::parse(&json::from_bson(value).to_string())
 }
+
+/// About how many bytes a value takes in memory.
+pub(super) fn size(node: &Node) -> usize {
+    let within = match &node.kind {
+        Kind::Object(members) => members
+            .iter()
+            .fold(0_usize, |sum, member| sum.saturating_add(member.key.len()).saturating_add(size(&member.value))),
+        Kind::Array(elements) => elements.iter().fold(0_usize, |sum, element| sum.saturating_add(size(element))),
+        Kind::String(text) | Kind::Number(text) => text.len(),
+        Kind::Boolean(_) | Kind::Null => 0,
+    };
+    within.saturating_add(size_of::<Member>())
+}

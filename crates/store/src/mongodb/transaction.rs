@@ -146,6 +146,20 @@ impl Transaction for MongoTransaction {
         })
     }
 
+    fn insert_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        documents: &'a [&'a Document],
+    ) -> BoxFuture<'a, Result<Vec<Bson>, DocumentsError>> {
+        Box::pin(async move {
+            let collection = self.collection::<Document>(namespace);
+            let session = &mut self.session;
+            let insert = async { collection.insert_many(documents.iter().copied()).session(session).await };
+            within(READ_PATIENCE, insert).await.map_err(failed)?;
+            Ok(documents.iter().map(|document| document.get("_id").cloned().unwrap_or(Bson::Null)).collect())
+        })
+    }
+
     fn update<'a>(
         &'a mut self,
         namespace: &'a Namespace,
@@ -171,6 +185,21 @@ impl Transaction for MongoTransaction {
             let filter = doc! { "_id": { "$eq": id } };
             let delete = async { collection.delete_one(filter).with_options(options).session(session).await };
             Ok(patiently(delete).await.map_err(failed)?.deleted_count > 0)
+        })
+    }
+
+    fn delete_many<'a>(
+        &'a mut self,
+        namespace: &'a Namespace,
+        ids: &'a [Bson],
+    ) -> BoxFuture<'a, Result<u64, DocumentsError>> {
+        Box::pin(async move {
+            let collection = self.collection::<Document>(namespace);
+            let session = &mut self.session;
+            let options = DeleteOptions::builder().collation(simple_collation()).build();
+            let filter = doc! { "_id": { "$in": ids } };
+            let delete = async { collection.delete_many(filter).with_options(options).session(session).await };
+            Ok(within(READ_PATIENCE, delete).await.map_err(failed)?.deleted_count)
         })
     }
 

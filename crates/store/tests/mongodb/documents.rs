@@ -161,6 +161,8 @@ pub(crate) async fn what_the_driver_refuses_is_the_requests_fault(world: World) 
     let is_refused = |error: DocumentsError| matches!(error, DocumentsError::Refused { code: Some(_), .. });
     let mut transaction = store.begin().await.unwrap();
     assert!(is_refused(transaction.insert(&namespace, &large).await.unwrap_err()));
+    let mut transaction = store.begin().await.unwrap();
+    assert!(is_refused(transaction.insert_many(&namespace, &[&doc! { "_id": 0 }, &large]).await.unwrap_err()));
     for change in [
         Change::Replacement(large.clone()),
         Change::Operators { update: doc! { "$set": { "a": "x".repeat(16 << 20) } }, array_filters: Vec::new() },

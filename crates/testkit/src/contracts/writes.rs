@@ -18,6 +18,7 @@ super::laws! { Given:
     a_write_does_what_it_says_or_nothing
     no_write_tells_what_may_not_be_read
     too_many_documents_are_not_written
+    thousands_of_documents_are_written_by_one_request
 }
 
 pub fn node(json: &Json) -> Node {
@@ -147,4 +148,29 @@ async fn too_many_documents_are_not_written(given: Given) {
     ]);
     assert!(write(&collection, &twice).await.unwrap_err().to_string().contains("more than 10 documents"));
     assert_eq!(stored(&given, namespace).await.len(), 12);
+}
+
+async fn thousands_of_documents_are_written_by_one_request(given: Given) {
+    const MANY: usize = 2500;
+    let rules = serde_json::json!({"roles": [{"name": "r", "apply_when": {}, "read": true, "write": true}]});
+    let guard = guard(&rules, &serde_json::json!({"id": "u1"}));
+    let (store, namespace) = &given;
+    let collection = GuardedCollection::new(&**store, namespace.clone(), &guard);
+    let documents: Vec<_> = (0..MANY).map(|id| serde_json::json!({"_id": id, "n": 0})).collect();
+    let again = serde_json::json!({"insertMany": {"documents": [{"_id": -1}, {"_id": MANY - 1}, {"_id": -2}]}});
+    let change = serde_json::json!({"updateMany": {"filter": {}, "update": {"$inc": {"n": 1}}}});
+    let number = |of: &Written| (of.inserted.len(), of.modified, of.deleted);
+    for (request, expected) in [
+        (serde_json::json!({"insertMany": {"documents": documents}}), (MANY, 0, 0)),
+        (change, (0, 2500, 0)),
+        (serde_json::json!({"deleteMany": {"filter": {}}}), (0, 0, 2500)),
+    ] {
+        let written = write(&collection, &request).await.unwrap();
+        assert_eq!(number(&written[0]), expected);
+        if expected.0 > 0 {
+            assert!(write(&collection, &again).await.unwrap_err().to_string().contains("E11000"));
+            assert_eq!(stored(&given, namespace).await.len(), expected.0);
+        }
+    }
+    assert!(stored(&given, namespace).await.is_empty());
 }
