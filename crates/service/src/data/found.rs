@@ -4,7 +4,6 @@ use bson::{Bson, Document, RawDocument, RawDocumentBuf};
 use portcullis::store::documents::MAX_FOUND_BYTES;
 use portcullis::value::DocumentRef;
 
-use super::guarded::MAX_FOUND;
 use crate::client::{ClientError, ErrorCode};
 use crate::heavy::in_place;
 
@@ -53,6 +52,9 @@ impl From<Document> for Outcome {
     }
 }
 
+/// What a document takes besides its bytes, so that there are not too many small ones.
+const EACH: usize = 64;
+
 /// Documents that one request finds, up to a size that one request may hold.
 #[derive(Default)]
 pub(super) struct Found {
@@ -66,7 +68,7 @@ impl Found {
     /// # Errors
     /// The documents exceed the size limit together.
     pub(super) fn add(&mut self, batch: Vec<RawDocumentBuf>) -> Result<(), ClientError> {
-        self.bytes = batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len()));
+        self.bytes = batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len() + EACH));
         if self.bytes > MAX_FOUND_BYTES {
             let message = format!("the documents are larger than {} MiB together", MAX_FOUND_BYTES >> 20);
             return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
@@ -75,16 +77,9 @@ impl Found {
         Ok(())
     }
 
-    /// Whether the limit on the number of documents is reached.
-    pub(super) fn is_full(&self) -> bool {
-        u64::try_from(self.documents.len()).is_ok_and(|count| count >= MAX_FOUND)
-    }
-
-    /// All of them, but no more than one request finds.
-    pub(super) fn all(self) -> Outcome {
-        let Self { mut documents, .. } = self;
-        documents.truncate(usize::try_from(MAX_FOUND).unwrap_or(usize::MAX));
-        Outcome::Documents(documents)
+    /// All of them.
+    pub(super) fn all(self) -> Vec<RawDocumentBuf> {
+        self.documents
     }
 }
 

@@ -90,8 +90,8 @@ impl Guarded<'_> {
         let mut found = Found::default();
         loop {
             let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
-            if batch.is_empty() || found.is_full() {
-                return Ok(found.all());
+            if batch.is_empty() {
+                return Ok(Outcome::Documents(found.all()));
             }
             found.add(batch)?;
         }

@@ -44,7 +44,7 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             the_key_of_a_server_is_disabled_at_once
             an_address_is_confirmed;
         bounds:
-            no_more_documents_are_told_than_find_tells
+            an_aggregation_is_told_whole_or_refused
             a_replacement_of_too_many_documents_is_refused_whole;
         deletions:
             a_login_that_overlaps_a_deletion_leaves_no_user
