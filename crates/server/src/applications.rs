@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use portcullis::json::Node;
@@ -7,6 +8,7 @@ use portcullis_service::client::{ClientApi, ClientError, ErrorClass};
 use tokio::sync::Semaphore;
 
 use crate::access::AccessKey;
+use crate::around::BESIDES_CALLS;
 use crate::metrics::Metrics;
 use crate::observe::AT_ONCE;
 use crate::peer::Client;
@@ -19,7 +21,7 @@ use crate::streams::Streams;
 pub struct State(Arc<Inner>);
 
 struct Inner {
-    applications: RwLock<Arc<HashMap<String, Arc<Application>>>>,
+    applications: RwLock<Arc<Applications>>,
     options: Options,
     limits: Option<Limits>,
     metrics: Metrics,
@@ -47,6 +49,20 @@ pub struct Options {
     pub shows_function_errors: bool,
 }
 
+/// The applications by their IDs.
+struct Applications {
+    by_id: HashMap<String, Arc<Application>>,
+    /// The time limit of a request.
+    patience: Duration,
+}
+
+impl Applications {
+    fn new(apis: Vec<ClientApi>) -> Arc<Self> {
+        let calls = apis.iter().map(|api| api.functions().time_limit()).max().unwrap_or_default();
+        Arc::new(Self { by_id: by_id(apis), patience: calls.saturating_add(BESIDES_CALLS) })
+    }
+}
+
 pub(crate) struct Application {
     pub(crate) api: Arc<ClientApi>,
     /// The origins from which browsers may send requests; `None` for all.
@@ -60,7 +76,7 @@ impl State {
         let public_url = options.public_url.map(|url| url.trim_end_matches('/').to_owned());
         let options = Options { public_url, ..options };
         Self(Arc::new(Inner {
-            applications: RwLock::new(Arc::new(by_id(applications))),
+            applications: RwLock::new(Applications::new(applications)),
             limits: options.rate_limits.map(Limits::new),
             options,
             metrics: Metrics::new(),
@@ -72,7 +88,7 @@ impl State {
 
     /// Replaces the applications. Open streams keep the rules that they started with until they end.
     pub fn replace(&self, applications: Vec<ClientApi>) {
-        let applications = Arc::new(by_id(applications));
+        let applications = Applications::new(applications);
         *self.0.applications.write().unwrap_or_else(PoisonError::into_inner) = applications;
     }
 
@@ -112,12 +128,21 @@ impl State {
         self.0.limits.as_ref()
     }
 
+    fn applications(&self) -> Arc<Applications> {
+        Arc::clone(&self.0.applications.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The time limit of a request.
+    pub(crate) fn patience(&self) -> Duration {
+        self.0.applications.read().unwrap_or_else(PoisonError::into_inner).patience
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Application>> {
-        self.0.applications.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+        self.applications().by_id.values().map(Arc::clone).collect()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Application>> {
-        self.0.applications.read().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone)
+        self.applications().by_id.get(id).map(Arc::clone)
     }
 
     /// The application with the id that a client names.

@@ -25,8 +25,9 @@ use crate::reply::{is_compressed, panicked};
 use crate::request::{Received, has_small_body};
 use crate::{access, cors, data, observe};
 
-/// The time limit of a request.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How much longer a request may take than a call of a function: to arrive, and to be admitted. A call that takes too long must end by
+/// its own limit, since only then does the client see why.
+pub(crate) const BESIDES_CALLS: Duration = Duration::from_secs(60);
 
 /// The longest pause while a body is received.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -34,7 +35,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Answers a request by the routes. What surrounds them is one future: layers would be copied, and their futures boxed, one by one for
 /// each request.
 pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Result<Response, Infallible> {
-    let routed = async |request| guarded(&state, routes, request).await;
+    let patience = state.patience();
+    let routed = async |request| guarded(&state, routes, request, patience).await;
     let shared = async |request| cors::answer(&state, request, routed).await;
     Ok(observe::observe(&state, request, shared).await)
 }
@@ -73,14 +75,14 @@ fn noted(response: Result<Response, Response>, route: &'static str) -> Response 
     response
 }
 
-async fn guarded(state: &State, routes: Router, request: Request) -> Response {
+async fn guarded(state: &State, routes: Router, request: Request, patience: Duration) -> Response {
     let encodings: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
     let request = request.map(|body| match body.is_end_stream() {
         true => body,
         false => Body::new(TimeoutBody::new(PAUSE, body)),
     });
     let routed = AssertUnwindSafe(routed(state, routes, request)).catch_unwind();
-    let response = match tokio::time::timeout(PATIENCE, routed).await {
+    let response = match tokio::time::timeout(patience, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(panic),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),

@@ -114,6 +114,13 @@ impl House {
     }
 }
 
+#[tokio::test]
+async fn a_request_may_take_longer_than_a_call_of_a_function() {
+    let house = House::new().await;
+    // A call that does not stop is abandoned a second after its limit.
+    assert!(house.state.patience() > house.api.functions().time_limit() + Duration::from_secs(10));
+}
+
 /// The requests that make a user.
 fn requests() -> Vec<(&'static str, Request<Body>)> {
     let claims = json!({ "sub": "ada", "aud": "house-abcde", "exp": 4_000_000_000_u32 });

@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod calls_end;
 mod client;
 mod compression;
 mod data;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,8 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use portcullis::App;
 use portcullis::app::Secrets;
+use portcullis_functions::Options as FunctionOptions;
 use portcullis_server::{Options, State, app};
 use portcullis_service::Places;
+use portcullis_service::call_log::{CallLog, LogReader};
 use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePlace};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -21,6 +24,9 @@ use tower::ServiceExt;
 pub(crate) const SHOP: &str = "/api/client/v2.0/app/shop-abcde";
 pub(crate) const ENDPOINT: &str = "/app/shop-abcde/endpoint";
 pub(crate) const ACTIONS: &str = "/app/shop-abcde/endpoint/data/v1/action";
+
+/// The folder of the call log.
+const LOGS: &str = "logs";
 
 /// The key of third-party tokens.
 const TOKEN_KEY: &str = "a key of thirty-two characters, or more";
@@ -31,6 +37,7 @@ pub(crate) struct Shop {
     pub(crate) served: Vec<String>,
     pub(crate) refused: Vec<(String, String)>,
     pub(crate) keys: Vec<String>,
+    log: CallLog,
 }
 
 /// Differences from the application in `fixtures/served/shop`.
@@ -38,6 +45,7 @@ pub(crate) struct Shop {
 pub(crate) struct Changes {
     files: Vec<(&'static str, String)>,
     secrets: Vec<(&'static str, &'static str)>,
+    functions: FunctionOptions,
 }
 
 impl Changes {
@@ -56,6 +64,12 @@ impl Changes {
 
     pub(crate) fn text(mut self, path: &'static str, content: &str) -> Self {
         self.files.push((path, content.to_owned()));
+        self
+    }
+
+    /// Limits the time that a function may take.
+    pub(crate) fn time(mut self, time: Duration) -> Self {
+        self.functions.time = time;
         self
     }
 
@@ -147,11 +161,25 @@ impl Shop {
         let places = Places::in_directory(folder.join("state"));
         let mail = MailSettings::to_folder(folder.join("mail")).unwrap();
         let (host, _) = Host::open(places, &StorePlace::Directory, mail).await.unwrap();
+        let log = CallLog::open(folder.join(LOGS), 1).unwrap();
+        let host = host.with_functions(changes.functions).with_call_log(log.clone());
         let apis = host.applications(vec![served]).unwrap();
         let [api]: [ClientApi; 1] = apis.try_into().ok().unwrap();
         let (served, refused) = (api.entries().served.clone(), api.entries().refused.clone());
         let keys = vec![api.create_server_key("till").await.unwrap().key];
-        Self { app: app(State::new(vec![api], options)), folder, served, refused, keys }
+        Self { app: app(State::new(vec![api], options)), folder, served, refused, keys, log }
+    }
+
+    /// The calls of functions in the log.
+    pub(crate) fn logged(&self) -> Vec<Value> {
+        self.log.flush();
+        let mut calls = Vec::new();
+        let read = LogReader::new(self.folder.join(LOGS), None, None).read(|_, call| {
+            calls.push(call);
+            Ok::<_, std::io::Error>(())
+        });
+        read.unwrap();
+        calls
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -94,6 +94,7 @@ pub struct Host {
     freshness: Freshness,
     runs_triggers: bool,
     call_log: Option<CallLog>,
+    functions: FunctionOptions,
 }
 
 impl Host {
@@ -120,6 +121,7 @@ impl Host {
             freshness: Freshness::default(),
             runs_triggers: false,
             call_log: None,
+            functions: FunctionOptions::default(),
         };
         Ok((host, made))
     }
@@ -135,6 +137,12 @@ impl Host {
     #[must_use]
     pub fn with_call_log(self, log: CallLog) -> Self {
         Self { call_log: Some(log), ..self }
+    }
+
+    /// Sets the limits of function calls, and what functions may access.
+    #[must_use]
+    pub fn with_functions(self, functions: FunctionOptions) -> Self {
+        Self { functions, ..self }
     }
 
     /// Lets the bearers of third-party tokens take over imported users whom these claims identify.
@@ -209,7 +217,7 @@ impl Host {
             None => assembler.without_custom_data(),
         };
         let log = call_log.as_ref().map(|log| log.of(&id));
-        let functions = Functions::new(&data, Known::Accounts(assembler), FunctionOptions::default(), log);
+        let functions = Functions::new(&data, Known::Accounts(assembler), self.functions.clone(), log);
         let issuer = TokenIssuer::new(keys.clone(), id.as_str());
         let mut authenticator = Authenticator::new(issuer, accounts).with_session_age(SESSION_AGE);
         if let Some(name) = creation {

@@ -7,7 +7,7 @@ mod trial;
 mod user_creation;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bson::Bson;
 use portcullis::{App, User};
@@ -26,9 +26,15 @@ pub(crate) use user_creation::CreationFunction;
 pub struct Functions {
     app: Arc<App>,
     backend: Arc<dyn Backend>,
+    calls: Arc<Calls>,
+}
+
+/// Performs calls.
+struct Calls {
     runtime: Runtime,
     /// Writes calls to the call log.
     recorder: CallRecorder,
+    time_limit: Duration,
 }
 
 impl Functions {
@@ -38,9 +44,10 @@ impl Functions {
         let app = Arc::clone(&data.app);
         let backend: Arc<dyn Backend> = Arc::new(Reach::new(Arc::clone(data), users));
         let library = Library::load(&app);
+        let time_limit = options.time;
         let runtime = Runtime::new(Arc::clone(&app), data.secrets.clone(), library, Arc::clone(&backend), options);
         let recorder = CallRecorder::new(Arc::clone(&app), &data.secrets, kept);
-        let functions = Arc::new(Self { app, backend, runtime, recorder });
+        let functions = Arc::new(Self { app, backend, calls: Arc::new(Calls { runtime, recorder, time_limit }) });
         let rules: Arc<dyn RuleFunctions> = Arc::<Self>::clone(&functions);
         data.call_functions_by(&rules);
         functions
@@ -49,7 +56,7 @@ impl Functions {
     /// The functions, and the problems found in them.
     #[must_use]
     pub fn library(&self) -> &Library {
-        self.runtime.library()
+        self.calls.runtime.library()
     }
 
     /// The application.
@@ -64,18 +71,18 @@ impl Functions {
         Arc::clone(&self.backend)
     }
 
+    /// The longest time that a call may take.
+    #[must_use]
+    pub fn time_limit(&self) -> Duration {
+        self.calls.time_limit
+    }
+
     /// Calls a function and records the call in the call log.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn call(&self, call: Call) -> Result<Returned, CallError> {
-        let begun = self.recorder.begin(&call);
-        let began = Instant::now();
-        let result = self.runtime.call(call).await;
-        if let Some(begun) = begun {
-            self.recorder.end(begun, began.elapsed(), &result);
-        }
-        result
+        self.calls.call(call).await
     }
 
     /// Calls a function for the service itself: as the system user, without a request.
@@ -86,5 +93,17 @@ impl Functions {
         entry: Entry,
     ) -> Result<Returned, CallError> {
         self.call(Call::new(function, arguments, entry, User::system())).await
+    }
+}
+
+impl Calls {
+    async fn call(&self, call: Call) -> Result<Returned, CallError> {
+        let begun = self.recorder.begin(&call);
+        let began = Instant::now();
+        let result = self.runtime.call(call).await;
+        if let Some(begun) = begun {
+            self.recorder.end(begun, began.elapsed(), &result);
+        }
+        result
     }
 }

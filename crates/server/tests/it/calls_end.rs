@@ -1,0 +1,56 @@
+//! How calls of functions end.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use crate::shop::{Changes, ENDPOINT, SHOP, Shop};
+
+/// The application with the function `f`, which an endpoint, a webhook and clients can call.
+fn with(source: &str) -> Changes {
+    let endpoint = json!({
+        "route": "/f", "http_method": "POST", "function_name": "f", "validation_method": "NO_VALIDATION", "respond_result": true,
+    });
+    let functions = json!([{ "name": "f", "run_as_system": true }, { "name": "count", "run_as_system": true }]);
+    let count = "exports = id => context.services.get('mongodb-atlas').db('shop').collection('steps').count({ id });";
+    Changes::default()
+        .file("functions/config.json", &functions)
+        .file("http_endpoints/config.json", &json!([endpoint]))
+        .file("services/door/config.json", &json!({ "name": "door", "type": "http" }))
+        .file(
+            "services/door/incoming_webhooks/f/config.json",
+            &json!({ "name": "f", "respond_result": true, "options": { "httpMethod": "POST" } }),
+        )
+        .text("services/door/incoming_webhooks/f/source.js", source)
+        .text("functions/f.js", source)
+        .text("functions/count.js", count)
+}
+
+fn call(access: &str, name: &str, arguments: &Value) -> Request<Body> {
+    let body = json!({ "name": name, "arguments": arguments }).to_string();
+    let request = Request::post(format!("{SHOP}/functions/call")).header("authorization", format!("Bearer {access}"));
+    request.body(Body::from(body)).unwrap()
+}
+
+/// Calls of `f` in each way.
+fn calls(access: &str) -> Vec<(&'static str, Request<Body>)> {
+    let post = |path: String| Request::post(path).body(Body::empty()).unwrap();
+    vec![
+        ("a client", call(access, "f", &json!([]))),
+        ("an endpoint", post(format!("{ENDPOINT}/f"))),
+        ("a webhook", post(format!("{SHOP}/service/door/incoming_webhook/f"))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_takes_too_long_is_told_so() {
+    let shop = Shop::with(with("exports = () => { while (true); };").time(Duration::from_millis(200))).await;
+    let (_, access) = shop.somebody("ada@example.com").await;
+    for (who, request) in calls(&access) {
+        let told = (400, "ExecutionTimeLimitExceeded".to_owned(), "execution time limit exceeded".to_owned());
+        assert_eq!(shop.send(request).await.failure(), told, "{who}");
+    }
+    assert_eq!(shop.logged().len(), 3);
+}
