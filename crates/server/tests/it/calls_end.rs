@@ -1,4 +1,4 @@
-//! How calls of functions end.
+//! How calls of functions end: by themselves, by their time limit, or though nobody waits for them.
 
 use std::time::Duration;
 
@@ -7,6 +7,9 @@ use axum::http::Request;
 use serde_json::{Value, json};
 
 use crate::shop::{Changes, ENDPOINT, SHOP, Shop};
+
+/// Nothing takes longer unless it hangs.
+const LONG: Duration = Duration::from_secs(60);
 
 /// The application with the function `f`, which an endpoint, a webhook and clients can call.
 fn with(source: &str) -> Changes {
@@ -53,4 +56,36 @@ async fn a_call_that_takes_too_long_is_told_so() {
         assert_eq!(shop.send(request).await.failure(), told, "{who}");
     }
     assert_eq!(shop.logged().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_though_the_client_hangs_up() {
+    let source = "exports = async () => {
+        const steps = context.services.get('mongodb-atlas').db('shop').collection('steps');
+        await steps.insertOne({ id: 'first' });
+        await new Promise(resolve => setTimeout(resolve, 100));
+        await steps.insertOne({ id: 'second' });
+    };";
+    for which in 0..calls("").len() {
+        let shop = Shop::with(with(source)).await;
+        let (_, access) = shop.somebody("ada@example.com").await;
+        let (who, request) = calls(&access).remove(which);
+        let has = async |step: &str| {
+            let counted = shop.send(call(&access, "count", &json!([step]))).await.good();
+            counted["$numberLong"].as_str().or(counted["$numberInt"].as_str()).unwrap() == "1"
+        };
+        let mut answer = Box::pin(shop.send(request));
+        let begun = async { while !has("first").await {} };
+        tokio::select! {
+            biased;
+            () = begun => {}
+            _ = &mut answer => panic!("{who}: the call ended too early"),
+        }
+        drop(answer);
+        let done = async {
+            let is_of_f = |call: &Value| call["function"] != "count";
+            while !has("second").await || !shop.logged().iter().any(is_of_f) {}
+        };
+        tokio::time::timeout(LONG, done).await.unwrap_or_else(|_| panic!("{who}: the call was abandoned"));
+    }
 }

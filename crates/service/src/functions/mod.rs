@@ -77,12 +77,18 @@ impl Functions {
         self.calls.time_limit
     }
 
-    /// Calls a function and records the call in the call log.
+    /// Calls a function and records the call in the call log. A call that a request makes goes on if the future is dropped: the client
+    /// may hang up at any time, which must not undo half of what the function does.
     ///
     /// # Errors
     /// See [`CallError`].
     pub async fn call(&self, call: Call) -> Result<Returned, CallError> {
-        self.calls.call(call).await
+        if !matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook) {
+            return self.calls.call(call).await;
+        }
+        let calls = Arc::clone(&self.calls);
+        let done = tokio::spawn(async move { calls.call(call).await });
+        done.await.map_err(|error| CallError::Engine(error.to_string()))?
     }
 
     /// Calls a function for the service itself: as the system user, without a request.
