@@ -2,12 +2,12 @@
 //! protection.
 
 use super::check::Check;
-use super::function_keys::{FUNCTION_KEYS, misspelt};
 use super::problem::Problem;
 use super::{ConfigFile, ProblemKind};
 use crate::auth::{CustomDataConfig, Provider};
 #[cfg(feature = "jwt")]
 use crate::auth::{ProviderType, token::TokenProviderConfig};
+use crate::endpoint::guards::{self, DATA_API, ENDPOINT, FUNCTION};
 use crate::json::Node;
 use crate::text::{Span, Spanned, closest};
 
@@ -69,55 +69,6 @@ const TRIGGER_CONFIG: Keys = Keys {
     ],
 };
 
-const FUNCTION: Keys = Keys { what: "a function", known: FUNCTION_KEYS };
-
-const ENDPOINT: Keys = Keys {
-    what: "an endpoint",
-    known: &[
-        "_id",
-        "can_evaluate",
-        "create_user_on_auth",
-        "disable_arg_logs",
-        "disabled",
-        "fetch_custom_user_data",
-        "function_name",
-        "http_method",
-        "id",
-        "name",
-        "respond_result",
-        "return_type",
-        "route",
-        "run_as_authed_user",
-        "run_as_system",
-        "run_as_user_id",
-        "run_as_user_id_script_source",
-        "secret_name",
-        "validation_method",
-    ],
-};
-
-const DATA_API: Keys = Keys {
-    what: "the data API's configuration",
-    known: &[
-        "_id",
-        "can_evaluate",
-        "create_user_on_auth",
-        "disable_arg_logs",
-        "disabled",
-        "fetch_custom_user_data",
-        "id",
-        "log_function_arguments",
-        "return_type",
-        "run_as_system",
-        "run_as_user_id",
-        "run_as_user_id_script_source",
-        "secret_name",
-        "validation_method",
-        "version",
-        "versions",
-    ],
-};
-
 /// The unknown keys of a provider; empty if the provider does not load, because its errors are reported then.
 fn unknown_keys(provider: &super::Provider) -> Vec<Spanned<String>> {
     let node = &provider.config.node;
@@ -146,10 +97,10 @@ impl Check<'_> {
         }
         // Webhooks have other keys, which are about how a service calls them.
         for endpoint in app.endpoints.iter().filter(|endpoint| endpoint.service.is_none()) {
-            self.unknown(&endpoint.config, &endpoint.config.node, &ENDPOINT);
+            self.unguarded(&endpoint.config, "an endpoint", &ENDPOINT);
         }
         if let Some(file) = app.data_api.present() {
-            self.unknown(file, &file.node, &DATA_API);
+            self.unguarded(file, "the data API's configuration", &DATA_API);
         }
         for provider in &app.providers {
             for key in unknown_keys(provider) {
@@ -167,7 +118,7 @@ impl Check<'_> {
 
     /// Reports misspelt keys that were meant to restrict access, as errors.
     fn function_keys(&mut self, file: &ConfigFile) {
-        let guarding = misspelt(&file.node);
+        let guarding = FUNCTION.misspelt(&file.node);
         for member in file.node.as_object().unwrap_or_default() {
             let key = member.key.as_str();
             if let Some((_, meant)) = guarding.iter().find(|(found, _)| found.key_span == member.key_span) {
@@ -176,15 +127,25 @@ impl Check<'_> {
                 self.problem(file, Problem::new(kind, member.key_span).help(help));
             } else if !FUNCTION.known.contains(&key) {
                 let known = FUNCTION.known.iter().copied().filter(|known| file.node.get(known).is_none());
-                self.unused(file, key, member.key_span, FUNCTION.what, closest(key, known));
+                self.unused(file, key, member.key_span, "a function", closest(key, known));
             }
         }
     }
 
+    /// Reports unknown keys, except for those that the settings themselves are rejected for.
+    fn unguarded(&mut self, file: &ConfigFile, what: &'static str, keys: &guards::Keys) {
+        let rejected: Vec<Span> = keys.misspelt(&file.node).iter().map(|(member, _)| member.key_span).collect();
+        self.unknown_but(file, &file.node, &Keys { what, known: keys.known }, &rejected);
+    }
+
     fn unknown(&mut self, file: &ConfigFile, node: &Node, keys: &Keys) {
+        self.unknown_but(file, node, keys, &[]);
+    }
+
+    fn unknown_but(&mut self, file: &ConfigFile, node: &Node, keys: &Keys, reported: &[Span]) {
         for member in node.as_object().unwrap_or_default() {
             let key = member.key.as_str();
-            if !keys.known.contains(&key) {
+            if !keys.known.contains(&key) && !reported.contains(&member.key_span) {
                 let known = keys.known.iter().copied().filter(|known| node.get(known).is_none());
                 self.unused(file, key, member.key_span, keys.what, closest(key, known));
             }

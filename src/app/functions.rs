@@ -2,11 +2,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::function_keys::misspelt;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
 use crate::auth::ProviderType;
+use crate::endpoint::guards::FUNCTION;
 use crate::json::{Kind, Node, parse};
 use crate::text::{Source, Span};
 use crate::trigger::{TriggerDefinition, TriggerError};
@@ -30,7 +30,7 @@ impl Function {
     /// written, it would not restrict access, which is why the function is treated as private.
     #[must_use]
     pub fn misspelt(&self) -> Option<(&str, &'static str)> {
-        let found = misspelt(&self.config.node);
+        let found = FUNCTION.misspelt(&self.config.node);
         found.first().map(|(member, meant)| (member.key.as_str(), *meant))
     }
 
@@ -131,7 +131,7 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
     let mut functions: Vec<Function> = Vec::new();
     for (name, config) in configs {
         let private = config.node.get("private").is_some_and(|node| node.as_bool() != Some(false))
-            || !misspelt(&config.node).is_empty();
+            || !FUNCTION.misspelt(&config.node).is_empty();
         let script = match scripts.get(&name) {
             Some(path) => Some(path.clone()),
             None => script_elsewhere(reader, &name, &config, &scripts),

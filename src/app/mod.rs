@@ -33,7 +33,6 @@ mod custom_data;
 mod discover;
 mod error;
 mod file;
-mod function_keys;
 mod functions;
 mod ignored_files;
 mod links;

@@ -1,5 +1,6 @@
 use super::admission::{Condition, ReturnType, RunAs, Validation};
 use super::error::{EndpointError, EndpointErrorKind};
+use super::guards::DATA_API;
 use super::reader::Reader;
 use crate::json::Node;
 
@@ -43,6 +44,7 @@ impl DataApiConfig {
     /// ```
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("the Data API's configuration", node)?;
+        reader.check_guards(&DATA_API);
         let is_disabled = reader.flag("disabled", false);
         let versions = Self::read_versions(&mut reader);
         if versions.is_empty() && !is_disabled {

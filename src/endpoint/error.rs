@@ -47,6 +47,16 @@ pub enum EndpointErrorKind {
     /// `"verification_method": …`, a misspelling of `validation_method` on a page of the documentation.
     #[error("nothing reads `verification_method`; every request is refused")]
     ValidationMisnamed,
+    /// A probable misspelling of a key that restricts access: `"canEvaluate": {…}`
+    #[error("the key `{key}` of {what} keeps nobody out: it is not `{meant}`; every request is refused")]
+    GuardMisspelt {
+        /// What was being parsed.
+        what: &'static str,
+        /// The key.
+        key: String,
+        /// The intended key.
+        meant: &'static str,
+    },
     /// A validation without the secret that it needs.
     #[error("`{validation}` needs a secret in `{key}`; every request is refused without it")]
     SecretMissing {
@@ -75,6 +85,7 @@ impl Code for EndpointErrorKind {
             Self::Route(_) => "endpoint-route",
             Self::MethodUnknown(_) => "endpoint-method-unknown",
             Self::ValidationUnknown(_) | Self::ValidationMisnamed => "endpoint-validation-unknown",
+            Self::GuardMisspelt { .. } => "endpoint-guard-misspelt",
             Self::SecretMissing { .. } => "endpoint-secret-missing",
             Self::ReturnTypeUnknown(_) => "endpoint-return-type-unknown",
             Self::VersionUnknown(_) => "data-api-version-unknown",

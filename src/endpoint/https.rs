@@ -1,5 +1,6 @@
 use super::admission::{Condition, ReturnType, Validation};
 use super::error::{EndpointError, EndpointErrorKind};
+use super::guards::ENDPOINT;
 use super::method::Methods;
 use super::reader::Reader;
 use crate::json::Node;
@@ -37,6 +38,7 @@ impl EndpointConfig {
     /// All errors, in source order.
     pub fn compile(node: &Node) -> Result<Self, Vec<EndpointError>> {
         let mut reader = Reader::new("an endpoint", node)?;
+        reader.check_guards(&ENDPOINT);
         let route = reader.text("route");
         match route {
             Some(route) if !route.starts_with('/') => {

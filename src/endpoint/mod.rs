@@ -6,6 +6,7 @@
 mod admission;
 mod data_api;
 mod error;
+pub(crate) mod guards;
 mod https;
 mod method;
 mod reader;

@@ -1,4 +1,5 @@
 use super::error::{EndpointError, EndpointErrorKind};
+use super::guards::Keys;
 use crate::json::{Member, Node};
 use crate::text::{Span, Spanned};
 
@@ -71,6 +72,14 @@ impl<'n> Reader<'n> {
         let span = self.node.get(key).map_or_else(|| self.begin(), |node| node.span);
         let kind = EndpointErrorKind::FieldMissing { what: self.what, key };
         self.errors.push(EndpointError::new(kind, span).help(help));
+    }
+
+    /// Reports misspelt keys that were meant to restrict access.
+    pub(super) fn check_guards(&mut self, keys: &Keys) {
+        for (member, meant) in keys.misspelt(self.node) {
+            let kind = EndpointErrorKind::GuardMisspelt { what: self.what, key: member.key.clone(), meant };
+            self.add(EndpointError::new(kind, member.key_span).help(format!("write `{meant}`")));
+        }
     }
 
     /// The start of the object.

@@ -1,5 +1,6 @@
 use super::admission::{Condition, RunAs, Validation};
 use super::error::{EndpointError, EndpointErrorKind};
+use super::guards::{WEBHOOK, WEBHOOK_OPTIONS};
 use super::method::Methods;
 use super::reader::Reader;
 use crate::json::Node;
@@ -35,6 +36,8 @@ impl WebhookConfig {
         let no_options = Node { span: node.span, kind: crate::json::Kind::Object(Vec::new()) };
         let options = node.get("options").unwrap_or(&no_options);
         let mut settings = Reader::new("a webhook's `options`", options)?;
+        reader.check_guards(&WEBHOOK);
+        settings.check_guards(&WEBHOOK_OPTIONS);
         let methods = match settings.text("httpMethod") {
             // Before the method could be chosen, webhooks accepted `POST`.
             None => Some(Methods::One(super::Method::Post)),

@@ -32,7 +32,7 @@ fn settings_say_what_is_wrong_with_them() {
             count += 1;
         }
     }
-    assert_eq!(count, 29);
+    assert_eq!(count, 36);
 }
 
 #[test]

@@ -102,6 +102,33 @@ fn a_misspelt_key_that_was_meant_to_keep_callers_out_does_so_and_is_an_error() {
 }
 
 #[test]
+fn misspelt_guards_of_endpoints_are_errors() {
+    let tree = Tree::new(&[
+        ("realm_config.json", r#"{"name": "a"}"#),
+        ("functions/config.json", r#"[{"name": "f"}]"#),
+        ("functions/f.js", "exports = () => 1"),
+        (
+            "http_endpoints/config.json",
+            r#"[{"route": "/a", "http_method": "GET", "function_name": "f", "canEvaluate": {"%%user.id": "x"}, "note": 1}]"#,
+        ),
+        ("http_endpoints/data_api_config.json", r#"{"versions": ["v1"], "Can_Evaluate": {}, "retrun_type": "JSON"}"#),
+        ("services/door/config.json", r#"{"name": "door", "type": "http"}"#),
+        ("services/door/incoming_webhooks/bell/config.json", r#"{"name": "bell", "runAsAuthedUser": true}"#),
+        ("services/door/incoming_webhooks/bell/source.js", "exports = () => 1"),
+    ]);
+    assert_eq!(
+        checked(&tree.load()),
+        [
+            "error endpoint-guard-misspelt http_endpoints/config.json/0/canEvaluate",
+            "error endpoint-guard-misspelt http_endpoints/data_api_config.json/Can_Evaluate",
+            "error endpoint-guard-misspelt services/door/incoming_webhooks/bell/config.json/runAsAuthedUser",
+            "note key-unused http_endpoints/config.json/0/note",
+            "warning key-unused http_endpoints/data_api_config.json/retrun_type",
+        ]
+    );
+}
+
+#[test]
 fn names_are_not_missed_where_their_files_cannot_be_read() {
     let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
         "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
