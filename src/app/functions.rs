@@ -16,8 +16,8 @@ use crate::trigger::{TriggerDefinition, TriggerError};
 pub struct Function {
     /// The name, which may contain folders, as in `utils/greet`.
     pub name: String,
-    /// Whether clients may not call it. This is also the case if `private` is not a boolean, or if a key that restricts
-    /// callers seems to be [misspelt](Self::misspelt).
+    /// Whether clients may not call it. This is also the case if `private` is not a boolean, if a key that restricts
+    /// callers seems to be [misspelt](Self::misspelt), or if several entries have this name.
     pub private: bool,
     /// The function's settings.
     pub config: ConfigFile,
@@ -125,13 +125,17 @@ pub(super) fn functions(reader: &mut Reader<'_>) -> Vec<Function> {
             }
         }
     }
+    let mut seen = BTreeSet::new();
+    let repeated: BTreeSet<String> =
+        configs.iter().filter(|(name, _)| !seen.insert(name)).map(|(name, _)| name.clone()).collect();
     let configs = unique(reader, "function", configs);
     let scripts = scripts(reader);
     let mut used = BTreeSet::new();
     let mut functions: Vec<Function> = Vec::new();
     for (name, config) in configs {
         let private = config.node.get("private").is_some_and(|node| node.as_bool() != Some(false))
-            || !FUNCTION.misspelt(&config.node).is_empty();
+            || !FUNCTION.misspelt(&config.node).is_empty()
+            || repeated.contains(&name);
         let script = match scripts.get(&name) {
             Some(path) => Some(path.clone()),
             None => script_elsewhere(reader, &name, &config, &scripts),

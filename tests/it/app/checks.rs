@@ -129,6 +129,22 @@ fn misspelt_guards_of_endpoints_are_errors() {
 }
 
 #[test]
+fn a_function_that_is_listed_twice_is_private() {
+    let functions = r#"[{"name": "a"}, {"name": "a", "private": true}, {"name": "b"}]"#;
+    let tree = Tree::new(&[
+        ("realm_config.json", r#"{"name": "a"}"#),
+        ("functions/config.json", functions),
+        ("functions/a.js", "exports = () => 1"),
+        ("functions/b.js", "exports = () => 1"),
+    ]);
+    let app = tree.load();
+    let private: Vec<(&str, bool)> = app.functions.iter().map(|one| (one.name.as_str(), one.private)).collect();
+    assert_eq!(private, [("a", true), ("b", false)]);
+    let findings: Vec<_> = app.findings.iter().map(|found| (found.finding.code, found.finding.severity)).collect();
+    assert_eq!(findings, [("definition-duplicate", portcullis::text::Severity::Error)]);
+}
+
+#[test]
 fn names_are_not_missed_where_their_files_cannot_be_read() {
     let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
         "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
