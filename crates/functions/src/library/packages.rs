@@ -218,7 +218,7 @@ fn condition(target: &serde_json::Value, depth: usize) -> Option<&str> {
         return Some(text);
     }
     let target = target.as_object()?;
-    let fitting = target.iter().filter(|(name, _)| ["require", "browser", "node", "default"].contains(&name.as_str()));
+    let fitting = target.iter().filter(|(name, _)| ["require", "node", "default"].contains(&name.as_str()));
     fitting.into_iter().find_map(|(_, target)| condition(target, depth + 1))
 }
 
