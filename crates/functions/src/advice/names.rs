@@ -41,7 +41,13 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
         for call in script.context_calls("services", "get") {
             let sources = || app.data_sources.iter().map(|source| source.name.as_str());
             let known = || sources().chain(app.service_rules.iter().map(|rule| rule.service.as_str()));
-            if known().all(|known| known != call.name) {
+            let is_known = known().any(|known| known == call.name);
+            if !is_known && app.other_services.contains(call.name) {
+                let message = "the service `{}` is not served, so that the function gets undefined".to_owned();
+                let otherwise =
+                    "only data sources, and services of the type http with rules, are available in functions";
+                report("function-service-unknown", call.name, script.line(call.begin), message, None, otherwise);
+            } else if !is_known {
                 let message = "there is no data source or service `{}`, so that the function gets undefined".to_owned();
                 let near = closest(call.name, known());
                 let otherwise = "name a data source of data_sources/";

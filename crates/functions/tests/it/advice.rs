@@ -30,6 +30,10 @@ fn functions_are_advised_as_the_fixture_says() {
             let text = json!({ "name": name, "value": value, "from_secret": false }).to_string();
             draft = draft.file(&format!("values/{name}.json"), text);
         }
+        for (name, kind) in members("services") {
+            draft =
+                draft.file(&format!("services/{name}/config.json"), json!({ "name": name, "type": kind }).to_string());
+        }
         for (name, mut settings) in members("triggers") {
             let function = settings.as_object_mut().unwrap().remove("function").unwrap();
             let processors = json!({ "FUNCTION": { "config": { "function_name": function } } });
