@@ -102,7 +102,7 @@ impl Entry {
 
 fn condition(function: &Function) -> Result<Condition, String> {
     let Some(node) = function.can_evaluate() else { return Ok(Condition::Always) };
-    if matches!(node.kind, Kind::Null) || node.as_object().is_some_and(<[_]>::is_empty) {
+    if node.as_object().is_some_and(<[_]>::is_empty) {
         return Ok(Condition::Always);
     }
     let broken = |reason: Option<String>| format!("its can_evaluate is broken: {}", reason.unwrap_or_default());
