@@ -21,9 +21,12 @@ pub struct Policies {
     /// The rules that apply, as combined on first use: by the collection that contributes its own rules and the data
     /// source that contributes default rules.
     pub(super) effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
-    /// What applies to the namespaces of collections that the files mention, with the data source that was named.
-    pub(super) found: RwLock<HashMap<String, Vec<(Option<String>, Applicable)>>>,
+    /// What applies to the collections that the files mention, by namespace.
+    pub(super) found: RwLock<HashMap<String, ByDataSource>>,
 }
+
+/// What applies to a namespace, with the data source that was named when it was asked for.
+type ByDataSource = Vec<(Option<String>, Applicable)>;
 
 /// A collection with rules of its own, and a data source with default rules, either of which may be absent.
 type Sources = (Option<(String, String)>, Option<String>);
