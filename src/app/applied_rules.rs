@@ -115,25 +115,30 @@ fn loadable(
 
 /// The rules files of a part, each with as much of its rules as can be checked even though other parts do not load.
 pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
-    let broken = match part {
-        // A value for a template is missing; the rest of the file can still be checked.
-        ConfigPart::Broken(source) => {
-            parse(source.text()).ok().map(|node| ConfigFile { source: Arc::clone(source), node })
-        }
-        _ => None,
-    };
     let files = part.files().iter().cloned().map(|file| (file, Vec::new()));
-    let broken = broken.map(|file| {
-        let mut templates = Vec::new();
-        find_templates(&file.node, &mut templates);
-        (file, templates)
-    });
+    // A value for a template is missing; the rest of the file can still be checked.
+    let broken = unresolved(part);
     let read = |(file, templates): (ConfigFile, Vec<Span>)| {
         let mut rules = policy::compile_in_part_within(&file.node, patterns);
+        // The value that a template stands for may be what mends an error around it.
+        rules.errors.retain(|error| !templates.iter().any(|template| overlap(error.span(), *template)));
         rules.add_faults(templates);
         (file, rules)
     };
     files.chain(broken).map(read).collect()
+}
+
+/// A file that cannot be used because a template has no value, with the positions of its templates.
+pub(super) fn unresolved(part: &ConfigPart) -> Option<(ConfigFile, Vec<Span>)> {
+    let ConfigPart::Broken(source) = part else { return None };
+    let node = parse(source.text()).ok()?;
+    let mut templates = Vec::new();
+    find_templates(&node, &mut templates);
+    Some((ConfigFile { source: Arc::clone(source), node }, templates))
+}
+
+pub(super) const fn overlap(one: Span, other: Span) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 /// The positions of strings that contain templates.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::applied_rules::in_part;
+use super::applied_rules::{in_part, overlap, unresolved};
 use super::reader::located;
 use super::{App, ConfigFile, ConfigPart, FileFinding, Loaded, Policies};
 use crate::expr::PatternAllowance;
@@ -97,6 +97,11 @@ impl<'a> Check<'a> {
             if collection.schema_in_rules {
                 continue;
             }
+            if let Some((file, templates)) = unresolved(&collection.schema) {
+                let (_, mut errors) = Schema::compile_in_part_within(&file.node, &self.patterns);
+                errors.retain(|error| !templates.iter().any(|template| overlap(error.span(), *template)));
+                self.add_errors(&file, errors);
+            }
             for file in collection.schema.files() {
                 let (schema, _) = Schema::compile_in_part_within(&file.node, &self.patterns);
                 lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
@@ -114,6 +119,10 @@ impl<'a> Check<'a> {
             if found.rules.schema.is_none() {
                 found.rules.schema =
                     schema.present().and_then(|file| Schema::compile_within(&file.node, &self.patterns).ok());
+            }
+            // The errors of a single file are reported when it is loaded.
+            if part.present().is_none() {
+                self.add_errors(&file, found.errors.clone());
             }
             lint_rules_in_part(&found, &file.node).into_iter().for_each(|finding| self.add(&file, finding));
             self.names_in(&file, &found.rules, &|rule| !found.has_fault(rule.expr.span));

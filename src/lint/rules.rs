@@ -28,7 +28,10 @@ use crate::text::Finding;
 #[must_use]
 pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     let mut report = Report::default();
-    if let (Some([]), Some(member)) = (rules.roles.as_deref(), node.member("roles")) {
+    // A list of which no role is sound is not empty.
+    if let (Some([]), Some(member)) = (rules.roles.as_deref(), node.member("roles"))
+        && member.value.as_array().is_some_and(<[Node]>::is_empty)
+    {
         let message = "without roles the collection is closed to everyone";
         let help = "omit `roles` if the default roles should apply";
         report.add(ROLES_EMPTY, member.value.span, message, help);
@@ -94,8 +97,6 @@ pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     if let Some(roles) = &mut sound.roles {
         roles.retain(|role| !part.has_fault(role.span));
     }
-    // A list that is empty because of errors is not reported as empty.
-    sound.roles = sound.roles.filter(|roles| !roles.is_empty() || part.errors.is_empty());
     sound.filters.retain(|filter| !part.has_fault(filter.span));
     let mut findings = report.finish();
     findings.extend(lint_rules(&sound, node));

@@ -8,7 +8,7 @@ use portcullis::app::ConfigPart;
 use portcullis::text::Style;
 use portcullis::{App, User};
 
-use super::{DEFAULT, ROOT, SOURCE, Tree, found, rules};
+use super::{DEFAULT, ROOT, SOURCE, Tree, checked, found, rules};
 
 #[test]
 fn a_rules_file_that_is_not_json_closes_its_collection() {
@@ -32,6 +32,35 @@ fn a_template_without_a_value_closes_its_collection() {
     assert!(matches!(rules(&app, "hr.b"), ConfigPart::Broken(_)));
     assert_eq!(found(&app), ["template-missing data_sources/mongodb-atlas/hr/b/rules.json"]);
     assert_eq!(app.findings[0].pointer.as_deref(), Some("/roles"));
+}
+
+#[test]
+fn a_template_without_a_value_withholds_no_other_error() {
+    let rules = r#"{"roles": [
+        {"name": "n", "aply_when": {"a": "%(%%environment.values.z)"}},
+        {"name": "m", "apply_when": {}, "raed": true},
+        {"name": "o", "apply_when": {"$foo": "%(%%environment.values.z)"}, "read": "%(%%environment.values.z)"}
+    ]}"#;
+    let schema = r#"{"title": "%(%%environment.values.z)", "properties": {"a": {"bson_type": "string"}}}"#;
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/b/rules.json", rules),
+        ("data_sources/mongodb-atlas/hr/b/schema.json", schema),
+    ]);
+    assert_eq!(
+        checked(&tree.load()),
+        [
+            "error key-unknown data_sources/mongodb-atlas/hr/b/rules.json/roles/0/aply_when",
+            "error key-unknown data_sources/mongodb-atlas/hr/b/rules.json/roles/1/raed",
+            "error keyword-unknown data_sources/mongodb-atlas/hr/b/schema.json/properties/a/bson_type",
+            "error operator-unknown data_sources/mongodb-atlas/hr/b/rules.json/roles/2/apply_when/$foo",
+            "error template-missing data_sources/mongodb-atlas/hr/b/rules.json/roles/0/aply_when/a",
+            "error template-missing data_sources/mongodb-atlas/hr/b/rules.json/roles/2/apply_when/$foo",
+            "error template-missing data_sources/mongodb-atlas/hr/b/rules.json/roles/2/read",
+            "error template-missing data_sources/mongodb-atlas/hr/b/schema.json/title",
+        ]
+    );
 }
 
 #[test]
