@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use super::applied_rules::{in_part, overlap, unresolved};
 use super::reader::located;
-use super::{App, ConfigFile, ConfigPart, FileFinding, Loaded, Policies};
+use super::{App, Collection, ConfigFile, ConfigPart, FileFinding, Loaded, Policies};
 use crate::expr::PatternAllowance;
 use crate::json::parse;
 use crate::lint::{
     Names, lint_portable, lint_portable_templates, lint_references, lint_rules, lint_rules_in_part, lint_schema,
+    lint_unruled,
 };
 use crate::policy::{self, Role, Rule, RulesFile};
 use crate::predicate::Predicate;
@@ -94,6 +95,7 @@ impl<'a> Check<'a> {
                     .and_then(|file| policy::compile(&file.node).ok().map(|rules| Loaded::Rules(Arc::new(rules)))),
             };
             self.lint(&collection.rules, compiled.as_ref(), &collection.schema);
+            self.unruled(policies, collection);
             if collection.schema_in_rules {
                 continue;
             }
@@ -107,6 +109,20 @@ impl<'a> Check<'a> {
                 lint_schema(&schema).into_iter().for_each(|finding| self.add(file, finding));
                 self.references(&file.source, schema.validates());
             }
+        }
+    }
+
+    /// Reports a rules file without roles for a collection that default roles do not serve either.
+    fn unruled(&mut self, policies: &Policies, collection: &Collection) {
+        let (namespace, service) = (&collection.namespace, &collection.service);
+        let has_roles = |loaded: Option<&Loaded>| match loaded {
+            Some(Loaded::Rules(rules)) => rules.roles.is_some(),
+            Some(Loaded::Invalid) => true,
+            Some(Loaded::Absent) | None => false,
+        };
+        let ruled = has_roles(policies.own(namespace, service)) || has_roles(policies.default_of(service));
+        if let (Some(file), false, None) = (collection.rules.present(), ruled, policies.synced(namespace, service)) {
+            lint_unruled(&file.node).into_iter().for_each(|finding| self.add(file, finding));
         }
     }
 

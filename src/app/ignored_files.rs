@@ -47,6 +47,7 @@ const TELLING: [&str; 4] = ["rules.json", "default_rule.json", "providers.json",
 /// application are reported: a misspelt name must not silently deprive a collection of its rules.
 pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     let mut left = Vec::new();
+    let mut spare = Vec::new();
     let mut waiting = vec![(String::new(), 0)];
     let mut visited = 0;
     while let Some((path, depth)) = waiting.pop() {
@@ -68,10 +69,18 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
                 }
             } else if name.ends_with(".json") && !reader.has_seen(&relative) {
                 left.push(relative);
+            } else if is_spare(&relative) && !directory.join("rules.json").exists() {
+                spare.push(relative);
             }
         }
     }
     left.sort();
+    spare.sort();
+    for path in spare {
+        let kind = lacking(reader.directory(), &path).unwrap_or(ProblemKind::FileUnused);
+        let source = Arc::new(Source::new(path, ""));
+        reader.problem(&source, Problem::new(kind, Span::default()).help("did you mean `rules.json`?".to_owned()));
+    }
     for path in &left {
         let (top, name) = (path.split('/').next().unwrap_or_default(), path.rsplit('/').next().unwrap_or_default());
         let ours = STRICT.contains(&top) && path.contains('/');
@@ -92,6 +101,14 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
         reader.problem(&source, problem.help(help));
     }
     left
+}
+
+/// Whether a file in a collection's directory seems to be a rules file under another name, such as `rules.json.bak`.
+fn is_spare(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["data_sources", _, _, _, name] = parts.as_slice() else { return false };
+    let name = name.to_lowercase();
+    name.split('.').next() == Some("rules") || name.contains("rules.json")
 }
 
 /// What the collection of a directory lacks because of a misspelt rules file, provided that it has no other rules.

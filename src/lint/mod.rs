@@ -40,6 +40,7 @@ pub use catalogue::{CATALOGUE, LintInfo};
 pub use census::{Census, CustomDataReads, PathCount, PathFinding};
 pub use portable::{lint_portable, lint_portable_templates};
 pub use references::{Names, lint_references};
+pub(crate) use rules::lint_unruled;
 pub use rules::{lint_rule, lint_rules, lint_rules_in_part, lint_schema};
 
 use crate::policy::Role;

@@ -12,7 +12,7 @@ use crate::path::FieldPath;
 use crate::policy::{FieldRule, Policy, Presence, Role, Rule, RulesFile, RulesInPart};
 use crate::predicate::Predicate;
 use crate::schema::Schema;
-use crate::text::Finding;
+use crate::text::{Finding, Span};
 
 /// Reports what is probably not intended in a rules file, in source order. `node` is the file's JSON.
 ///
@@ -75,6 +75,16 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     if let (Some(schema), Some(_)) = (&rules.schema, node.member("schema")) {
         of_schema(schema, &mut report);
     }
+    report.finish()
+}
+
+/// Reports a rules file that names no roles, although no default roles exist.
+pub(crate) fn lint_unruled(node: &Node) -> Vec<Finding> {
+    let mut report = Report::default();
+    let start = node.span.start;
+    let message = "without `roles`, and without default roles, the collection is closed to everyone";
+    let help = "add `roles`, or give the data source a default_rule.json";
+    report.add(ROLES_EMPTY, Span::new(start, start.saturating_add(1)), message, help);
     report.finish()
 }
 

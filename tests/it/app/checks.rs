@@ -34,6 +34,46 @@ fn a_misspelt_file_is_reported() {
 }
 
 #[test]
+fn a_rules_file_under_another_name_is_reported_where_it_leaves_the_collection_without_rules() {
+    let empty = r#"{"roles": []}"#;
+    let tree = Tree::new(&[
+        ROOT,
+        SOURCE,
+        ("data_sources/mongodb-atlas/hr/a/rules.json.bak", empty),
+        ("data_sources/mongodb-atlas/hr/b/rules.yaml", empty),
+        ("data_sources/mongodb-atlas/hr/c/rules.json", empty),
+        ("data_sources/mongodb-atlas/hr/c/rules.json.bak", empty),
+        ("data_sources/mongodb-atlas/hr/c/notes.txt", "none"),
+    ]);
+    let app = tree.load();
+    assert_eq!(
+        found(&app),
+        [
+            "file-unused data_sources/mongodb-atlas/hr/a/rules.json.bak",
+            "file-unused data_sources/mongodb-atlas/hr/b/rules.yaml"
+        ]
+    );
+    assert_eq!(app.findings[0].finding.help.as_deref(), Some("did you mean `rules.json`?"));
+}
+
+#[test]
+fn a_rules_file_without_roles_is_reported_where_no_default_roles_take_their_place() {
+    let rules = ("data_sources/mongodb-atlas/hr/a/rules.json", r#"{"database": "hr", "collection": "a"}"#);
+    let told = |files: &[(&str, &str)]| checked(&Tree::new(files).load());
+    assert_eq!(told(&[ROOT, SOURCE, rules]), ["warning roles-empty data_sources/mongodb-atlas/hr/a/rules.json"]);
+    let default = ("data_sources/mongodb-atlas/default_rule.json", r#"{"filters": []}"#);
+    assert_eq!(
+        told(&[ROOT, SOURCE, default, rules]),
+        ["warning roles-empty data_sources/mongodb-atlas/hr/a/rules.json"]
+    );
+    let roles = r#"{"roles": [{"name": "all", "apply_when": {"owner": "%%user.id"}, "read": true}]}"#;
+    let default = ("data_sources/mongodb-atlas/default_rule.json", roles);
+    assert_eq!(told(&[ROOT, SOURCE, default, rules]), [""; 0]);
+    let schema = ("data_sources/mongodb-atlas/hr/b/schema.json", r#"{"title": "b"}"#);
+    assert_eq!(told(&[ROOT, SOURCE, schema]), [""; 0]);
+}
+
+#[test]
 fn what_one_file_names_another_must_define() {
     let app = fixture("dangling");
     assert_eq!(

@@ -22,6 +22,12 @@ pub(super) fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
     Tree::new(&[&files, more].concat())
 }
 
+/// What is found of the two collections if nothing gives them roles.
+const UNRULED: [&str; 2] = [
+    "warning roles-empty data_sources/mongodb-atlas/todo/tasks/rules.json",
+    "warning roles-empty data_sources/mongodb-atlas/todo/unsynced/rules.json",
+];
+
 /// Whether user `u` may read, and may delete, a document of `todo.tasks`.
 fn may(tree: &Tree, document: &bson::Document) -> (bool, bool) {
     let app = tree.load();
@@ -41,7 +47,7 @@ fn permissions_of_flexible_sync_serve_as_roles_where_there_are_none() {
     let tree = synced(FLEXIBLE, &[]);
     let absent =
         "warning custom-data-absent sync/config.json/permissions/defaultRoles/0/applyWhen/%%user.custom_data.admin";
-    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/permissions", absent]);
+    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/permissions", absent, UNRULED[1]]);
     assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (true, true));
     assert_eq!(may(&tree, &bson::doc! {"owner": "v", "shared": true}), (true, false));
     assert_eq!(may(&tree, &bson::doc! {"owner": "v"}), (false, false));
@@ -68,7 +74,7 @@ fn sync_that_is_not_enabled_grants_nothing() {
     for state in [r#""state": "disabled""#, r#""state": """#, r#""development_mode_enabled": false"#] {
         let tree = synced(&FLEXIBLE.replace(r#""state": "enabled""#, state), &[]);
         assert_eq!(may(&tree, &bson::doc! {"owner": "u"}), (false, false));
-        assert_eq!(checked(&tree.load()), ["note sync-disabled sync/config.json/permissions"]);
+        assert_eq!(checked(&tree.load()), ["note sync-disabled sync/config.json/permissions", UNRULED[0], UNRULED[1]]);
     }
 }
 
@@ -135,7 +141,7 @@ const PARTITION: &str = r#"{"state": "enabled", "service_name": "mongodb-atlas",
 #[test]
 fn the_partition_of_a_document_takes_the_place_of_the_partition() {
     let tree = synced(PARTITION, &[]);
-    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/partition"]);
+    assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/partition", UNRULED[1]]);
     assert_eq!(may(&tree, &bson::doc! {"_partition": "u"}), (true, true));
     assert_eq!(may(&tree, &bson::doc! {"_partition": "PUBLIC"}), (true, false));
     assert_eq!(may(&tree, &bson::doc! {"_partition": "v"}), (false, false));
@@ -169,7 +175,7 @@ fn a_partition_that_cannot_be_found_in_documents_closes_its_collections() {
     }
     let tree = synced(&PARTITION.replace(r#""key": "_partition""#, r#""key": "nowhere""#), &[]);
     assert_eq!(may(&tree, &bson::doc! {"_partition": "u", "nowhere": "u"}), (false, false));
-    assert_eq!(checked(&tree.load()), ["warning sync-idle sync/config.json/partition"]);
+    assert_eq!(checked(&tree.load()), [UNRULED[0], UNRULED[1], "warning sync-idle sync/config.json/partition"]);
 }
 
 #[test]
