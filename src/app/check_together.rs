@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::applied_rules::{AppliedRules, applied};
 use super::check::Check;
 use super::{ConfigPart, Endpoint, Function, Policies};
@@ -6,7 +8,7 @@ use crate::expr;
 use crate::lint::{CollectionRules, lint_anonymous, lint_application};
 use crate::policy::Rule;
 use crate::predicate::{self, Scope};
-use crate::text::Span;
+use crate::text::{Finding, Source, Span};
 
 /// The code of the finding that rules refer to custom data, but there is none.
 const CUSTOM_DATA_ABSENT: &str = "custom-data-absent";
@@ -19,6 +21,17 @@ enum CustomData {
     Unclear,
     /// A collection.
     In { namespace: String, service: Option<String>, field: String },
+}
+
+/// The maximum number of collections to name in a finding.
+const MAX_NAMED: usize = 3;
+
+fn listed(namespaces: &[&str]) -> String {
+    let named: Vec<String> = namespaces.iter().take(MAX_NAMED).map(|name| format!("`{name}`")).collect();
+    match namespaces.len().saturating_sub(MAX_NAMED) {
+        0 => format!("in {}", named.join(", ")),
+        more => format!("in {} and {more} more", named.join(", ")),
+    }
 }
 
 impl Check<'_> {
@@ -51,14 +64,27 @@ impl Check<'_> {
             CustomData::In { namespace, field, .. } => Some((namespace.as_str(), field.as_str())),
             CustomData::Absent | CustomData::Unclear => None,
         };
+        // What concerns default rules concerns all collections that they serve.
+        let mut told: Vec<(&Arc<Source>, Finding, Vec<&str>)> = Vec::new();
         for (index, finding) in lint_application(&collections, &elsewhere, source) {
             // If the configuration does not load, custom data may exist.
             if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
                 continue;
             }
-            if let Some(AppliedRules { source, .. }) = applied.get(index) {
-                self.add_to(source, finding);
+            let Some(AppliedRules { source, namespace, .. }) = applied.get(index) else { continue };
+            let same = |(known, other, _): &&mut (&Arc<Source>, Finding, Vec<&str>)| {
+                known.name() == source.name() && *other == finding
+            };
+            match told.iter_mut().find(same) {
+                Some((.., namespaces)) => namespaces.push(namespace),
+                None => told.push((source, finding, vec![namespace])),
             }
+        }
+        for (source, mut finding, namespaces) in told {
+            if namespaces.len() > 1 {
+                finding.message = format!("{} ({})", finding.message, listed(&namespaces));
+            }
+            self.add_to(source, finding);
         }
     }
 

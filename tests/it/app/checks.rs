@@ -74,6 +74,14 @@ fn a_rules_file_without_roles_is_reported_where_no_default_roles_take_their_plac
 }
 
 #[test]
+fn what_concerns_default_rules_is_told_once_with_the_collections_that_they_serve() {
+    let app = fixture("defaults");
+    let told: Vec<_> = app.check().into_iter().filter(|found| found.finding.code == "custom-data-absent").collect();
+    let messages: Vec<&str> = told.iter().map(|found| found.finding.message.as_str()).collect();
+    expect!["`%%user.custom_data.role` is Missing for every user: custom data is not enabled (in `library.journals`, `library.maps`, `library.scores`)"].assert_eq(&messages.join("\n"));
+}
+
+#[test]
 fn what_one_file_names_another_must_define() {
     let app = fixture("dangling");
     assert_eq!(
