@@ -107,6 +107,8 @@ pub fn lint_rules_in_part(part: &RulesInPart, node: &Node) -> Vec<Finding> {
     if let Some(roles) = &mut sound.roles {
         roles.retain(|role| !part.has_fault(role.span));
     }
+    // A list that is empty because of errors, such as a misspelt `roles`, is not reported as empty.
+    sound.roles = sound.roles.filter(|roles| !roles.is_empty() || part.errors.is_empty());
     sound.filters.retain(|filter| !part.has_fault(filter.span));
     let mut findings = report.finish();
     findings.extend(lint_rules(&sound, node));
