@@ -42,9 +42,9 @@ pub trait Backend: Send + Sync {
     /// Aborts a transaction. It may have ended already. If the call that began it is gone, nobody waits for the result.
     fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Whether an open transaction blocks all other writers of this data source. If so, a function that runs with other
-    /// rights than its caller may not write while its caller has a transaction open: it cannot take part in that
-    /// transaction, and the two would deadlock.
+    /// Whether an open transaction, from its first operation on, blocks all other writers of this data source. If so, a
+    /// function that runs with other rights than its caller may not write while its caller has a transaction open: it
+    /// cannot take part in that transaction, and the two would deadlock.
     fn is_exclusive(&self, service: &str) -> bool;
 
     /// Whether a data source of this name exists, for `context.services.get`.

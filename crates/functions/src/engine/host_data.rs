@@ -59,7 +59,10 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
         if waits_for_others {
             state.refuse_excluded(&ctx, &service)?;
         }
-        let is_stuck = waits_for_others && state.is_stuck(&service);
+        let is_stuck = (name.writes() || transaction.is_some()) && state.is_stuck(&service, transaction);
+        if !is_stuck {
+            state.acting.borrow_mut().extend(transaction);
+        }
         let request = if rights.is_system() { None } else { state.input.request.clone() };
         let by_rule = state.input.by_rule;
         let action =
@@ -177,7 +180,6 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
         let state = at.state(&ctx)?;
         let rights = state.rights(&ctx, rights)?;
         state.refuse_excluded(&ctx, &service)?;
-        let is_stuck = state.is_stuck(&service);
         let open = state.shared.backend.is_exclusive(&service).then(|| state.exclusive.open());
         let (backend, inside) = (Arc::clone(&state.shared.backend), state.inside());
         let outcome = async move {
@@ -186,7 +188,7 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
                 Err(error) => Outcome::Failed(error),
             }
         };
-        if is_stuck { state.begin_stuck(&ctx, 0, outcome) } else { state.begin(&ctx, 0, outcome) }
+        state.begin(&ctx, 0, outcome)
     };
     host.set("begin", Function::new(ctx.clone(), begin)?)?;
     for (name, commits) in [("commit", true), ("abort", false)] {
@@ -194,6 +196,7 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
         let finish = move |ctx: Ctx<'js>, number: f64| {
             let state = at.state(&ctx)?;
             let number = transaction_number(&state.bridge(&ctx)?, number)?;
+            state.acting.borrow_mut().remove(&number);
             if state.transactions.borrow_mut().remove(&number).is_some() {
                 state.exclusive.ends();
             }

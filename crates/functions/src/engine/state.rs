@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -120,6 +120,8 @@ pub(super) struct CallState {
     pub(super) bridge: RefCell<Option<KeptBridge>>,
     /// The open transactions, by number.
     pub(super) transactions: RefCell<HashMap<u64, Option<Open>>>,
+    /// The numbers of those in which something has been done.
+    pub(super) acting: RefCell<HashSet<u64>>,
     /// Counts those that block all other writers.
     pub(super) exclusive: Exclusive,
     /// Limits concurrent HTTP requests.
@@ -146,6 +148,7 @@ impl CallState {
             rejections: RefCell::default(),
             bridge: RefCell::default(),
             transactions: RefCell::default(),
+            acting: RefCell::default(),
             exclusive: Exclusive::default(),
             next: Cell::new(1),
             held: Cell::new(0),
@@ -171,9 +174,13 @@ impl CallState {
         found.cloned().ok_or_else(|| Exception::throw_internal(ctx, "the rights are unknown"))
     }
 
-    /// Whether writes to a service, and transactions on it, wait for one that code has begun and not ended.
-    pub(super) fn is_stuck(&self, service: &str) -> bool {
-        self.shared.backend.is_exclusive(service) && self.transactions.borrow().values().any(Option::is_some)
+    /// Whether an operation waits for the end of a transaction that code has begun: a write, or what another transaction, `own`, does
+    /// first. A transaction makes others wait from its first operation on.
+    pub(super) fn is_stuck(&self, service: &str, own: Option<u64>) -> bool {
+        let (transactions, acting) = (self.transactions.borrow(), self.acting.borrow());
+        let is_own = own.is_some_and(|own| acting.contains(&own));
+        let is_open = |number: &u64| transactions.get(number).is_some_and(Option::is_some);
+        !is_own && self.shared.backend.is_exclusive(service) && acting.iter().any(is_open)
     }
 
     /// Starts an operation that waits for the end of such a transaction, and holds this many bytes until it ends.

@@ -44,7 +44,7 @@ impl DataStore {
         &self.documents
     }
 
-    /// Whether an open transaction blocks all other writers.
+    /// Whether an open transaction blocks all other writers from its first read or write on.
     pub(super) const fn is_exclusive(&self) -> bool {
         matches!(self.kind, Kind::Embedded(_))
     }
@@ -57,7 +57,7 @@ impl DataStore {
     /// Begins a transaction that can be kept open across several actions.
     pub(super) async fn begin(&self) -> Result<OpenTransaction, DocumentsError> {
         match &self.kind {
-            Kind::Embedded(documents) => Ok(OpenTransaction::Embedded(documents.transaction().await?)),
+            Kind::Embedded(documents) => Ok(OpenTransaction::Embedded(documents.transaction())),
             #[cfg(feature = "mongodb")]
             Kind::Server(server) => Ok(OpenTransaction::Server(Box::new(server.commands().begin().await?))),
             #[cfg(not(feature = "mongodb"))]

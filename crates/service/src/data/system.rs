@@ -78,7 +78,7 @@ impl Data {
         self.transactions.begin(&self.store).await.map_err(failed)
     }
 
-    /// Whether an open transaction blocks all other writers.
+    /// Whether an open transaction blocks all other writers from its first read or write on.
     pub(crate) const fn has_exclusive_transactions(&self) -> bool {
         self.store.is_exclusive()
     }

@@ -148,13 +148,13 @@ mod tests {
         let inserted = joined.transaction().unwrap().as_transaction().insert(&namespace, &doc! { "_id": 1 }).await;
         assert!(inserted.is_ok());
         drop(joined);
-        // The embedded store permits one writer at a time, so this waits until the first transaction has ended.
         let next = transactions.begin(&store).await.unwrap();
-        assert!(transactions.held(left).await.is_err());
-        assert!(transactions.commit(left).await.is_err());
         let mut joined = transactions.held(next).await.unwrap();
+        // The embedded store permits one writer at a time, so this waits until the first transaction has ended.
         let found = joined.transaction().unwrap().as_transaction().find(&namespace, &Find::default()).await.unwrap();
         assert!(found.is_empty());
+        assert!(transactions.held(left).await.is_err());
+        assert!(transactions.commit(left).await.is_err());
         drop(joined);
         transactions.commit(next).await.unwrap();
     }

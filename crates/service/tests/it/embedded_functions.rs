@@ -98,6 +98,27 @@ async fn what_waits_for_the_own_transaction_of_a_function_fails_at_once() {
     assert_eq!(ids, [1, 4, 5]);
 }
 
+const BEGINS: &str = r#"
+exports = async () => {
+  const atlas = context.services.get("mongodb-atlas"), c = atlas.db("db").collection("c");
+  const session = atlas.startSession(), other = atlas.startSession();
+  session.startTransaction();
+  other.startTransaction();
+  await c.insertOne({ _id: 1 });
+  const seen = await c.countDocuments({}, { session });
+  await c.insertOne({ _id: 2 }, { session });
+  await session.commitTransaction();
+  await c.insertOne({ _id: 3 });
+  return [seen, await c.countDocuments({}, { session: other })];
+};"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_waits_for_a_transaction_that_has_only_begun() {
+    let place = Place::new("begins", &[("begins", json!({}), BEGINS)], &json!({}));
+    let trial = place.open().await;
+    assert_eq!(call(&trial, "begins").await, bson!([1_i64, 3_i64]));
+}
+
 const NOTES: &str = r#"
 exports = async () => {
   await context.services.get("mongodb-atlas").db("db").collection("log").insertOne({ by: "rule" });

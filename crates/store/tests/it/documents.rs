@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
@@ -93,6 +94,20 @@ async fn writers_wait_for_each_other_without_blocking_the_thread() {
     second.await.unwrap();
     third.await.unwrap();
     assert_eq!(find(&store, &namespace, doc! {}).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_transaction_that_has_only_begun_keeps_nobody_waiting() {
+    let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());
+    let mut begun = store.transaction();
+    insert(&store, &namespace, &[doc! { "_id": 1 }]).await;
+    store.transaction().commit().await.unwrap();
+    assert_eq!(begun.find(&namespace, &Find::default()).await.unwrap().len(), 1);
+    let mut other = store.begin();
+    assert!(other.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "what it reads may be changed");
+    begun.insert(&namespace, &doc! { "_id": 2 }).await.unwrap();
+    begun.commit().await.unwrap();
+    assert_eq!(other.await.unwrap().find(&namespace, &Find::default()).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod change_feed;
 mod changes;
 mod collection;
 mod cursor;
+mod deferred;
 mod failure;
 mod id_key;
 mod names;

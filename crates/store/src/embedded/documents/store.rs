@@ -7,6 +7,7 @@ use bson::{Document, RawDocumentBuf};
 
 use super::changes::ChangeLogLimits;
 use super::cursor::{Given, Reading};
+use super::deferred::Deferred;
 use super::failure::{broken, check_namespace};
 use super::stage::Search;
 use super::transaction::Writing;
@@ -94,15 +95,17 @@ impl EmbeddedDocuments {
         Ok(Box::new(Reading::new(transaction, namespace, search)?))
     }
 
-    /// Begins a transaction, which may outlive this value. All other writers wait until it ends.
+    /// Begins a transaction, which may outlive this value. From its first read or write on, all other writers wait until it ends.
+    #[must_use]
+    pub fn transaction(&self) -> Box<dyn Transaction> {
+        Box::new(Deferred::new(self.clone()))
+    }
+
+    /// Begins a transaction at once.
     ///
     /// # Errors
     /// Another transaction does not end within [`PATIENCE`](Self::PATIENCE), or the file cannot be written.
-    pub async fn transaction(&self) -> Result<Box<dyn Transaction>, DocumentsError> {
-        Ok(Box::new(self.write().await?))
-    }
-
-    async fn write(&self) -> Result<Writing, DocumentsError> {
+    pub(super) async fn write(&self) -> Result<Writing, DocumentsError> {
         let turn = match tokio::runtime::Handle::try_current() {
             Ok(_) => tokio::time::timeout(Self::PATIENCE, self.file.turn()).await.map_err(|_| {
                 DocumentsError::Conflict(format!("it has been writing for more than {:?}", Self::PATIENCE))
