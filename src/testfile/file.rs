@@ -134,7 +134,11 @@ impl TestFile {
         let app = text("app", &mut errors).map(|app| folder.join(app));
         let namespace = text("in", &mut errors);
         let given = Given::read(node, &mut errors);
-        let users = named(node, "users", &mut errors, read_user);
+        let mut users = named(node, "users", &mut errors, read_user);
+        // A user with errors is known to the cases, so that each error is told once.
+        for member in node.get("users").and_then(Node::as_object).into_iter().flatten() {
+            users.entry(member.key.clone()).or_insert_with(|| User::new(&member.key));
+        }
         let secrets = document(node, "secrets", &mut errors);
         let runs_functions = node.get("functions").and_then(Node::as_str) == Some("run");
         let stubs = node.get("functions").filter(|_| !runs_functions);
