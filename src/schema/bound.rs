@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::SchemaError;
 use super::compile::{Compiled, compile};
 use super::failure::Failure;
+use super::keyword::Ignored;
 use super::report::{Place, Report};
 use super::rule::Rule;
 use super::shape::{Shape, Standing, Validate};
@@ -12,7 +13,6 @@ use crate::expr::PatternAllowance;
 use crate::json::Node;
 use crate::path::Segment;
 use crate::predicate::Predicate;
-use crate::text::Spanned;
 use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
 
 /// A compiled `schema.json`: [JSON Schema in MongoDB's dialect][mongodb], which is draft 4 with `bsonType`, and with
@@ -53,7 +53,7 @@ use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef};
 pub struct Schema {
     shape: Arc<Shape>,
     validates: Vec<Validate>,
-    ignored: Vec<Spanned<String>>,
+    ignored: Vec<Ignored>,
 }
 
 /// A schema whose `validate` expressions are bound to the context of a request.
@@ -108,7 +108,7 @@ impl Schema {
 
     /// The keys that have no effect although they may look like constraints, such as `unique` and `default`.
     #[must_use]
-    pub fn ignored(&self) -> &[Spanned<String>] {
+    pub fn ignored(&self) -> &[Ignored] {
         &self.ignored
     }
 

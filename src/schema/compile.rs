@@ -1,6 +1,6 @@
 use bson::Bson;
 
-use super::keyword::{Remark, suggest, unsupported};
+use super::keyword::{Ignored, Remark, suggest, unsupported};
 use super::membership::{listed, sorted};
 use super::rule::{Counted, Limit, Order, Rule};
 use super::shape::{Combination, Others, Shape, Standing, Validate};
@@ -9,14 +9,14 @@ use super::{SchemaError, SchemaErrorKind};
 use crate::expr::{self, Pattern, PatternAllowance, PatternError};
 use crate::json::{self, Kind, Member, Node};
 use crate::predicate::{Scope, lower};
-use crate::text::{Span, Spanned};
+use crate::text::Span;
 use crate::value::{Number, ValueRef};
 
 /// The result of compiling a schema: its root, and what nested schemas share.
 pub(super) struct Compiled {
     pub(super) shape: Shape,
     pub(super) validates: Vec<Validate>,
-    pub(super) ignored: Vec<Spanned<String>>,
+    pub(super) ignored: Vec<Ignored>,
 }
 
 /// Compiles a schema, reporting all errors.
@@ -25,6 +25,7 @@ pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Ve
         errors: Vec::new(),
         validates: Vec::new(),
         ignored: Vec::new(),
+        place: Some(Vec::new()),
         patterns,
         has_too_many_patterns: false,
         standing: Standing::Plain,
@@ -38,7 +39,9 @@ pub(super) fn compile(node: &Node, patterns: &PatternAllowance) -> (Compiled, Ve
 struct Compiler<'p> {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
-    ignored: Vec<Spanned<String>>,
+    ignored: Vec<Ignored>,
+    /// The names of the properties down to the current schema; `None` where they are unknown.
+    place: Option<Vec<String>>,
     /// The patterns that the application may still use.
     patterns: &'p PatternAllowance,
     has_too_many_patterns: bool,
@@ -91,6 +94,23 @@ impl Compiler<'_> {
             None => self.report(SchemaErrorKind::NotSchema(node.describe()), node.span, None),
         }
         shape.seal()
+    }
+
+    /// Compiles the schema of a property, with its name if it has one.
+    fn below(&mut self, name: Option<&str>, node: &Node) -> Shape {
+        let place = self.place.clone();
+        self.place = place.clone().zip(name).map(|(mut place, name)| {
+            place.push(name.to_owned());
+            place
+        });
+        let shape = self.shape(node);
+        self.place = place;
+        shape
+    }
+
+    fn ignore(&mut self, member: &Member) {
+        let path = self.place.as_ref().map(|place| place.join(".")).filter(|path| !path.is_empty());
+        self.ignored.push(Ignored { key: member.key.as_str().into(), span: member.key_span, path });
     }
 
     /// Compiles a schema inside `not` or `oneOf`, where a document may be valid because the schema does not hold.
@@ -152,14 +172,14 @@ impl Compiler<'_> {
         match member.key.as_str() {
             "properties" => {
                 for field in self.object(member, "an object of schemas") {
-                    let inner = self.shape(&field.value);
+                    let inner = self.below(Some(&field.key), &field.value);
                     shape.properties.names.insert(field.key.as_str().into());
                     shape.properties.named.push((field.key.as_str().into(), inner));
                 }
             }
             "patternProperties" => {
                 for field in self.object(member, "an object of schemas") {
-                    let inner = self.shape(&field.value);
+                    let inner = self.below(None, &field.value);
                     if let Some(pattern) = self.pattern(&field.key, field.key_span) {
                         shape.properties.patterns.push((pattern, inner));
                     }
@@ -177,7 +197,7 @@ impl Compiler<'_> {
                 if node.get("items").and_then(Node::as_array).is_some() {
                     shape.items.others = others;
                 } else {
-                    self.ignored.push(Spanned::new(member.key.clone(), member.key_span));
+                    self.ignore(member);
                 }
             }
             "dependencies" => {
@@ -215,7 +235,7 @@ impl Compiler<'_> {
             (Remark::Mark, _) => return self.wrong_type(member, "a boolean or a string"),
         }
         if remark != Remark::Text {
-            self.ignored.push(Spanned::new(key.to_owned(), member.key_span));
+            self.ignore(member);
         }
     }
 
@@ -263,7 +283,7 @@ impl Compiler<'_> {
         match &member.value.kind {
             Kind::Boolean(true) => Others::Free,
             Kind::Boolean(false) => Others::Forbidden,
-            Kind::Object(_) => Others::Shape(Box::new(self.shape(&member.value))),
+            Kind::Object(_) => Others::Shape(Box::new(self.below(None, &member.value))),
             _ => {
                 self.wrong_type(member, "a boolean or a schema");
                 Others::Forbidden

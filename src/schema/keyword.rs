@@ -1,4 +1,4 @@
-use crate::text::closest;
+use crate::text::{Span, closest};
 
 /// The supported keywords.
 const KEYWORDS: [&str; 31] = [
@@ -83,4 +83,15 @@ pub(super) fn unsupported(key: &str) -> Option<&'static str> {
 /// The keyword that was probably intended.
 pub(super) fn suggest(key: &str) -> Option<&'static str> {
     closest(key, KEYWORDS)
+}
+
+/// A key of a schema that has no effect although it may look like a constraint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The key, such as `unique`.
+    pub key: Box<str>,
+    /// Its position in the source.
+    pub span: Span,
+    /// The path of the property that it is about; `None` if that is not a single one.
+    pub path: Option<String>,
 }

@@ -17,4 +17,5 @@ mod visit;
 pub use bound::{BoundSchema, Schema};
 pub use error::{SchemaError, SchemaErrorKind};
 pub use failure::{Failure, MAX_FAILURES};
+pub use keyword::Ignored;
 pub use outline::Property;
