@@ -18,6 +18,7 @@ mod pool;
 mod run_as_answer;
 mod runtime;
 mod shared;
+mod shares;
 
 pub use advice::Advice;
 pub use backend::{ActionName, Backend, BackendError, DataAction, MAX_DOCUMENTS, Rights};

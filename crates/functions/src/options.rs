@@ -23,6 +23,8 @@ pub struct Options {
     pub running: usize,
     /// The most calls that may wait for one of these.
     pub waiting: usize,
+    /// The most calls of one user that run concurrently, and the most that wait, as a share of all: one of so many.
+    pub share: usize,
     /// The number of engine contexts that are kept prepared.
     pub prepared: usize,
     /// Whether `context.http` may reach private, loopback and link-local addresses.
@@ -45,6 +47,7 @@ impl Default for Options {
             depth: 48,
             running: 128,
             waiting: 10_000,
+            share: 8,
             prepared: 8,
             private_addresses: false,
             response: 16 * 1024 * 1024,

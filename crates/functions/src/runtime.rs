@@ -15,6 +15,7 @@ use crate::http::HttpClient;
 use crate::library::{Entry as Function, RunAs};
 use crate::pool::{Pool, lost};
 pub(crate) use crate::shared::Shared;
+use crate::shares::Shares;
 use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned, Rights};
 
 /// Runs the functions of an application.
@@ -25,6 +26,7 @@ pub struct Runtime {
     /// and so on.
     gates: Vec<Arc<Semaphore>>,
     waiting: AtomicUsize,
+    shares: Shares,
 }
 
 /// How deeply calls may nest if rules call functions that read data under rules that call functions.
@@ -58,10 +60,11 @@ impl Runtime {
     pub fn new(app: Arc<App>, secrets: Secrets, library: Library, backend: Arc<dyn Backend>, options: Options) -> Self {
         let http = HttpClient::new(&options);
         let pool = Pool::new(options.clone());
+        let shares = Shares::new(&options);
         let gates = (0..MAX_NESTING).map(|level| Arc::new(Semaphore::new((options.running >> level).max(1))));
         let gates = gates.collect();
         let shared = Arc::new(Shared { app, secrets, library, backend, options, http });
-        Self { shared, pool, gates, waiting: AtomicUsize::new(0) }
+        Self { shared, pool, gates, waiting: AtomicUsize::new(0), shares }
     }
 
     /// The functions.
@@ -88,18 +91,26 @@ impl Runtime {
         if let Some(reason) = &function.refused {
             return Err(CallError::NotRunnable { function: call.function, reason: reason.clone() });
         }
-        if !shared.may_evaluate(function, &call.user, call.request.as_ref()) {
-            return Err(CallError::RuleNotMatched(call.function));
-        }
         let stop = Stop::at(Instant::now() + shared.options.time);
         let ended = || CallError::TimedOut { console: Vec::new() };
         let deadline = stop.deadline.into();
         let Inside { nesting, is_excluded } = INSIDE.try_with(|inside| *inside).unwrap_or_default();
-        let permit = {
+        let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
+        if !shared.may_evaluate(function, &call.user, call.request.as_ref()) {
+            return Err(CallError::RuleNotMatched(call.function));
+        }
+        // Calls by rules are part of the requests of their users, which must not wait for themselves.
+        let is_own = nesting == 0 && matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook);
+        let caller = call.user.id.clone();
+        let claim = if is_own && !caller.is_empty() { Some(self.shares.claim(&caller)?) } else { None };
+        let (_share, permit) = {
             let _place = self.place()?;
-            let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
+            let share = match &claim {
+                Some(claim) => timeout_at(deadline, claim.run()).await.map_err(|_| ended())?,
+                None => None,
+            };
             let permit = timeout_at(deadline, Arc::clone(gate).acquire_owned()).await.map_err(|_| ended())?;
-            Arc::new(permit.map_err(|_| lost())?)
+            (share, Arc::new(permit.map_err(|_| lost())?))
         };
         let rights = timeout_at(deadline, self.rights(function, &call)).await.map_err(|_| ended())??;
         let (reply, answer) = oneshot::channel();

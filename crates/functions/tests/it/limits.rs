@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Binary, Bson, spec::BinarySubtype};
+use portcullis::User;
 use portcullis_functions::{Call, CallError, Entry};
 use serde_json::json;
 
@@ -31,7 +32,12 @@ async fn an_empty_call_adds_little() {
 #[tokio::test]
 async fn calls_run_at_the_same_time_up_to_the_limit() {
     let source = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
-    let world = Arc::new(Draft::new().function("f", source, json!({})).options(|options| options.running = 3).build());
+    let world = Arc::new(
+        Draft::new()
+            .function("f", source, json!({}))
+            .options(|options| (options.running, options.share) = (3, 1))
+            .build(),
+    );
     let calls: Vec<_> = (0..5)
         .map(|_| {
             let world = Arc::clone(&world);
@@ -51,6 +57,34 @@ async fn calls_run_at_the_same_time_up_to_the_limit() {
         assert_eq!(call.await.unwrap().unwrap().value, Bson::Null);
     }
     assert_eq!(running(), 5);
+}
+
+#[tokio::test]
+async fn who_calls_often_waits_for_themselves() {
+    let sleeping = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
+    let draft = Draft::new().function("f", sleeping, json!({})).function("g", "exports = () => 1;", json!({}));
+    let world = Arc::new(draft.options(|options| (options.running, options.share) = (4, 2)).build());
+    let calls: Vec<_> = (0..6)
+        .map(|_| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.call("f", vec![]).await })
+        })
+        .collect();
+    let running = || world.backend.log.lock().unwrap().len();
+    while running() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Two of four places are left for others.
+    let eve = User { id: "eve".into(), ..ada() };
+    let call = world.runtime.call(Call::new("g", vec![], Entry::Client, eve));
+    let returned = tokio::time::timeout(Duration::from_secs(60), call).await.unwrap();
+    assert_eq!(returned.unwrap().value, Bson::Int64(1));
+    assert_eq!(running(), 2);
+    while calls.iter().any(|call| !call.is_finished()) {
+        world.backend.gate.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(running(), 6);
 }
 
 #[tokio::test]
