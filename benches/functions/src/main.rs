@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
 use portcullis::app::Secrets;
+use portcullis::eval::Request;
+use portcullis::predicate::Predicate;
 use portcullis::Context;
 use portcullis::guarded::FindRequest;
 use portcullis::store::documents::{DocumentStore, Namespace};
@@ -49,6 +51,10 @@ impl Stored {
 impl Backend for Stored {
     fn user<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn holds<'a>(&'a self, _: &'a Predicate, _: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
     }
 
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bson::{Bson, Document};
 use portcullis::eval::Request;
+use portcullis::predicate::Predicate;
 use portcullis::{BoxFuture, User};
 use thiserror::Error;
 
@@ -29,6 +30,14 @@ impl Rights {
 pub trait Backend: Send + Sync {
     /// The user with this id, for `run_as_user_id`: `None` if there is none or it is disabled.
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>>;
+
+    /// Whether a condition in `can_evaluate` that calls functions holds for a caller.
+    fn holds<'a>(
+        &'a self,
+        condition: &'a Predicate,
+        user: &'a User,
+        request: Option<&'a Request>,
+    ) -> BoxFuture<'a, bool>;
 
     /// Performs an action on a data source. See [`ActionName`] for the results.
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>>;

@@ -96,7 +96,14 @@ impl Runtime {
         let deadline = stop.deadline.into();
         let Inside { nesting, is_excluded } = INSIDE.try_with(|inside| *inside).unwrap_or_default();
         let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
-        if !shared.may_evaluate(function, &call.user, call.request.as_ref()) {
+        let may_evaluate = match shared.may_evaluate(function, &call.user, call.request.as_ref()) {
+            Ok(may_evaluate) => may_evaluate,
+            Err(asked) => {
+                let inside = Inside { nesting: nesting.saturating_add(1), is_excluded };
+                timeout_at(deadline, inside_call(inside, asked)).await.map_err(|_| ended())?
+            }
+        };
+        if !may_evaluate {
             return Err(CallError::RuleNotMatched(call.function));
         }
         // Calls by rules are part of the requests of their users, which must not wait for themselves.

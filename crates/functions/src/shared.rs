@@ -6,7 +6,7 @@ use bson::{Bson, Document, doc};
 use portcullis::app::Secrets;
 use portcullis::eval::{Context, Request, Truth, bind};
 use portcullis::predicate::{Scope, lower};
-use portcullis::{App, User, UserType, expr};
+use portcullis::{App, BoxFuture, User, UserType, expr};
 
 use crate::http::HttpClient;
 use crate::library::{Condition, Entry};
@@ -23,14 +23,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether `can_evaluate` holds. If it is unknown or fails, it does not.
-    pub(crate) fn may_evaluate(&self, entry: &Entry, user: &User, request: Option<&Request>) -> bool {
+    /// Whether `can_evaluate` holds. If it is unknown or fails, it does not. If it calls functions, the result is what must be awaited.
+    pub(crate) fn may_evaluate<'a>(
+        &'a self,
+        entry: &'a Entry,
+        user: &'a User,
+        request: Option<&'a Request>,
+    ) -> Result<bool, BoxFuture<'a, bool>> {
         match &entry.condition {
-            Condition::Always => true,
+            Condition::Always => Ok(true),
             Condition::If(predicate) => {
                 let context = self.context(user, request);
-                bind(predicate, &context).constant() == Some(Truth::True)
+                Ok(bind(predicate, &context).constant() == Some(Truth::True))
             }
+            Condition::Asking(predicate) => Err(self.backend.holds(predicate, user, request)),
         }
     }
 

@@ -16,6 +16,7 @@ use super::prepare::Slot;
 use super::state::CallState;
 use super::visit::{Visit, visit};
 use crate::library::{Entry, Resolution, RunAs, unavailable};
+use crate::runtime::inside_call;
 use crate::{ConsoleLevel, Rights, RunAsAnswer};
 
 /// Adds these functions to the object `host`.
@@ -201,7 +202,11 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
     if let Some(reason) = &entry.refused {
         return Err(Exception::throw_message(ctx, &format!("function '{name}' cannot be loaded: {reason}")));
     }
-    if !shared.may_evaluate(entry, &state.input.user, state.input.request.as_ref()) {
+    let may_evaluate = match shared.may_evaluate(entry, &state.input.user, state.input.request.as_ref()) {
+        Ok(may_evaluate) => may_evaluate,
+        Err(asked) => state.stand_still(inside_call(state.inside(), asked)).unwrap_or(false),
+    };
+    if !may_evaluate {
         return Err(Exception::throw_message(ctx, &format!("rule not matched for function \"{name}\"")));
     }
     match &entry.run_as {

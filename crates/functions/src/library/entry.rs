@@ -29,6 +29,8 @@ pub(crate) enum Condition {
     Always,
     /// The condition must hold.
     If(Predicate),
+    /// The same, and it may call functions.
+    Asking(Predicate),
 }
 
 /// The user that a function runs as, according to its settings.
@@ -108,7 +110,17 @@ fn condition(function: &Function) -> Result<Condition, String> {
     let broken = |reason: Option<String>| format!("its can_evaluate is broken: {}", reason.unwrap_or_default());
     let expr = expr::parse(node).map_err(|errors| broken(errors.first().map(ToString::to_string)))?;
     let predicate = lower(&expr, Scope::Endpoint).map_err(|errors| broken(errors.first().map(ToString::to_string)))?;
-    Ok(Condition::If(predicate))
+    Ok(if calls_functions(node) { Condition::Asking(predicate) } else { Condition::If(predicate) })
+}
+
+fn calls_functions(condition: &Node) -> bool {
+    match &condition.kind {
+        Kind::Object(members) => {
+            members.iter().any(|member| member.key == "%function" || calls_functions(&member.value))
+        }
+        Kind::Array(elements) => elements.iter().any(calls_functions),
+        _ => false,
+    }
 }
 
 fn run_as(config: &Node) -> Result<RunAs, String> {

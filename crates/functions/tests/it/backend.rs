@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::Context;
+use portcullis::eval::Request;
 use portcullis::guarded::{FindRequest, GuardedError, Pipeline, Written, parse_writes};
 use portcullis::json::{Node, parse};
+use portcullis::predicate::Predicate;
 use portcullis::store::documents::Namespace;
 use portcullis::{App, BoxFuture, GuardedCollection, User};
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
@@ -167,6 +169,10 @@ fn plain(raw: &RawDocumentBuf) -> Bson {
 impl Backend for Stored {
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>> {
         Box::pin(async move { Ok(self.users.iter().find(|user| user.id == id).cloned()) })
+    }
+
+    fn holds<'a>(&'a self, _: &'a Predicate, _: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
     }
 
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {

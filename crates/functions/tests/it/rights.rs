@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bson::{Bson, doc};
 use portcullis::app::Secrets;
+use portcullis::eval::Request;
+use portcullis::predicate::Predicate;
 use portcullis::{App, BoxFuture, User};
 use portcullis_functions::{Backend, BackendError, Call, DataAction, Entry, Library, Options, Rights, Runtime};
 use serde_json::json;
@@ -19,6 +21,10 @@ struct Recursive {
 impl Backend for Recursive {
     fn user<'a>(&'a self, _id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn holds<'a>(&'a self, _: &'a Predicate, _: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
     }
 
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {

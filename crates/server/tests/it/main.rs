@@ -14,6 +14,7 @@ mod access;
 mod calls_end;
 mod client;
 mod compression;
+mod conditions;
 mod data;
 mod data_api;
 mod endpoints;

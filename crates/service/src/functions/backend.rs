@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bson::Bson;
+use portcullis::eval::Request;
 use portcullis::login::{LoginError, UserAssembler};
+use portcullis::predicate::Predicate;
 use portcullis::{BoxFuture, Clock, SystemClock, User};
 use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
 
@@ -70,6 +72,18 @@ impl Backend for Reach {
                 Err(LoginError::UserUnknown(_) | LoginError::UserDisabled(_) | LoginError::UserExpired(_)) => Ok(None),
                 Err(error) => Err(seen(ClientError::internal(error))),
             }
+        })
+    }
+
+    fn holds<'a>(
+        &'a self,
+        condition: &'a Predicate,
+        user: &'a User,
+        request: Option<&'a Request>,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let asker = Asker::new(user.clone(), request.cloned());
+            self.data.holds(condition, &asker).await.is_ok()
         })
     }
 
