@@ -82,11 +82,15 @@ async fn guarded(state: &State, routes: Router, request: Request, patience: Dura
         false => Body::new(TimeoutBody::new(PAUSE, body)),
     });
     let routed = AssertUnwindSafe(routed(state, routes, request)).catch_unwind();
-    let response = match tokio::time::timeout(patience, routed).await {
+    let mut response = match tokio::time::timeout(patience, routed).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(panic),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     };
+    // The routes set it for every response, also for those that have no content.
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     if is_compressed(&response) { compressed(response, encodings).await } else { response }
 }
 

@@ -293,7 +293,7 @@
   const responseOf = () => {
     response = { status: undefined, headers: [], body: undefined };
     return {
-      setStatusCode(status) { const code = numeric(status); if (!(isInteger(code) && code >= 100 && code <= 599)) throw new RangeErrorType("the status must be a number from 100 to 599"); response.status = code; },
+      setStatusCode(status) { const code = numeric(status); if (!(isInteger(code) && code >= 200 && code <= 599)) throw new RangeErrorType("the status must be a number from 200 to 599"); response.status = code; },
       setBody(body) {
         if (typeof body === "string") response.body = host.fromUtf8(body);
         else if (kindOf(body) === "binary") response.body = dataOf(body).bytes;

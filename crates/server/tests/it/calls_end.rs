@@ -89,3 +89,13 @@ async fn a_call_goes_on_though_the_client_hangs_up() {
         tokio::time::timeout(LONG, done).await.unwrap_or_else(|_| panic!("{who}: the call was abandoned"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_without_content_has_none() {
+    let source = "exports = ({ query }, response) => { response.setStatusCode(Number(query.status)); response.setBody('text'); };";
+    let shop = Shop::with(with(source)).await;
+    for status in [204, 304] {
+        let answer = shop.ask("POST", &format!("{ENDPOINT}/f?status={status}"), &[], "").await;
+        assert_eq!((answer.status, answer.text.as_str(), answer.headers.get("content-length")), (status, "", None));
+    }
+}

@@ -138,7 +138,7 @@ async fn what_a_function_sets_is_sent() {
         let answer = get(&shop, &format!("/own?header={evil}"), &[]).await;
         assert!(answer.headers.get("x-evil").is_none(), "{answer:?}");
     }
-    assert_eq!(get(&shop, "/own?status=100", &[]).await.status, 500);
+    assert_eq!(get(&shop, "/own?status=100", &[]).await.status, 400);
 }
 
 #[tokio::test]

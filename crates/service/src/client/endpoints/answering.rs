@@ -54,6 +54,11 @@ impl Answering<'_> {
             HttpReply { status: if is_empty { 204 } else { 200 }, headers: Vec::new(), body: response.body }
         };
         reply.status = response.status.unwrap_or(reply.status);
+        if matches!(reply.status, 204 | 205 | 304) {
+            // Such responses have no content, and so nothing that describes it.
+            reply.body = None;
+            reply.headers.clear();
+        }
         let is_set = |known: &str| response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(known));
         reply.headers.retain(|(name, _)| !is_set(name));
         reply.headers.extend(response.headers);
@@ -105,6 +110,7 @@ mod tests {
         let untouched = HttpResponse::default;
         let status = || HttpResponse { status: Some(201), ..untouched() };
         let own = || HttpResponse { body: body(), ..untouched() };
+        let empty = || HttpResponse { status: Some(204), body: body(), ..untouched() };
         let headed = || HttpResponse { headers: header(), ..untouched() };
         let (seven, text) = (Some("7".to_owned()), Some("own".to_owned()));
         for (entry, responds, response, expected) in [
@@ -116,6 +122,8 @@ mod tests {
             (Entry::Endpoint, false, status(), (201, None, 0)),
             (Entry::Endpoint, false, headed(), (204, None, 1)),
             (Entry::Endpoint, false, own(), (200, text.clone(), 0)),
+            (Entry::Endpoint, true, empty(), (204, None, 0)),
+            (Entry::Webhook, true, empty(), (204, None, 0)),
             (Entry::Webhook, true, untouched(), (200, seven, 1)),
             (Entry::Webhook, true, status(), (201, None, 0)),
             (Entry::Webhook, true, headed(), (200, None, 1)),
