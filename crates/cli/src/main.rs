@@ -19,6 +19,7 @@ mod find;
 mod first_test;
 mod fmt;
 mod freshness;
+mod function_args;
 mod given;
 mod guard;
 mod input;

@@ -13,6 +13,7 @@ use super::Answer;
 use super::accounts::warn;
 use super::application::load_app;
 use super::context::read_user;
+use super::function_args::FunctionArgs;
 use super::input::{Input, is_json};
 use super::output::{Output, note, say};
 use super::secrets::SecretArgs;
@@ -67,6 +68,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "portcullis")]
     mongodb_database: String,
     #[command(flatten)]
+    functions: FunctionArgs,
+    #[command(flatten)]
     secrets: SecretArgs,
 }
 
@@ -94,6 +97,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             let mail = MailSettings::to_folder(args.state.join("mail"));
             let mail = mail.map_err(|error| Trouble::usage(error.to_string()))?;
             let (host, _) = Host::open(places, &place, mail).await?;
+            let host = host.with_functions(args.functions.options());
             let api = host
                 .applications(served)
                 .map_err(without_application)?

@@ -35,6 +35,7 @@ use self::triggers::RunningTriggers;
 use super::Answer;
 use super::application::load_app;
 use super::freshness::ServedFresh;
+use super::function_args::FunctionArgs;
 use super::output::{Output, note, plural};
 use super::secrets::SecretArgs;
 use super::signals::stopped;
@@ -106,6 +107,8 @@ pub(super) struct Args {
     /// repeatable
     #[arg(long, value_name = "id=CLAIM|email=CLAIM")]
     claim_users_by: Vec<ClaimUsersBy>,
+    #[command(flatten)]
+    functions: FunctionArgs,
     #[command(flatten)]
     exposure: ExposureArgs,
     #[command(flatten)]
@@ -350,6 +353,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
             None => None,
         };
         let (host, made) = Host::open(places, &place, args.mail()?).await?;
+        let host = host.with_functions(args.functions.options());
         let host = host.with_takeover(args.claim_users_by.clone()).with_freshness(args.fresh.0).with_triggers();
         let calls = args.call_log()?;
         let host = match &calls {

@@ -12,6 +12,7 @@ use portcullis_service::client::{ClientApi, Host, MailSettings, Served};
 use super::check_name;
 use crate::Answer;
 use crate::accounts::AppArgs;
+use crate::function_args::FunctionArgs;
 use crate::input;
 use crate::output::{Output, note};
 use crate::run::report;
@@ -48,6 +49,8 @@ pub(super) struct Run {
     #[command(flatten)]
     stores: AccountStoreArgs,
     #[command(flatten)]
+    functions: FunctionArgs,
+    #[command(flatten)]
     secrets: SecretArgs,
 }
 
@@ -72,6 +75,7 @@ pub(super) fn run(args: &Run, output: &mut Output) -> Result<Answer, Trouble> {
             let mail = MailSettings::to_folder(places.state.join("mail"));
             let mail = mail.map_err(|error| Trouble::usage(error.to_string()))?;
             let (host, _) = Host::open(places, &place, mail).await?;
+            let host = host.with_functions(args.functions.options());
             let apis = host.applications(vec![served])?;
             let api = apis.first().ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
             let event = match given {

@@ -15,6 +15,7 @@ mod administration;
 mod cli;
 mod club;
 mod expressions;
+mod private_addresses;
 mod readme;
 mod said;
 mod serving;

@@ -1,0 +1,18 @@
+use portcullis_functions::Options;
+
+/// What functions may do.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FunctionArgs {
+    /// Let `context.http` of functions reach private, loopback and link-local addresses
+    #[arg(long)]
+    allow_private_addresses: bool,
+}
+
+impl FunctionArgs {
+    /// The options of calls.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.private_addresses = self.allow_private_addresses;
+        options
+    }
+}
