@@ -106,8 +106,9 @@ impl Runtime {
         if !may_evaluate {
             return Err(CallError::RuleNotMatched(call.function));
         }
-        // Calls by rules are part of the requests of their users, which must not wait for themselves.
-        let is_own = nesting == 0 && matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook);
+        // Calls inside of others have places of their own: they must not wait for the ones that wait for them.
+        let is_own =
+            nesting == 0 && matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook | Entry::Rule);
         let caller = call.user.id.clone();
         let claim = if is_own && !caller.is_empty() { Some(self.shares.claim(&caller)?) } else { None };
         let (_share, permit) = {
