@@ -75,7 +75,7 @@ async fn answers_have_the_form_that_is_asked_for() {
     let plain = json!({
         "_id": "0123456789abcdef01234567",
         "customer": ken,
-        "date": "2020-01-01T00:00:00.5Z",
+        "date": "2020-01-01T00:00:00.500Z",
         "late": 999_999_999_999_999_i64,
         "decimal": "1.50",
         "binary": { "Subtype": 128, "Data": "AQI=" },
