@@ -68,9 +68,8 @@ fn wholes(field: &FieldPath, beliefs: &[&Belief<'_>]) -> Vec<Bson> {
     for belief in beliefs {
         example_of(belief.test).into_iter().for_each(&mut add);
         for right in rights(belief.test) {
-            match right {
-                Right::Literal(value @ (Bson::Document(_) | Bson::Array(_))) => add(value.clone()),
-                _ => {}
+            if let Right::Literal(value @ (Bson::Document(_) | Bson::Array(_))) = right {
+                add(value.clone());
             }
         }
     }
