@@ -3,8 +3,9 @@ use std::sync::Arc;
 use bson::Document;
 use thiserror::Error;
 
+use super::bound_policy::Entrance;
 use super::decision::Reason;
-use super::guard::{Entrance, Guard};
+use super::guard::Guard;
 use crate::eval::{Context, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::expr::PatternAllowance;
 use crate::json::{self, EjsonErrorKind, Node};

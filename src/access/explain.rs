@@ -1,7 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::guard::{Entrance, Guard};
+use super::bound_policy::Entrance;
+use super::guard::Guard;
 use super::write::{Write, alone};
 use crate::eval::{Documents, Errors, Trace, Truth, trace};
 use crate::policy::{FieldRule, Role, Rule};

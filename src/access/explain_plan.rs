@@ -4,8 +4,9 @@ use std::sync::Arc;
 use bson::Document;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::bound_policy::Entrance;
 use super::client_query::QueryError;
-use super::guard::{Entrance, Guard};
+use super::guard::Guard;
 use super::plan::{holds, permitted};
 use crate::eval::{Residual, Trace, Truth};
 use crate::projection::Projection;

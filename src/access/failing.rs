@@ -1,8 +1,9 @@
 //! Checks whether reads can be decided with the parts of the context that were supplied.
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::bound_policy::{BoundRules, Entrance};
 use super::client_query::QueryError;
-use super::guard::{BoundRules, Entrance, Guard};
+use super::guard::Guard;
 use crate::eval::{Errors, Residual, Truth};
 
 impl Guard {

@@ -3,18 +3,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bson::DateTime;
 
 use super::bound::BoundRole;
+use super::bound_policy::{BoundPolicy, BoundRules, Entrance};
 use super::decision::{Decision, Outcome, Reason};
 use super::known_user::KnownUser;
 use super::unreadable::Unreadable;
-use super::visibility::Visibility;
-use crate::eval::{Binder, Context, Documents, Errors, EvalError, Evaluation, FunctionError, Residual, Truth};
+use crate::eval::{Context, Errors, EvalError, Evaluation, FunctionError, Residual, Truth};
 use crate::policy::{Policy, Presence, Role, Rule};
 use crate::predicate::ContextRoot;
-use crate::projection::Projection;
-use crate::query_plan::Range;
 use crate::schema::BoundSchema;
 use crate::user::UserType;
-use crate::value::RequestedFields;
 
 /// A policy bound to the context of one request: the main entry point of the engine. Whatever depends on the context
 /// alone is evaluated once, when the guard is created, so that each document costs only what depends on it.
@@ -40,50 +37,8 @@ use crate::value::RequestedFields;
 pub struct Guard {
     pub(super) context: Context,
     pub(super) policy: Arc<Policy>,
-    pub(super) bound: Arc<Bound>,
+    pub(super) bound: Arc<BoundPolicy>,
     pub(super) unreadable: Mutex<Option<Unreadable>>,
-}
-
-/// What a policy comes to in a context.
-#[derive(Debug)]
-pub(super) struct Bound {
-    pub(super) entrance: Entrance,
-    pub(super) schema: Option<BoundSchema>,
-    /// Computed on first use.
-    pub(super) range: OnceLock<Range>,
-    /// Computed on first use.
-    pub(super) visibility: OnceLock<Visibility>,
-}
-
-/// How access is decided.
-#[derive(Debug)]
-pub(super) enum Entrance {
-    /// The user is the system user, to whom rules do not apply.
-    Bypass,
-    /// Everything is denied, for this reason.
-    Closed(Reason),
-    /// The rules decide.
-    Rules(BoundRules),
-}
-
-/// The rules of a collection, bound to a context.
-#[derive(Debug)]
-pub(super) struct BoundRules {
-    pub(super) filters: BoundFilters,
-    /// The roles that may apply, in order.
-    pub(super) roles: Vec<BoundRole>,
-    /// The top-level fields that the rules refer to.
-    pub(super) fields: RequestedFields,
-    /// Whether a rule refers to a part of the context that was not supplied.
-    pub(super) asks_unsupplied: bool,
-}
-
-/// The filters that apply to the request, or the errors that occurred when selecting them.
-#[derive(Debug)]
-pub(super) struct BoundFilters {
-    pub(super) queries: Vec<(Arc<str>, Residual)>,
-    pub(super) projections: Vec<Projection>,
-    pub(super) errors: Vec<EvalError>,
 }
 
 impl Policy {
@@ -178,7 +133,7 @@ impl Guard {
     /// Sets the namespace to name when access is denied for lack of rules.
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
-        if let Some(Bound { entrance: Entrance::Closed(Reason::NoRule { namespace: named }), .. }) =
+        if let Some(BoundPolicy { entrance: Entrance::Closed(Reason::NoRule { namespace: named }), .. }) =
             Arc::get_mut(&mut self.bound)
         {
             *named = namespace.into();
@@ -193,7 +148,7 @@ impl Guard {
     }
 
     fn of(context: Context, policy: Arc<Policy>, entrance: Entrance, schema: Option<BoundSchema>) -> Self {
-        let bound = Bound { entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() };
+        let bound = BoundPolicy { entrance, schema, range: OnceLock::new(), visibility: OnceLock::new() };
         Self { context, policy, bound: Arc::new(bound), unreadable: Mutex::default() }
     }
 
@@ -201,81 +156,6 @@ impl Guard {
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context
-    }
-}
-
-impl BoundRules {
-    fn new(policy: &Policy, context: &Context) -> Self {
-        let mut binder = Binder::numbering(context);
-        let filters = BoundFilters::new(policy, context, &mut binder);
-        let roles = policy.roles.iter().filter_map(|role| BoundRole::new(role, &mut binder)).collect();
-        let asks_unsupplied = binder.asked_unsupplied();
-        Self { filters, roles, fields: binder.into_fields(), asks_unsupplied }
-    }
-}
-
-impl BoundFilters {
-    fn new<'p>(policy: &'p Policy, context: &Context, binder: &mut Binder<'p>) -> Self {
-        let errors = Errors::default();
-        let evaluation = Evaluation::new(Documents::default(), context, &errors);
-        let mut filters = Self { queries: Vec::new(), projections: Vec::new(), errors: Vec::new() };
-        let mut failed = false;
-        for filter in &policy.filters {
-            match evaluation.truth(&binder.bind(&filter.apply_when.predicate)) {
-                Truth::False => continue,
-                Truth::Error => failed = true,
-                // A filter whose `apply_when` is Unknown applies.
-                Truth::True | Truth::Unknown => {}
-            }
-            if let Some(query) = &filter.query {
-                filters.queries.push((filter.name.clone(), binder.bind(&query.predicate).settle()));
-            }
-            filters.projections.extend(filter.projection.clone());
-        }
-        let included = filters.projections.iter().find_map(Projection::inclusion);
-        let excluded = filters.projections.iter().find_map(Projection::exclusion);
-        if let (Some(included), Some(excluded)) = (included, excluded) {
-            let (included, excluded) = (included.to_string(), excluded.to_string());
-            errors.add(EvalError::ProjectionMixed { included, excluded });
-            failed = true;
-        }
-        if failed {
-            filters.errors = errors.into_vec();
-        }
-        filters
-    }
-
-    /// Checks whether the filters of the rules admit the stored document.
-    #[inline(always)]
-    pub(super) fn admit(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
-        if self.errors.is_empty() && self.queries.is_empty() {
-            return Ok(());
-        }
-        self.admit_by_queries(evaluation, errors)
-    }
-
-    fn admit_by_queries(&self, evaluation: &Evaluation<'_>, errors: &Errors) -> Result<(), Reason> {
-        if !self.errors.is_empty() {
-            self.errors.iter().cloned().for_each(|error| errors.add(error));
-            return Err(Reason::Failed);
-        }
-        let mut hidden_by = None;
-        for (filter, query) in &self.queries {
-            // A filter that fails is reported even if another one hides the document, so filters that can fail are
-            // still evaluated.
-            if hidden_by.is_some() && !query.can_fail() {
-                continue;
-            }
-            match evaluation.truth(query) {
-                Truth::True => {}
-                Truth::Error => return Err(Reason::Failed),
-                Truth::False | Truth::Unknown => hidden_by = hidden_by.or(Some(filter)),
-            }
-        }
-        match hidden_by {
-            Some(filter) => Err(Reason::Filtered { filter: filter.clone() }),
-            None => Ok(()),
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::bound::{BoundField, BoundRole};
-use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
+use super::bound_policy::{BoundFilters, BoundRules, Entrance};
+use super::guard::Guard;
 use super::visibility::{Shown, Visibility};
 use crate::eval::{Residual, Truth};
 use crate::projection::Projection;

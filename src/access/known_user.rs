@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::guard::Bound;
+use super::bound_policy::BoundPolicy;
 use crate::policy::Policy;
 use crate::user::User;
 
@@ -17,7 +17,7 @@ const MAX_BOUND: usize = 4;
 /// [`Guard::of_known_user`]: super::Guard::of_known_user
 pub struct KnownUser {
     user: Arc<User>,
-    bound: Mutex<Vec<(Arc<Policy>, Arc<Bound>)>>,
+    bound: Mutex<Vec<(Arc<Policy>, Arc<BoundPolicy>)>>,
 }
 
 impl KnownUser {
@@ -34,13 +34,13 @@ impl KnownUser {
     }
 
     /// What a policy comes to for the user, if it stays bound.
-    pub(super) fn bound(&self, policy: &Arc<Policy>) -> Option<Arc<Bound>> {
+    pub(super) fn bound(&self, policy: &Arc<Policy>) -> Option<Arc<BoundPolicy>> {
         let all = self.all();
         all.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, bound)| Arc::clone(bound))
     }
 
     /// Keeps what a policy comes to, which must depend on nothing but the user.
-    pub(super) fn keep(&self, policy: &Arc<Policy>, bound: &Arc<Bound>) {
+    pub(super) fn keep(&self, policy: &Arc<Policy>, bound: &Arc<BoundPolicy>) {
         let mut all = self.all();
         all.retain(|(known, _)| !Arc::ptr_eq(known, policy));
         if all.len() >= MAX_BOUND {
@@ -50,7 +50,7 @@ impl KnownUser {
         all.push((Arc::clone(policy), Arc::clone(bound)));
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<(Arc<Policy>, Arc<Bound>)>> {
+    fn all(&self) -> MutexGuard<'_, Vec<(Arc<Policy>, Arc<BoundPolicy>)>> {
         self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

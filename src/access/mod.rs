@@ -1,6 +1,7 @@
 //! Access decisions: which role a user has for a document, and what the role permits.
 
 mod bound;
+mod bound_policy;
 mod buffer;
 mod client_query;
 mod decision;

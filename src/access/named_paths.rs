@@ -2,7 +2,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
-use super::guard::{BoundRules, Entrance, Guard, assign, truth};
+use super::bound_policy::{BoundRules, Entrance};
+use super::guard::{Guard, assign, truth};
 use super::visibility::{Shown, Visibility};
 use crate::eval::{DocumentPair, Errors, Evaluation, Residual, Truth};
 use crate::projection::Projection;

@@ -1,6 +1,7 @@
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::bound_policy::{BoundFilters, BoundRules, Entrance};
 use super::client_query::QueryError;
-use super::guard::{BoundFilters, BoundRules, Entrance, Guard};
+use super::guard::Guard;
 use crate::eval::Residual;
 use crate::projection::{Kept, Projection};
 use crate::query_plan::{Field, Filter, MAX_DEPTH, Plan, Range, bounds, united};

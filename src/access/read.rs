@@ -1,9 +1,10 @@
 use bson::RawDocument;
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::bound_policy::{BoundFilters, BoundRules, Entrance};
 use super::buffer::{Buffer, Page};
 use super::decision::{Decision, Half, Reason, Visible};
-use super::guard::{BoundFilters, BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
+use super::guard::{Guard, Refusal, assign, decide, require, truth};
 use crate::eval::{Context, DocumentPair, Errors, Evaluation, Residual, Truth};
 use crate::value::{
     ArrayRef, Container, DocumentRef, Empty, Field, Fields, Lookup, Malformed, Place, ValueRef, Writer,

@@ -1,8 +1,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::bound::{BoundField, BoundFields, BoundRole};
+use super::bound_policy::{BoundRules, Entrance};
 use super::decision::{Decision, Half, Reason};
-use super::guard::{BoundRules, Entrance, Guard, Refusal, assign, decide, require, truth};
+use super::guard::{Guard, Refusal, assign, decide, require, truth};
 use crate::eval::{Context, DocumentPair, Documents, Errors, EvalError, Evaluation, Residual, Truth};
 use crate::value::{ArrayRef, DocumentRef, Lookup, Malformed, ValueRef, equal, identical};
 

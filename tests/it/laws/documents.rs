@@ -42,6 +42,16 @@ fn is_compared_whole(value: &Bson, text: &str) -> bool {
     in_parts || (has_fields(value) && text.contains(&json::from_bson(value).to_string()))
 }
 
+/// Whether rules, as JSON without blanks, have an operand from a document, with which they compare whole values.
+fn compares_two_values_of_a_document(rules: &str) -> bool {
+    let mut strings = rules.match_indices("\"%%").map(|(at, _)| &rules[at + 1..]);
+    strings.any(|rest| {
+        let (text, after) = rest.split_once('"').unwrap();
+        let is_of_document = ["%%root", "%%prevRoot", "%%this", "%%prev"].iter().any(|root| text.starts_with(root));
+        is_of_document && !after.starts_with(':')
+    })
+}
+
 /// Texts of lengths whose first byte differs, some of which look like elements at their start.
 fn array_text() -> impl Strategy<Value = Vec<u8>> {
     let begins: [&[u8]; 6] =
@@ -153,6 +163,9 @@ proptest! {
         let mut written = file.clone();
         written["cases"].take();
         let written = written.to_string();
+        if compares_two_values_of_a_document(&written) {
+            return Ok(());
+        }
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, stored, _) in guards(&file) {
             // A rule that contains the value, or one of its elements, compares it as a whole.
