@@ -5,7 +5,6 @@ use bson::DateTime;
 use super::bound::BoundRole;
 use super::bound_policy::{BoundPolicy, BoundRules, Entrance};
 use super::decision::{Decision, Outcome, Reason};
-use super::known_user::KnownUser;
 use super::unreadable::Unreadable;
 use crate::eval::{Context, Errors, EvalError, Evaluation, FunctionError, Residual, Truth};
 use crate::policy::{Policy, Presence, Role, Rule};
@@ -65,24 +64,6 @@ impl Guard {
             Some(policy) => Entrance::Rules(BoundRules::new(policy, &context)),
         };
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
-    }
-
-    /// As [`new`](Self::new), for a context whose user is an object that several requests share: rules that depend on nothing else are
-    /// bound to it once.
-    #[must_use]
-    pub fn of_known_user(policy: Arc<Policy>, context: Context, user: &KnownUser) -> Self {
-        if !context.is_of(user.shared()) {
-            return Self::new(Some(policy), context);
-        }
-        if let Some(bound) = user.bound(&policy) {
-            return Self { context, policy, bound, unreadable: Mutex::default() };
-        }
-        let guard = Self::new(Some(policy), context);
-        // Other entrances may depend on the namespace, and cost nothing.
-        if matches!(guard.bound.entrance, Entrance::Rules(_)) && guard.policy.asks_only_the_user() {
-            user.keep(&guard.policy, &guard.bound);
-        }
-        guard
     }
 
     /// The same guard, bound anew with the results of functions known so far; `None` unless it was bound without the result of one

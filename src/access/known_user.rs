@@ -2,7 +2,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::bound_policy::BoundPolicy;
+use super::bound_policy::{BoundPolicy, Entrance};
+use super::guard::Guard;
+use crate::eval::Context;
 use crate::policy::Policy;
 use crate::user::User;
 
@@ -13,8 +15,6 @@ const MAX_BOUND: usize = 4;
 ///
 /// What is bound to an object is used for no other, even an equal one. A user who has changed is a new object, to which nothing is
 /// bound yet.
-///
-/// [`Guard::of_known_user`]: super::Guard::of_known_user
 pub struct KnownUser {
     user: Arc<User>,
     bound: Mutex<Vec<(Arc<Policy>, Arc<BoundPolicy>)>>,
@@ -55,6 +55,26 @@ impl KnownUser {
     }
 }
 
+impl Guard {
+    /// As [`new`](Self::new), for a context whose user is an object that several requests share: rules that depend on nothing else are
+    /// bound to it once.
+    #[must_use]
+    pub fn of_known_user(policy: Arc<Policy>, context: Context, user: &KnownUser) -> Self {
+        if !context.is_of(user.shared()) {
+            return Self::new(Some(policy), context);
+        }
+        if let Some(bound) = user.bound(&policy) {
+            return Self { context, policy, bound, unreadable: Mutex::default() };
+        }
+        let guard = Self::new(Some(policy), context);
+        // Other entrances may depend on the namespace, and cost nothing.
+        if matches!(guard.bound.entrance, Entrance::Rules(_)) && guard.policy.asks_only_the_user() {
+            user.keep(&guard.policy, &guard.bound);
+        }
+        guard
+    }
+}
+
 impl From<User> for KnownUser {
     fn from(user: User) -> Self {
         Self::new(user)
@@ -80,8 +100,7 @@ mod tests {
     use bson::{Bson, DateTime, doc};
 
     use super::*;
-    use crate::access::Guard;
-    use crate::eval::{Closures, Context, Environment, Request};
+    use crate::eval::{Closures, Environment, Request};
 
     fn policy(role: &str) -> Arc<Policy> {
         let role = format!(r#"{{"name": "a", "apply_when": {{}}, "read": true, {role}}}"#);
