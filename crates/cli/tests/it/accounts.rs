@@ -523,17 +523,7 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
     state.run(&check).is(&expect![[r#"
         exit: 0
         stdout:
-        warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
-          --> fixtures/apps/defaults/data_sources/mongodb-atlas/default_rule.json:3:44  (/roles/0/apply_when/%%user.custom_data.role)
-          3 |     { "name": "Librarian", "apply_when": { "%%user.custom_data.role": "librarian" }, "read": true, "write": true },
-            |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
-
-        warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
-          --> fixtures/apps/defaults/data_sources/mongodb-atlas/default_rule.json:3:44  (/roles/0/apply_when/%%user.custom_data.role)
-          3 |     { "name": "Librarian", "apply_when": { "%%user.custom_data.role": "librarian" }, "read": true, "write": true },
-            |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
-
-        warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled
+        warning[custom-data-absent]: `%%user.custom_data.role` is Missing for every user: custom data is not enabled (in `library.journals`, `library.maps`, `library.scores`)
           --> fixtures/apps/defaults/data_sources/mongodb-atlas/default_rule.json:3:44  (/roles/0/apply_when/%%user.custom_data.role)
           3 |     { "name": "Librarian", "apply_when": { "%%user.custom_data.role": "librarian" }, "read": true, "write": true },
             |                                            ^^^^^^^^^^^^^^^^^^^^^^^^^ configure it in `auth/custom_user_data.json`
@@ -543,7 +533,7 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
           1 | { "database": "library", "collection": "vault", "roles": [] }
             |                                                          ^^ omit `roles` if the default roles should apply
 
-        10 files: 0 errors, 4 warnings, 0 notes
+        10 files: 0 errors, 2 warnings, 0 notes
         stderr:
         note: --live did not check the server for `fixtures/apps/defaults`: the application has no readable custom user data
         note: users were not counted for `fixtures/apps/defaults`: the application has no readable custom user data
