@@ -100,8 +100,7 @@ mod tests {
 
     fn written<'d>(document: impl Into<DocumentRef<'d>>) -> Result<String, Malformed> {
         let mut text = Vec::new();
-        write_canonical(document, &mut text)?;
-        Ok(String::from_utf8(text).unwrap())
+        write_canonical(document, &mut text).map(|()| String::from_utf8(text).unwrap())
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub(crate) async fn streams_leave_connections_to_requests(world: World) {
     tokio::time::timeout(Duration::from_secs(60), all_wait).await.expect("streams wait for each other").unwrap();
     // The streams go on waiting until there is something in their collections.
     for number in 0..STREAMS {
-        let WatchScope::Collection(namespace) = place(number) else { unreachable!() };
+        let WatchScope::Collection(namespace) = place(number) else { panic!("it is a collection") };
         let mut cursor = store.find(&namespace, &Find::default()).await.unwrap();
         assert!(cursor.batch().await.unwrap().is_empty());
     }
