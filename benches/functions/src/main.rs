@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
+use portcullis::Context;
 use portcullis::app::Secrets;
 use portcullis::eval::Request;
-use portcullis::predicate::Predicate;
-use portcullis::Context;
 use portcullis::guarded::FindRequest;
+use portcullis::predicate::Predicate;
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::value::DocumentRef;
 use portcullis::{App, BoxFuture, GuardedCollection, User, json};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bson::{RawDocument, doc};
-use portcullis::access::{Buffer, Decision as Decided};
 use portcullis::Context;
+use portcullis::access::{Buffer, Decision as Decided};
 use portcullis::policy::{self, RulesFile};
 use portcullis::value::Prepared;
 use portcullis::{Guard, User, Visible, json};
