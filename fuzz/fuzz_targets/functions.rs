@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use bson::{Bson, doc};
 use libfuzzer_sys::fuzz_target;
 use portcullis::app::Secrets;
-use portcullis::{App, BoxFuture, User};
+use portcullis::predicate::Predicate;
+use portcullis::{App, BoxFuture, Request, User};
 use portcullis_functions::{
     ActionName, Backend, BackendError, Call, CallError, DataAction, Entry, Library, Options, Rights,
     Runtime as Functions,
@@ -31,6 +32,10 @@ struct Empty;
 impl Backend for Empty {
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>> {
         Box::pin(async move { Ok((id == "eve").then(|| User::new("eve").with_custom_data(doc! {}))) })
+    }
+
+    fn holds<'a>(&'a self, _: &'a Predicate, _: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
+        Box::pin(async { false })
     }
 
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {
