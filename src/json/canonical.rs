@@ -2,55 +2,35 @@
 
 use std::io::Write as _;
 
+use super::containers::{elements, object};
 use super::string;
 use super::write::object_id;
-use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
+use crate::value::{MAX_DEPTH, Malformed, ValueRef};
 
-/// Writes a document as one line of canonical extended JSON; a raw document is not decoded first. Of duplicate keys, the first value is
-/// written.
+/// Writes a value as one line of canonical extended JSON; raw documents are not decoded first. Of duplicate keys, the first value
+/// is written.
 ///
 /// ```
+/// use portcullis::DocumentRef;
+///
 /// let document = bson::rawdoc! { "a": [1, true], "b": 2.5 };
 /// let mut text = Vec::new();
-/// portcullis::json::write_canonical(&document, &mut text).unwrap();
+/// portcullis::json::write_canonical(DocumentRef::from(&document), &mut text).unwrap();
 /// assert_eq!(text, br#"{"a":[{"$numberInt":"1"},true],"b":{"$numberDouble":"2.5"}}"#);
 /// ```
 ///
 /// # Errors
-/// If raw bytes are not BSON, or are nested deeper than [`MAX_DEPTH`].
-pub fn write_canonical<'d>(document: impl Into<DocumentRef<'d>>, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    object(document.into(), 0, text)
+/// If raw bytes are not BSON, or if values are nested deeper than [`MAX_DEPTH`].
+pub fn write_canonical<'d>(given: impl Into<ValueRef<'d>>, text: &mut Vec<u8>) -> Result<(), Malformed> {
+    value(given.into(), 0, text)
 }
 
-fn object(document: DocumentRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    text.push(b'{');
-    let mut fields = Fields::of(document);
-    let mut first = true;
-    while let Some(field) = fields.next() {
-        let (key, field) = field?;
-        // Read even if it is left out: bytes that are not BSON are an error wherever they are.
-        let field = field.value()?;
-        if fields.repeats(key) {
-            continue;
-        }
-        if !first {
-            text.push(b',');
-        }
-        first = false;
-        string(key, text);
-        text.push(b':');
-        value(field, depth + 1, text)?;
-    }
-    text.push(b'}');
-    Ok(())
-}
-
-fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
+fn value(given: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
     // Writing to a `Vec` does not fail.
-    let _ = match value {
+    let _ = match given {
         ValueRef::Null => text.write_all(b"null"),
         ValueRef::Boolean(true) => text.write_all(b"true"),
         ValueRef::Boolean(false) => text.write_all(b"false"),
@@ -69,22 +49,10 @@ fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Ma
             object_id(id, text);
             Ok(())
         }
-        ValueRef::Document(document) => return object(document, depth, text),
-        ValueRef::Array(array) => return elements(array, depth, text),
+        ValueRef::Document(document) => return object(document, text, |_, inner, text| value(inner, depth + 1, text)),
+        ValueRef::Array(array) => return elements(array, text, |inner, text| value(inner, depth + 1, text)),
         rare => write!(text, "{}", rare.to_bson()?.into_canonical_extjson()),
     };
-    Ok(())
-}
-
-fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    text.push(b'[');
-    for (index, element) in Elements::of(array).enumerate() {
-        if index > 0 {
-            text.push(b',');
-        }
-        value(element?.value()?, depth + 1, text)?;
-    }
-    text.push(b']');
     Ok(())
 }
 
@@ -97,9 +65,11 @@ mod tests {
     };
 
     use super::*;
+    use crate::value::DocumentRef;
 
     fn written<'d>(document: impl Into<DocumentRef<'d>>) -> Result<String, Malformed> {
         let mut text = Vec::new();
+        let document: DocumentRef<'d> = document.into();
         write_canonical(document, &mut text).map(|()| String::from_utf8(text).unwrap())
     }
 

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "unstable")]
 mod canonical;
+mod containers;
 mod ejson;
 mod node;
 mod parse;

@@ -1,8 +1,9 @@
 use serde_json::to_writer;
 
+use super::containers::{elements, object};
 use super::{from_bson, is_literal_key};
 use crate::byte_search::string_end;
-use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed, ValueRef};
+use crate::value::{DocumentRef, MAX_DEPTH, Malformed, ValueRef};
 
 /// Writes a document on one line, with the same result as [`from_bson`]. Raw documents are not decoded.
 ///
@@ -16,35 +17,14 @@ use crate::value::{ArrayRef, DocumentRef, Elements, Fields, MAX_DEPTH, Malformed
 /// # Errors
 /// If raw bytes are not BSON, or are nested deeper than [`MAX_DEPTH`].
 pub fn write<'d>(document: impl Into<DocumentRef<'d>>, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    object(document.into(), 0, text)
+    value(document.into().into(), 0, text)
 }
 
-fn object(document: DocumentRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    text.push(b'{');
-    let mut fields = Fields::of(document);
-    let mut first = true;
-    while let Some(field) = fields.next() {
-        let (key, field) = field?;
-        if fields.repeats(key) {
-            continue;
-        }
-        if !first {
-            text.push(b',');
-        }
-        first = false;
-        string(key, text);
-        text.push(b':');
-        value(field.value()?, depth + 1, text)?;
-    }
-    text.push(b'}');
-    Ok(())
-}
-
-fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
+fn value(given: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::depth());
     }
-    let written = match value {
+    let written = match given {
         ValueRef::Null => to_writer(text, &()),
         ValueRef::Boolean(value) => to_writer(text, &value),
         ValueRef::String(value) => {
@@ -58,23 +38,13 @@ fn value(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Ma
             object_id(id, text);
             Ok(())
         }
-        ValueRef::Document(document) => return object(document, depth, text),
-        ValueRef::Array(array) => return elements(array, depth, text),
+        ValueRef::Document(document) => {
+            return object(document, text, |_, inner, text| value(inner, depth + 1, text));
+        }
+        ValueRef::Array(array) => return elements(array, text, |inner, text| value(inner, depth + 1, text)),
         rare => to_writer(text, &from_bson(&rare.to_bson()?)),
     };
     written.map_err(|error| failed(&error))
-}
-
-fn elements(array: ArrayRef<'_>, depth: usize, text: &mut Vec<u8>) -> Result<(), Malformed> {
-    text.push(b'[');
-    for (index, element) in Elements::of(array).enumerate() {
-        if index > 0 {
-            text.push(b',');
-        }
-        value(element?.value()?, depth + 1, text)?;
-    }
-    text.push(b']');
-    Ok(())
 }
 
 pub(super) fn object_id(id: [u8; 12], text: &mut Vec<u8>) {
@@ -118,40 +88,13 @@ pub(crate) fn write_relaxed(value: ValueRef<'_>, depth: usize, text: &mut Vec<u8
             Ok(())
         }
         ValueRef::Int64(value) => to_writer(text, &value).map_err(|error| failed(&error).into()),
-        ValueRef::Document(document) => {
-            text.push(b'{');
-            let mut fields = Fields::of(document);
-            let mut first = true;
-            while let Some(field) = fields.next() {
-                let (key, field) = field?;
-                if fields.repeats(key) {
-                    continue;
-                }
-                if is_literal_key(key) {
-                    return Err(NotJson::Key(key.to_owned()));
-                }
-                if !first {
-                    text.push(b',');
-                }
-                first = false;
-                string(key, text);
-                text.push(b':');
-                write_relaxed(field.value()?, depth + 1, text)?;
+        ValueRef::Document(document) => object(document, text, |key, inner, text| {
+            if is_literal_key(key) {
+                return Err(NotJson::Key(key.to_owned()));
             }
-            text.push(b'}');
-            Ok(())
-        }
-        ValueRef::Array(array) => {
-            text.push(b'[');
-            for (index, element) in Elements::of(array).enumerate() {
-                if index > 0 {
-                    text.push(b',');
-                }
-                write_relaxed(element?.value()?, depth + 1, text)?;
-            }
-            text.push(b']');
-            Ok(())
-        }
+            write_relaxed(inner, depth + 1, text)
+        }),
+        ValueRef::Array(array) => elements(array, text, |inner, text| write_relaxed(inner, depth + 1, text)),
         plain => Ok(self::value(plain, depth, text)?),
     }
 }

@@ -7,13 +7,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portcullis::json;
+use portcullis::{DocumentRef, json};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, Outcome, StreamItem};
 use portcullis_service::heavy::{apart, in_place, weight};
 use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
-use crate::canonical::canonical;
 use crate::peer::Client;
 use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{Received, bearer, body, large_body, seen};
@@ -63,15 +62,15 @@ fn outcome_weight(outcome: &Outcome) -> usize {
 fn text(outcome: &Outcome) -> Result<Vec<u8>, ClientError> {
     let mut text = Vec::with_capacity(1024);
     let written = match outcome {
-        Outcome::Value(value) => return Ok(canonical(value).into_bytes()),
-        Outcome::Document(document) => json::write_canonical(document, &mut text),
+        Outcome::Value(value) => json::write_canonical(value, &mut text),
+        Outcome::Document(document) => json::write_canonical(DocumentRef::from(document), &mut text),
         Outcome::Documents(documents) => {
             text.push(b'[');
             let written = documents.iter().enumerate().try_for_each(|(index, document)| {
                 if index > 0 {
                     text.push(b',');
                 }
-                json::write_canonical(document, &mut text)
+                json::write_canonical(DocumentRef::from(document), &mut text)
             });
             text.push(b']');
             written
@@ -181,16 +180,20 @@ const COMMENT: &str = ":\n\n";
 /// An item as a server-sent event. In the data, line breaks and the escape character are escaped.
 fn written(item: &StreamItem) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
+    let failed = |error: &ClientError| {
+        let code = error.code.unwrap_or(ErrorCode::InternalServerError).name();
+        let told = serde_json::json!({ "error_code": code, "error": error.message });
+        format!("event: error\ndata: {}\n\n", data(&told.to_string()))
+    };
     match item {
         StreamItem::Quiet => COMMENT.to_owned(),
         StreamItem::Change(event) => {
-            let text = in_place(weight(event), || data(&canonical(event)));
-            format!("data: {text}\n\n")
+            let mut text = Vec::new();
+            let written = in_place(weight(event), || {
+                json::write_canonical(event, &mut text).map(|()| data(&String::from_utf8_lossy(&text)))
+            });
+            written.map_or_else(|error| failed(&ClientError::internal(error)), |text| format!("data: {text}\n\n"))
         }
-        StreamItem::Failed(error) => {
-            let code = error.code.unwrap_or(ErrorCode::InternalServerError).name();
-            let told = serde_json::json!({ "error_code": code, "error": error.message });
-            format!("event: error\ndata: {}\n\n", data(&told.to_string()))
-        }
+        StreamItem::Failed(error) => failed(error),
     }
 }

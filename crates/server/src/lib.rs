@@ -15,7 +15,6 @@ mod access;
 mod applications;
 mod around;
 mod auth;
-mod canonical;
 mod cors;
 mod data;
 mod data_api;
