@@ -2,101 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::said::Said;
-
-const APP: &str = "fixtures/apps/employees";
-const KEN: &str = "65a0000000000000000000b2";
-
-/// A directory for users and keys, and the commands that use it.
-pub(crate) struct State(PathBuf);
-
-impl State {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("portcullis-accounts-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// The path of a file in the directory.
-    pub(crate) fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// A command that uses the directory.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command
-            .args(arguments)
-            .env("PORTCULLIS_STATE", self.path("state"))
-            .env_remove("PORTCULLIS_MONGODB_URI")
-            .env_remove("PORTCULLIS_STORE")
-            .current_dir(portcullis_testkit::root());
-        command
-    }
-
-    /// Runs a command; where it names the directory, it says `<directory>`.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(self.command(arguments).output().unwrap()).redacted(&self.path(""), "<directory>/")
-    }
-
-    /// Runs a command that must succeed, for its JSON.
-    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        let said = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(said.exit, 0, "{arguments:?}\n{said}");
-        serde_json::from_str(&said.stdout).unwrap()
-    }
-
-    /// Runs a command that must end so, for its JSON.
-    pub(crate) fn json_of(&self, arguments: &[&str], exit: i32) -> Value {
-        let said = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(said.exit, exit, "{arguments:?}\n{said}");
-        serde_json::from_str(&said.stdout).unwrap()
-    }
-
-    /// Runs a command that must end so, and say so.
-    pub(crate) fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
-        let said = self.run(arguments);
-        assert_eq!(said.exit, exit, "{arguments:?}\n{said}");
-        assert!(said.stderr.contains(text), "no {text:?} in: {said}");
-    }
-
-    /// Imports the exported users and logs Ken in; the file that then holds his tokens.
-    fn log_in(&self, custom_data: &str) -> String {
-        self.json(&["users", "import", &example("exported-users.ndjson"), "--app", APP]);
-        let tokens = self.json(&[&LOGIN[..], &["--custom-data", custom_data]].concat());
-        let path = self.path("login.json");
-        fs::write(&path, tokens.to_string()).unwrap();
-        path
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-const LOGIN: [&str; 6] = [
-    "login",
-    "fixtures/apps/employees/example/ken.jwt",
-    "--app",
-    APP,
-    "--jwks",
-    "fixtures/apps/employees/example/jwks.json",
-];
-
-/// What comes before the age of a user object.
-const AGE: [&str; 1] = ["from the access token, "];
-
-fn example(name: &str) -> String {
-    format!("{APP}/example/{name}")
-}
+use crate::state::{AGE, APP, KEN, LOGIN, State, example};
 
 #[test]
 fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
@@ -265,63 +176,6 @@ fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
     "#]]);
 }
 
-#[test]
-fn users_are_imported_once_listed_disabled_and_deleted() {
-    let state = State::new("users");
-    let export = example("exported-users.ndjson");
-    let import = ["users", "import", export.as_str(), "--app", APP];
-    assert_eq!(
-        state.json(&import),
-        json!({ "added": 4, "unchanged": 0, "refused": [], "ignored": ["identities.provider_id"] })
-    );
-    assert_eq!(
-        state.json(&import),
-        json!({ "added": 0, "unchanged": 4, "refused": [], "ignored": ["identities.provider_id"] })
-    );
-    let listed = state.json(&["users", "list", "--app", APP]);
-    let states: Vec<&str> =
-        listed["users"].as_array().unwrap().iter().map(|user| user["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["active", "active", "active", "disabled"]);
-    state.run(&["users", "list", "--app", APP]).is(&expect![[r#"
-        exit: 0
-        stdout:
-        65a0000000000000000000a1  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ada <ada@example.com>
-        65a0000000000000000000b2  normal  active  last login 2025-01-01T00:00:00Z  custom-token:ken <ken@example.com> local-userpass:65a0000000000000000000bb <ken@example.com>
-        65a0000000000000000000c3  normal  active  last login never  custom-token:hana <hana@example.com>
-        65a0000000000000000000d4  normal  disabled  last login never  custom-token:tom <tom@example.com>
-    "#]]);
-    state.run(&["users", "disable", KEN, "nobody", "--app", APP]).is(&expect![[r#"
-        exit: 1
-        stdout:
-        disabled 65a0000000000000000000b2
-        there is no user `nobody`
-    "#]]);
-    let data = example("hr.users.json");
-    state.run(&[&LOGIN[..], &["--custom-data", &data]].concat()).is(&expect![[r#"
-        exit: 1
-        stderr:
-        note: created signing key `<directory>/state/signing.key`; anyone who has it can issue tokens
-        error: the user `65a0000000000000000000b2` is disabled
-    "#]]);
-    state.run(&["users", "enable", KEN, "--app", APP]).is(&expect![[r#"
-        exit: 0
-        stdout:
-        enabled 65a0000000000000000000b2
-    "#]]);
-    state.json(&[&LOGIN[..], &["--custom-data", &data]].concat());
-    state.run(&["users", "delete", KEN, "--app", APP]).is(&expect![[r#"
-        exit: 0
-        stdout:
-        deleted 65a0000000000000000000b2
-    "#]]);
-    assert_eq!(state.json(&["users", "list", "--app", APP])["users"].as_array().unwrap().len(), 3);
-    state.run(&["users", "delete", "--expired-anonymous", "--app", APP]).is(&expect![[r#"
-        exit: 0
-        stdout:
-        deleted 0 anonymous users
-    "#]]);
-}
-
 /// As `run` does: neither a file nor a server need be named for what is in the same store.
 #[test]
 fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
@@ -344,86 +198,6 @@ fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
         assert_eq!(found.to_string(), with_file.to_string());
         assert!(!found.stderr.contains("not loaded"), "{found}");
     }
-}
-
-#[test]
-fn an_import_says_of_each_line_why_it_was_refused() {
-    let state = State::new("import");
-    let identity = r#""identities": [{"id": "a", "provider_type": "custom-token"}]"#;
-    let lines = [
-        format!(r#"{{"_id": "u1", {identity}}}"#),
-        format!(r#"{{"_id": "u2", {identity}}}"#),
-        r#"{"_id": "u3", "identities": []}"#.to_owned(),
-        "{\"_id\": ".to_owned(),
-        r#"{"_id": "u1", "identities": [{"id": "b", "provider_type": "custom-token"}]}"#.to_owned(),
-        r#"{"_id": "u4", "type": "system", "identities": [{"id": "c", "provider_type": "custom-token"}]}"#.to_owned(),
-        r#"{"_id": {"$oid": "65a0000000000000000000b2"}, "creation_date": {"$date": "2020-01-01T00:00:00Z"},
-            "identities": [{"id": "d", "provider_type": "api-key", "data": {"n": 1}}]}"#
-            .to_owned(),
-    ];
-    let path = state.path("users.ndjson");
-    fs::write(&path, lines.join("\n")).unwrap();
-    state.run(&["users", "import", &path, "--app", APP]).is(&expect![[r#"
-        exit: 1
-        stdout:
-        line 2: the identity `a` of `custom-token`, of the user `u2`, belongs to another user
-        line 3: the user has no identity: nobody could log in
-        line 4: a user cannot be used: expected a value, found the end of the text
-        line 5: a different user with the ID `u1`, or a changed version of it, already exists
-        line 6: the user's `type` must be "normal" or "server"
-        2 users added, 0 unchanged, 5 refused
-    "#]]);
-    state.run(&["users", "import", &state.path("nothing"), "--app", APP]).is(&expect![[r#"
-        exit: 2
-        stderr:
-        error: cannot read `<directory>/nothing`: No such file or directory (os error 2)
-    "#]]);
-}
-
-#[test]
-fn a_user_without_a_date_is_imported_once() {
-    let state = State::new("dateless");
-    let path = state.path("users.ndjson");
-    fs::write(
-        &path,
-        format!(r#"{{"_id": "{KEN}", "identities": [{{"id": "ken", "provider_type": "custom-token"}}]}}"#),
-    )
-    .unwrap();
-    assert_eq!(state.json(&["users", "import", &path, "--app", APP])["added"], 1);
-    assert_eq!(state.json(&["users", "import", &path, "--app", APP])["unchanged"], 1);
-    assert_eq!(state.json(&["users", "list", "--app", APP])["users"][0]["created_at"], "2024-01-11T14:49:36Z");
-}
-
-#[test]
-fn an_import_names_the_fields_that_mean_nothing() {
-    let state = State::new("ignored");
-    let path = state.path("users.ndjson");
-    let user = r#"{"_id": "65a0000000000000000000b2", "disbled": true, "identities": [{"id": "ken", "provider_type": "custom-token", "provider_id": "5c"}]}"#;
-    fs::write(&path, user).unwrap();
-    state.run(&["users", "import", &path, "--app", APP]).is(&expect![[r#"
-        exit: 0
-        stdout:
-        1 user added, 0 unchanged, 0 refused
-        stderr:
-        note: ignored unknown user fields: `disbled`, `identities.provider_id`
-    "#]]);
-    assert_eq!(
-        state.json(&["users", "import", &path, "--app", APP])["ignored"],
-        json!(["disbled", "identities.provider_id"])
-    );
-}
-
-#[test]
-fn an_array_of_users_is_told_how_to_become_lines() {
-    let state = State::new("array");
-    let path = state.path("users.json");
-    fs::write(&path, r#"[{"_id": "u1", "identities": [{"id": "a", "provider_type": "custom-token"}]}]"#).unwrap();
-    state.run(&["users", "import", &path, "--app", APP]).is(&expect![[r#"
-        exit: 1
-        stdout:
-        line 1: this is an array of users; expected one user per line: convert it with `jq -c '.[]'`
-        0 users added, 0 unchanged, 1 refused
-    "#]]);
 }
 
 /// Whoever is `ken` to another application's identity provider is nobody here.
@@ -537,132 +311,6 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
         stderr:
         note: --live did not check the server for `fixtures/apps/defaults`: the application has no readable custom user data
         note: users were not counted for `fixtures/apps/defaults`: the application has no readable custom user data
-    "#]]);
-}
-
-#[test]
-fn the_collections_of_the_store_are_closed() {
-    let state = State::new("ours");
-    let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];
-    for (name, without_file, expected) in [
-        (
-            "portcullis.users",
-            expect![[r#"
-                exit: 2
-                stderr:
-                note: the application has no file for `portcullis.users`
-                error: `portcullis.users` stores Portcullis users or sessions and is closed regardless of the rules
-            "#]],
-            expect![[r#"
-                exit: 2
-                stderr:
-                error: `portcullis.users` stores Portcullis users or sessions and is closed regardless of the rules
-            "#]],
-        ),
-        (
-            "portcullis.sessions",
-            expect![[r#"
-                exit: 2
-                stderr:
-                note: the application has no file for `portcullis.sessions`
-                error: `portcullis.sessions` stores Portcullis users or sessions and is closed regardless of the rules
-            "#]],
-            expect![[r#"
-                exit: 2
-                stderr:
-                error: `portcullis.sessions` stores Portcullis users or sessions and is closed regardless of the rules
-            "#]],
-        ),
-    ] {
-        let decide = ["decide", "read", "{}", "--app", "fixtures/apps/defaults", "--in", name];
-        let decided = state.run(&[&decide[..], &server].concat());
-        let rules = ["--rules", r#"{"roles": [{"name": "r", "apply_when": {}, "read": true}]}"#];
-        let found = state.run(&[&["find", name][..], &rules, &server].concat());
-        Said::alike([decided, found]).is(&expected);
-        let find = ["find", name, "--app", "fixtures/apps/defaults", "--store", "mongodb://127.0.0.1:1/"];
-        state.run(&find).is(&without_file);
-    }
-    let login = [&LOGIN[..], &server, &["--mongodb-database", "hr"]].concat();
-    state.run(&login).is(&expect![[r#"
-        exit: 2
-        stderr:
-        error: `hr.users` is a collection of the application and cannot also store Portcullis users or sessions; name another database with --mongodb-database
-    "#]]);
-}
-
-#[test]
-fn a_secret_in_the_wrong_place_is_not_shown() {
-    let state = State::new("misplaced");
-    let data = example("hr.users.json");
-    let expected = [
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: the file given for secrets cannot be read: No such file or directory (os error 2)
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: the file given for secrets cannot be read: No such file or directory (os error 2)
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: the file given for the secret `harbourKey` cannot be read: No such file or directory (os error 2)
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: the environment variable given for the secret `harbourKey` is not set
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: --signing-key takes a file that holds the key; no such file
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: --state takes a directory; pass a connection string with --mongodb-uri
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: --mongodb-database takes the name of a database; pass a connection string with --mongodb-uri
-        "#]],
-        expect![[r#"
-            exit: 2
-            stderr:
-            error: --mongodb-database takes the name of a database; pass a connection string with --mongodb-uri
-        "#]],
-    ];
-    let wrong = [
-        &["--secrets", r#"{"harbourKey": "hunter2"}"#][..],
-        &["--secrets", "hunter2"],
-        &["--secret", "harbourKey=file:hunter2"],
-        &["--secret", "harbourKey=env:hunter2"],
-        &["--signing-key", "hunter2"],
-        &["--state", "mongodb://ada:hunter2@localhost/"],
-        &["--mongodb-database", "mongodb://ada:hunter2@localhost/"],
-        &["--mongodb-uri", "mongodb://localhost:1", "--mongodb-database", "mongodb://ada:hunter2@localhost/"],
-    ];
-    for (wrong, expected) in wrong.iter().zip(expected) {
-        let said = state.run(&[&LOGIN[..], &["--custom-data", &data], wrong].concat());
-        assert!(!said.stderr.contains("hunter2"), "{said}");
-        said.is(&expected);
-    }
-}
-
-#[test]
-fn a_connection_string_in_the_wrong_place_is_not_shown() {
-    let state = State::new("uri");
-    let uris = ["mongodb://ada:hunter2@localhost/", "mongodb+srv://ada:hunter2@localhost/"];
-    let said = Said::alike(uris.map(|uri| state.run(&[&LOGIN[..], &["--custom-data", uri]].concat())));
-    assert!(!said.stderr.contains("hunter2"), "{said}");
-    said.is(&expect![[r#"
-        exit: 2
-        stderr:
-        error: --custom-data takes a file or a directory; pass a connection string with --mongodb-uri
     "#]]);
 }
 
@@ -784,17 +432,6 @@ fn a_key_is_replaced_while_old_tokens_stay_good() {
 }
 
 #[cfg(unix)]
-#[test]
-fn nobody_else_can_read_keys_and_users() {
-    use std::os::unix::fs::PermissionsExt;
-    let state = State::new("mode");
-    state.log_in(&example("hr.users.json"));
-    let mode = |name: &str| fs::metadata(state.path(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("state"), mode("state/signing.key")), (0o700, 0o600));
-    // Also in a directory that others can look into.
-    assert_eq!(mode("state/state.redb"), 0o600);
-}
-
 #[test]
 fn triggers_are_listed_paused_and_resumed_and_told_of_deletions() {
     let state = State::new("triggers");

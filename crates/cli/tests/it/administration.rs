@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdout, Stdio};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::accounts::State;
 use crate::said::Said;
+use crate::state::State;
 
 const NOTES: &str = "fixtures/served/notes";
 

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::accounts::State;
+use crate::state::State;
 
 const CLUB: &str = "fixtures/served/club";
 const API: &str = "/api/client/v2.0/app/club-abcde";

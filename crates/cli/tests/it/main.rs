@@ -15,11 +15,16 @@ mod administration;
 mod cli;
 mod club;
 mod expressions;
+mod imports;
+mod links;
 mod private_addresses;
 mod readme;
 mod said;
+mod secrecy;
 mod serving;
+mod state;
 mod supplied;
+mod tree;
 mod watch;
 mod words;
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::{fs, thread};
 
-use crate::accounts::State;
+use crate::state::State;
 
 #[test]
 fn functions_reach_private_addresses_only_if_that_is_allowed() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::accounts::State;
+use crate::state::State;
 
 const NOTES: &str = "fixtures/served/notes";
 const CLIENT: &str = "/api/client/v2.0/app/notes-abcde";
