@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::Command;
 
 use expect_test::expect;
 
@@ -270,15 +268,4 @@ fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
         stderr:
         error: cannot read the custom data: `data/db.users.json` is a symbolic link that leads out of the folder and is not followed; name the file itself
     "#]]);
-}
-
-/// Runs a command with a terminal as its output; none where nothing can make one.
-fn on_terminal(directory: &Path, arguments: &[&str]) -> Option<String> {
-    const SPAWN: &str = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let mut command = Command::new("python3");
-    command.args(["-c", SPAWN, env!("CARGO_BIN_EXE_portcullis")]).args(arguments).current_dir(directory);
-    // So that the colours are written, too.
-    let output = command.env("TERM", "xterm").env_remove("NO_COLOR").output().ok()?;
-    let text = String::from_utf8(output.stdout).unwrap();
-    (!text.is_empty()).then_some(text)
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use expect_test::{Expect, expect};
 
@@ -446,6 +448,17 @@ fn an_application_without_an_id_is_told_what_its_command_has() {
         stderr:
         error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json), or pass --application ID
     "#]]);
+}
+
+/// Runs a command with a terminal as its output; none where nothing can make one.
+fn on_terminal(directory: &Path, arguments: &[&str]) -> Option<String> {
+    const SPAWN: &str = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = Command::new("python3");
+    command.args(["-c", SPAWN, env!("CARGO_BIN_EXE_portcullis")]).args(arguments).current_dir(directory);
+    // So that the colours are written, too.
+    let output = command.env("TERM", "xterm").env_remove("NO_COLOR").output().ok()?;
+    let text = String::from_utf8(output.stdout).unwrap();
+    (!text.is_empty()).then_some(text)
 }
 
 #[test]
