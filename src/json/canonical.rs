@@ -3,8 +3,7 @@
 use std::io::Write as _;
 
 use super::containers::{elements, object};
-use super::string;
-use super::write::object_id;
+use super::strings::{object_id, string};
 use crate::value::{MAX_DEPTH, Malformed, ValueRef};
 
 /// Writes a value as one line of canonical extended JSON; raw documents are not decoded first. Of duplicate keys, the first value

@@ -1,6 +1,6 @@
 //! Writes documents and arrays as JSON on one line, however their values are written.
 
-use super::string;
+use super::strings::string;
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, Malformed, ValueRef};
 
 /// Appends a document, whose values are written by `write`. Of duplicate keys, the first value is written; the others are

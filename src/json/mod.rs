@@ -12,13 +12,15 @@ mod plain;
 mod print;
 mod raw_document;
 mod stream;
+mod strings;
 mod write;
 
 pub(crate) use ejson::is_literal_key;
 pub use ejson::{EjsonError, EjsonErrorKind, to_document};
 pub use node::{Kind, Member, Node};
 pub use parse::{JsonError, JsonErrorKind, parse, parse_bytes};
-pub(crate) use write::{NotJson, escape, string, write_relaxed};
+pub(crate) use strings::{escape, string};
+pub(crate) use write::{NotJson, write_relaxed};
 
 #[cfg(feature = "unstable")]
 pub use {
