@@ -28,7 +28,7 @@ pub(super) struct BoundPolicy {
 pub(super) enum Entrance {
     /// The user is the system user, to whom rules do not apply.
     Bypass,
-    /// Everything is denied, for this reason.
+    /// Denies everything, for this reason.
     Closed(Reason),
     /// The rules decide.
     Rules(BoundRules),

@@ -2,7 +2,7 @@
 /// [`GuardedCollection::with_heavy_work`](super::GuardedCollection::with_heavy_work).
 pub type HeavyWork = fn(usize, &mut dyn FnMut());
 
-/// On the thread of whoever asks.
+/// Runs on the caller's thread.
 pub(super) fn at_once(_: usize, work: &mut dyn FnMut()) {
     work();
 }

@@ -40,7 +40,7 @@ enum Watched {
     #[default]
     No,
     Until(Instant),
-    /// Changes are told as a part of each write.
+    /// Each write reports its changes.
     Always,
 }
 
@@ -78,7 +78,7 @@ impl CustomDataChanges {
             Watched::Until(end) => Instant::now() < end,
             Watched::Always => true,
         };
-        // Of a time in the future it cannot be told whether it was before a change.
+        // Whether a time in the future precedes a change is unknown.
         is_watched && read_at <= self.clock.now() && known.last_change(user_id).is_none_or(|at| at < read_at)
     }
 
@@ -156,7 +156,7 @@ mod tests {
         assert!(changes.is_current("bob", ago(1000)) && !changes.has_changed_since("bob", ago(1000)));
         changes.changed_all();
         assert!(!changes.is_current("bob", ago(1000)) && changes.has_changed_since("bob", ago(1000)));
-        // A clock that was set back tells nothing.
+        // A clock that was set back says nothing about the age.
         assert!(!changes.is_current("eve", ago(-60_000)));
     }
 

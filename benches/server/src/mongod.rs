@@ -50,7 +50,7 @@ impl Mongod {
         Client::with_uri_str(self.uri()).await.unwrap()
     }
 
-    /// How many change streams are open on collections.
+    /// The number of open change streams on collections.
     pub(crate) async fn change_streams(&self) -> usize {
         let all = doc! { "$currentOp": { "allUsers": true, "idleCursors": true } };
         let mut open = self.client().await.database("admin").aggregate([all]).await.unwrap();

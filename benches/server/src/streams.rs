@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::mongod::Mongod;
 use crate::portcullis::Portcullis;
 
-/// How many streams are opened.
+/// The number of streams that are opened.
 const STREAMS: usize = 10_000;
 
 /// The number of streams per user.

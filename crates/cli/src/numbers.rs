@@ -1,4 +1,4 @@
-//! Numbers on the command line.
+//! Numbers as command-line arguments.
 
 /// A number from 1 on.
 pub(super) fn from_one(text: &str) -> Result<u32, String> {

@@ -1,4 +1,4 @@
-//! The shares of users in the calls that run concurrently: whoever calls often waits for themselves, not others for them.
+//! Each user's share of the concurrent calls, so that a user with many calls delays only their own.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ pub(crate) struct Shares {
 
 struct Share {
     places: Arc<Semaphore>,
-    /// The calls that run or wait.
+    /// The running and waiting calls.
     calls: AtomicUsize,
 }
 
@@ -35,7 +35,10 @@ impl Shares {
         Self { users: Mutex::default(), running, waiting }
     }
 
-    /// Takes part in the share of a user; an error if too many of the user's calls wait already.
+    /// Claims a place in a user's share.
+    ///
+    /// # Errors
+    /// Too many of the user's calls are already waiting.
     pub(crate) fn claim<'s>(&'s self, user: &'s str) -> Result<Claim<'s>, CallError> {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let share = users.entry(user.to_owned()).or_insert_with(|| {

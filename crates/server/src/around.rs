@@ -1,4 +1,4 @@
-//! What surrounds the routes: a request is observed, limited in time and kept from bringing down others, and its reply compressed.
+//! Wraps the routes: observes each request, limits its time, catches its panics, and compresses its reply.
 
 use std::convert::Infallible;
 use std::future::ready;

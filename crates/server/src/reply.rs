@@ -39,7 +39,7 @@ impl Compressible {
     }
 }
 
-/// Less is not compressed, in bytes: too little would be gained.
+/// Replies below this size in bytes are not compressed: too little would be gained.
 const LEAST_COMPRESSED: u64 = 1024;
 
 /// Whether a reply is compressed: of those that may be, what is large enough to gain by it.

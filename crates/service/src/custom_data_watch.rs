@@ -10,7 +10,7 @@ use portcullis_store::mongodb::{CustomDataChange, CustomDataWatcher};
 /// How long nothing that is heard of the server is taken for nothing that changes. It speaks about every second.
 const TRUST: Duration = Duration::from_secs(5);
 
-/// How long a watcher that failed waits.
+/// How long a watcher waits after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Tells what changes in a collection for as long as somebody wants to know. While it cannot be watched, that is told too.
@@ -35,7 +35,7 @@ pub(crate) async fn watch(client: Client, source: CustomDataSource, changes: Wea
 struct Watching {
     client: Client,
     source: CustomDataSource,
-    /// Goes on where it was after a failure.
+    /// Resumes at the same position after a failure.
     watcher: Option<CustomDataWatcher>,
     /// Whether everything that had changed was told at some time since the last failure.
     is_up_to_date: bool,

@@ -1,12 +1,12 @@
-//! Work that takes long or waits for a disk, which must not keep the threads busy that answer others.
+//! Work that is long or waits for a disk, and so must not block the threads that serve other requests.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-/// Of more bytes than these, work takes long.
+/// Work on more bytes than this counts as long.
 pub(crate) const LARGE: usize = 64 * 1024;
 
-/// Does work while other threads of the runtime take over what this one would do. Where there are none, it is done as all other work.
+/// Runs blocking work on this thread while the runtime moves its other tasks elsewhere. On a single-threaded runtime, it just runs.
 pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
     let has_others = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if has_others { block_in_place(work) } else { work() }

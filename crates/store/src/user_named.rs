@@ -5,7 +5,7 @@ use bson::oid::ObjectId;
 use portcullis::path::{FieldPath, Segment};
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 
-/// The id of the user whom a document names, none if its field is missing or anything but a string or an ObjectId.
+/// The ID of the user whom a document names; `None` if its field is missing or neither a string nor an `ObjectId`.
 pub(crate) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Result<Option<String>, Malformed> {
     user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
 }

@@ -353,7 +353,7 @@ fn several_documents_are_inserted_from_as_many_arguments() {
     "#]]);
 }
 
-/// The database panics where it finds what it did not write.
+/// redb panics when it reads bytes that it has not written.
 #[test]
 fn a_damaged_store_is_named_and_no_command_panics() {
     let tree = Tree::new("damaged", &[("foreign.redb", "a text, and not a short one, which is no database")]);

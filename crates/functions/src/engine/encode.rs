@@ -90,7 +90,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         self.room.get()
     }
 
-    /// Pays for so many bytes.
+    /// Reserves this many bytes.
     pub(super) fn take(&self, bytes: usize) -> Result<()> {
         match self.room.get().checked_sub(bytes) {
             Some(left) => {

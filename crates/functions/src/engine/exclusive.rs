@@ -58,7 +58,7 @@ impl Exclusive {
         }
     }
 
-    /// An operation began that waits for the end of one.
+    /// An operation has begun to wait for the end of a transaction.
     pub(super) fn waits(&self, number: u32) {
         self.stuck.borrow_mut().insert(number);
     }
@@ -73,7 +73,7 @@ impl Exclusive {
         self.stuck.borrow_mut().clear();
     }
 
-    /// Gives up what waits, if it is all that code waits for, of so many operations.
+    /// Cancels the waiting operations if the code waits for nothing else among this many operations.
     pub(super) fn give_up_stuck(&self, operations: usize) {
         let mut stuck = self.stuck.borrow_mut();
         if !stuck.is_empty() && stuck.len() == operations {

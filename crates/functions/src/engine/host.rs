@@ -93,7 +93,7 @@ pub(super) fn add_comparison<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<
     Ok(())
 }
 
-/// Adds what prints and reads extended JSON.
+/// Adds the functions that print and parse extended JSON.
 pub(super) fn add_extended_json<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
         if value.is_undefined() {

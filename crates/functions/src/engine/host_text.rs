@@ -33,7 +33,7 @@ fn failed(ctx: &Ctx<'_>, error: &CryptoError) -> rquickjs::Error {
     Exception::throw_message(ctx, &error.to_string())
 }
 
-/// Adds those that the prelude has from the beginning.
+/// Adds the functions that the prelude needs when it is loaded.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     // The prelude hands over well-formed texts only.
     let from_utf8 = |ctx: Ctx<'js>, text: String| bytes(&ctx, text);
@@ -60,7 +60,7 @@ fn seconds(time: DateTime) -> i64 {
     time.timestamp_millis().div_euclid(1000)
 }
 
-/// Adds what values of BSON are made of. `now` is the time where it stands still.
+/// Adds the functions that create BSON values. `now` is the time if it is frozen.
 pub(super) fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
     let from_hex = |ctx: Ctx<'js>, text: String| {
@@ -138,7 +138,7 @@ pub(super) fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> 
     host.set("cipher", Function::new(ctx.clone(), cipher)?)
 }
 
-/// Adds tokens. `now` is the time where it stands still.
+/// Adds the functions for tokens. `now` is the time if it is frozen.
 pub(super) fn add_tokens<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     let jwt_encode = |ctx: Ctx<'js>, name: String, payload: String, key: String, headers: String| {
         crypto::jwt_encode(&name, &payload, &key, &headers).map_err(|error| failed(&ctx, &error))

@@ -183,7 +183,7 @@ impl CallState {
         !is_own && self.shared.backend.is_exclusive(service) && acting.iter().any(is_open)
     }
 
-    /// Starts an operation that waits for the end of such a transaction, and holds this many bytes until it ends.
+    /// Starts an operation that waits for the end of such a transaction, and holds this many bytes meanwhile.
     pub(super) fn begin_stuck(
         &self,
         ctx: &Ctx<'_>,

@@ -1,4 +1,4 @@
-//! How calls of functions end: by themselves, by their time limit, or though nobody waits for them.
+//! How function calls end: by returning, at their time limit, or after their client has disconnected.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::shop::{Changes, ENDPOINT, SHOP, Shop};
 
-/// Nothing takes longer unless it hangs.
+/// Longer than any operation takes unless it hangs.
 const LONG: Duration = Duration::from_secs(60);
 
 /// The application with the function `f`, which an endpoint, a webhook and clients can call.
@@ -37,7 +37,7 @@ fn call(access: &str, name: &str, arguments: &Value) -> Request<Body> {
     request.body(Body::from(body)).unwrap()
 }
 
-/// Calls of `f` in each way.
+/// Calls `f` in every way that clients can.
 fn calls(access: &str) -> Vec<(&'static str, Request<Body>)> {
     let post = |path: String| Request::post(path).body(Body::empty()).unwrap();
     vec![

@@ -26,7 +26,7 @@ pub(crate) struct Server {
     app: Router,
     /// The served state, for tests that listen on a socket.
     pub(crate) served: State,
-    /// Opens applications that are served later.
+    /// Opens applications, to be served later.
     pub(crate) host: Host,
     state: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! What is remembered of tokens, users and rules serves nobody else, and nobody for longer than it is true.
+//! Cached tokens, users and rules are never used for another user, nor after they have become stale.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -67,7 +67,7 @@ impl Changes {
         self
     }
 
-    /// Limits the time that a function may take.
+    /// Limits the time of a function call.
     pub(crate) fn time(mut self, time: Duration) -> Self {
         self.functions.time = time;
         self

@@ -9,17 +9,17 @@ use tokio::sync::{Notify, oneshot};
 use super::error::TokenKind;
 use super::{ClientApi, ClientError};
 
-/// How many sessions the stores are asked about at once.
+/// How many sessions one query to the stores covers.
 const AT_ONCE: usize = 500;
 
-/// How long questions that have time wait for others.
+/// How long a question without urgency waits for a batch to fill.
 const GATHERING: Duration = Duration::from_millis(20);
 
 /// Questions whether sessions last, which the streams of an application ask together: thousands of streams ask every second.
 #[derive(Default)]
 pub(super) struct SessionChecks {
     waiting: Mutex<Waiting>,
-    /// Somebody does not want to wait for other questions.
+    /// The caller does not want to wait for a batch to fill.
     hurry: Notify,
 }
 
@@ -75,7 +75,7 @@ impl SessionChecks {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next questions; none if there are no more, which ends the task that asks.
+    /// The next batch of questions; empty when none are left, which ends the asking task.
     async fn next(&self) -> Option<Vec<Question>> {
         let is_urgent = self.waiting().is_urgent;
         if !is_urgent {
@@ -121,7 +121,7 @@ impl ClientApi {
         match self.authenticator.sessions_last(&asked).await {
             Ok(answers) => {
                 for (question, answer) in questions.into_iter().zip(answers) {
-                    // Whoever does not wait any more needs no answer.
+                    // A caller that no longer waits needs no answer.
                     let _ = question.answer.send(answer.map_err(|error| told(&error)));
                 }
             }

@@ -28,7 +28,7 @@ pub(crate) struct Guarded<'a> {
 }
 
 impl Guarded<'_> {
-    /// Carries it out; returns what clients and functions get.
+    /// Performs it; returns the result for clients and functions.
     pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Outcome, ClientError> {
         match self.action {
             Action::Find => {

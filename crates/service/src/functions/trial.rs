@@ -19,7 +19,7 @@ pub struct Trial {
     service: String,
 }
 
-/// A time that stands still.
+/// A frozen clock.
 struct Still(DateTime);
 
 impl Clock for Still {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bson::Document;
 use portcullis::store::{AccountEvent, WaitingEvent};
 
-/// How many events are kept at most: so many of one user keep those of others from being seen.
+/// The maximum number of events in memory. More events of a single user than this delay the events of others.
 const MOST: usize = 5000;
 
 /// After how many bytes no more are read.
@@ -18,13 +18,13 @@ pub(super) struct AccountQueues {
     ready: BTreeMap<String, String>,
     /// The users of whom something is handled.
     busy: HashSet<String>,
-    /// The ids of what was read and is in the store: that which waits, is handled, or has been handled.
+    /// The IDs of the events that were read and are still in the store: waiting, in progress, or handled.
     known: HashSet<String>,
     handled: Vec<String>,
     bytes: usize,
 }
 
-/// An event whose turn it is.
+/// The next event to handle.
 pub(super) struct Next {
     pub(super) id: String,
     pub(super) user_id: String,
@@ -60,7 +60,7 @@ impl AccountQueues {
         Some(Next { id, user_id, event })
     }
 
-    /// An event has been handled, whatever came of it.
+    /// An event has been handled, successfully or not.
     pub(super) fn end(&mut self, id: String, user_id: String) {
         self.handled.push(id);
         self.busy.remove(&user_id);
@@ -87,12 +87,12 @@ impl AccountQueues {
         self.ready.len()
     }
 
-    /// How many events are known.
+    /// The number of events in memory.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// How many bytes of events wait.
+    /// The size of the waiting events in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -103,7 +103,7 @@ impl AccountQueues {
     }
 }
 
-/// About as many bytes as an event takes.
+/// The approximate size of an event in bytes.
 fn size(event: &Document) -> usize {
     event.to_vec().map_or(0, |bytes| bytes.len())
 }

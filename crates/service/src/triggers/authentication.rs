@@ -26,7 +26,7 @@ const ENOUGH: usize = 1024;
 /// How many handled events are removed at once, at most.
 const REMOVED: usize = 512;
 
-/// How long ago it was looked for events at least, where others are being handled.
+/// The minimum time between two searches for events while others are being handled.
 const LONG_AGO: Duration = Duration::from_millis(100);
 
 /// The pause between two full searches, as a multiple of the time that the last one took, so that searching does not
@@ -120,7 +120,7 @@ impl Handling<'_> {
         }
     }
 
-    /// Reads what waits, from the oldest on, until there is enough to do.
+    /// Reads the waiting events, oldest first, until there are enough.
     async fn look(&mut self) -> Result<(), Ended> {
         let began = Instant::now();
         let mut after: Option<String> = None;
@@ -144,7 +144,7 @@ impl Handling<'_> {
         Ok(())
     }
 
-    /// An event was handled, whatever came of it.
+    /// An event has been handled, successfully or not.
     fn end(&mut self, ended: Ran) {
         let mut next = Some(ended);
         while let Some(ended) = next {
@@ -160,7 +160,7 @@ impl Handling<'_> {
         }
     }
 
-    /// Removes what was handled and notes what came of it, if that was last done long enough ago, or there is much of it.
+    /// Removes the handled events and records their outcomes, once enough of them or enough time have accumulated.
     async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
         if self.noted_at.elapsed() < interval && self.queues.handled().len() < REMOVED {
             return Ok(());

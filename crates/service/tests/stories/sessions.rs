@@ -38,7 +38,7 @@ pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Pla
     }
 }
 
-/// How long what must happen is waited for.
+/// How long tests wait for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Gives a user a level.

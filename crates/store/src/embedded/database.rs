@@ -56,7 +56,7 @@ impl Embedded {
         Self { file: Arc::clone(&self.file), application: application.into() }
     }
 
-    /// A reference that does not keep the file open.
+    /// A weak reference, which does not keep the file open.
     #[must_use]
     pub fn downgrade(&self) -> WeakEmbedded {
         WeakEmbedded(Arc::downgrade(&self.file))

@@ -66,7 +66,7 @@ impl StateFile {
         Self::with_tables(database, Medium::Memory)
     }
 
-    /// Makes the tables, so that reading never meets one that is not there.
+    /// Creates the tables, so that reads never encounter a missing one.
     fn with_tables(database: Database, medium: Medium) -> Result<Self, StoreError> {
         const ACTION: &str = "cannot prepare the file of users, sessions and documents";
         let file = Self {
@@ -261,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk that, from some time on, has written only when somebody else was answered.
+    /// A disk that, once slowed, finishes a write only after another request has been answered.
     #[derive(Debug)]
     struct SlowDisk {
         memory: InMemoryBackend,

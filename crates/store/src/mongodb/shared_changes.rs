@@ -32,13 +32,13 @@ pub(super) struct SharedChanges(Arc<Mutex<HashMap<Namespace, Arc<Slot>>>>);
 #[derive(Debug, Default)]
 struct Slot(AsyncMutex<Weak<Hub>>);
 
-/// A stream that is read by a task of its own for as long as anybody wants to know what changes.
+/// A stream that a task of its own reads for as long as it has subscribers.
 #[derive(Debug)]
 struct Hub {
     waiting: Mutex<Waiting>,
     /// Becomes another with each change, and at the end.
     news: watch::Sender<()>,
-    /// Is known for as long as the stream is read.
+    /// Valid for as long as the stream is read.
     _slot: Arc<Slot>,
 }
 
@@ -160,7 +160,7 @@ async fn now(store: &MongoDocuments) -> Result<Timestamp, Failure> {
     answer.get_timestamp("operationTime").map_err(|_| Failure::new("only a replica set tells what changes"))
 }
 
-/// One who reads a shared stream.
+/// A reader of a shared stream.
 struct Reader<'s> {
     store: &'s MongoDocuments,
     namespace: Namespace,
@@ -186,7 +186,7 @@ enum State {
 enum Ready {
     Change(Arc<StoredChange>),
     Nothing,
-    /// It was there, but is there no more.
+    /// It existed but has been removed.
     Missed,
     End(End),
 }

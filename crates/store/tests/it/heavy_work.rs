@@ -26,10 +26,10 @@ fn carry(bytes: usize, work: &mut dyn FnMut()) {
     work();
 }
 
-/// A host that does nothing, which must not look as if nothing were found.
+/// A host that does no work, which must be an error and not look like an empty result.
 fn idle(_: usize, _: &mut dyn FnMut()) {}
 
-/// A host that does everything twice.
+/// A host that does all work twice.
 fn twice(_: usize, work: &mut dyn FnMut()) {
     work();
     work();
@@ -67,7 +67,7 @@ async fn redacting_ordering_and_projecting_are_left_to_the_host() {
     assert_eq!(find(Some(carry)).await, expected);
     let stored = documents.iter().map(|one| RawDocumentBuf::try_from(one).unwrap().as_bytes().len()).sum::<usize>();
     let carried = CARRIED.lock().unwrap().clone();
-    // What is redacted is smaller than what is stored.
+    // A redacted document is smaller than the stored one.
     assert_eq!((carried.len(), carried[0]), (3, stored), "{carried:?}");
     assert!(carried[1] < stored && carried[2] == carried[1], "{carried:?}");
     assert_eq!(find(Some(idle)).await, expected);

@@ -1,4 +1,4 @@
-//! Who is told of custom data that change in the embedded store, and when.
+//! Which observers the embedded store notifies of changed custom data, and when.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};

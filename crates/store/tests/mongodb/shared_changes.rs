@@ -34,7 +34,7 @@ async fn next(events: &mut dyn Events) -> Bson {
     tokio::time::timeout(Duration::from_secs(60), next).await.expect("nothing is told")
 }
 
-/// How many commands open a change stream.
+/// The number of commands that open a change stream.
 fn opened(commands: &[mongodb::event::command::CommandStartedEvent]) -> usize {
     commands.iter().filter(|sent| sent.command.to_string().contains("$changeStream")).count()
 }

@@ -22,7 +22,7 @@ pub async fn reproduction<B: Base>(base: &B, scene: &Scene, request: &Json, answ
     let mut is_repeated = false;
     if let Some(still) = ask(base, &subject, scene.extent).await {
         (answers, is_repeated) = (still, true);
-        // Go through all candidates again and again until none of them still differs.
+        // Repeat until no candidate differs any more.
         'pass: loop {
             let (mut at, mut is_smaller) = (0, false);
             let mut all = candidates(&subject);

@@ -2,12 +2,12 @@ use portcullis::login::LoginError;
 use portcullis::store::StoreError;
 use tokio::sync::Semaphore;
 
-/// How many go on at once that perhaps nobody waits for. Others begin later.
+/// How many calls may continue at once after their client has disconnected. Further ones are queued.
 const AT_ONCE: usize = 10_000;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
-/// Does work of several steps to its end once it has begun, whether or not the client still waits for it.
+/// Runs work of several steps to completion once it has begun, even if the client disconnects.
 pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, LoginError>> + Send + 'static,
 ) -> Result<T, LoginError> {

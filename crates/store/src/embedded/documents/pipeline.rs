@@ -77,7 +77,7 @@ impl Pipeline {
         self.out_bytes
     }
 
-    /// How many bytes it holds, more or less.
+    /// Its approximate size in bytes.
     pub(super) fn held_bytes(&self) -> usize {
         self.parts.iter().fold(self.out_bytes, |bytes, part| bytes.saturating_add(part.held_bytes))
     }

@@ -26,7 +26,7 @@ pub(super) struct Writing {
     logged: Logged,
     /// Whose custom data it changes.
     concerned: Concerned,
-    /// Given up last, when the transaction is over.
+    /// Dropped last, after the transaction has ended.
     _turn: OwnedMutexGuard<()>,
 }
 

@@ -52,7 +52,7 @@ async fn data_is_never_older_than_was_asked_for() {
     assert_eq!(ask(60).await, (None, DataSource::Token, 15));
 }
 
-/// Custom data that counts how often it is asked.
+/// A custom-data store that counts its lookups.
 #[derive(Default)]
 struct Counted {
     level: AtomicI64,
