@@ -6,7 +6,8 @@ use tokio::task::block_in_place;
 /// Work on more bytes than this counts as long.
 pub(crate) const LARGE: usize = 64 * 1024;
 
-/// Runs blocking work on this thread while the runtime moves its other tasks elsewhere. On a single-threaded runtime, it just runs.
+/// Runs blocking work on this thread while the runtime moves its other tasks elsewhere. On a single-threaded runtime,
+/// the other tasks wait.
 pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
     let has_others = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if has_others { block_in_place(work) } else { work() }

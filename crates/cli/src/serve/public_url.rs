@@ -1,4 +1,4 @@
-//! The address under which clients reach the server. It is written into replies and mails, so it must be nothing but a URL.
+//! The address under which clients reach the server. It is written into replies and mails, so it must be a plain URL.
 
 /// Checks an address: `https` or `http`, a host, and perhaps a port and a path.
 pub(super) fn parse(text: &str) -> Result<String, String> {
