@@ -1,4 +1,4 @@
-//! Whose custom data a document is.
+//! Determines which user a custom data document belongs to.
 
 use bson::oid::ObjectId;
 
@@ -10,7 +10,7 @@ pub(crate) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Res
     user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
 }
 
-/// The same for a value and the names that lead on from it.
+/// Like `user_named_by`, for a value and the remaining field names of the path.
 pub(crate) fn user_named_below<'n>(
     value: ValueRef<'_>,
     names: impl Iterator<Item = &'n str>,

@@ -102,8 +102,8 @@ impl Embedded {
     }
 }
 
-/// A reference to an open file that does not keep it open. Since a file can be opened only once at a time, whoever needs
-/// it again shares it.
+/// A weak reference to an open file. A file can be opened only once at a time, so later users of it upgrade this
+/// reference.
 #[derive(Clone, Debug)]
 pub struct WeakEmbedded(Weak<StateFile>);
 

@@ -21,22 +21,22 @@ use portcullis::store::StoreError;
 pub(super) struct StateFile {
     database: Database,
     medium: Medium,
-    /// Who has it may write. The database itself would block the thread of whoever waits, and with it perhaps the only
-    /// thread on which the other could come to an end.
+    /// The writer lock. redb's own lock would block the waiting thread, perhaps the only one on which the
+    /// current writer can finish.
     writer: Arc<Mutex<()>>,
     /// Notifies watchers of committed documents.
     news: watch::Sender<()>,
     /// Notifies those who wait for account events that new ones were added.
     pub(super) events_added: Notify,
-    /// Are told of custom data that change.
+    /// Notified of changes to custom data.
     pub(super) observers: Observers,
 }
 
-/// What is written to.
+/// The storage medium of the database.
 #[derive(Clone, Copy, Debug)]
 enum Medium {
     Memory,
-    /// Where a commit takes milliseconds.
+    /// A commit takes milliseconds.
     Disk,
 }
 
@@ -133,7 +133,8 @@ impl StateFile {
         self.news.send_replace(());
     }
 
-    /// Commits a transaction; returns when it is on the disk. Others are answered meanwhile.
+    /// Commits a transaction and returns once it is durable. On disk, this runs off the threads that serve
+    /// other requests.
     pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Failure> {
         match self.medium {
             Medium::Memory => transaction.commit()?,
@@ -212,7 +213,7 @@ impl From<DatabaseError> for OpenError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen => Self::Taken,
-            // The file does not begin as every database does.
+            // The file does not start with redb's magic number.
             DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Self::Foreign
             }

@@ -10,10 +10,10 @@ use portcullis::store::CustomDataObserver;
 use portcullis::store::documents::Namespace;
 use portcullis::value::DocumentRef;
 
-/// How many users one transaction tells apart. Beyond, everybody's data count as changed.
+/// The maximum number of users tracked per transaction. With more, it is reported as a change of everybody's data.
 const MAX_USERS: usize = 10_000;
 
-/// Those who want to know whose custom data change.
+/// The observers of custom data.
 #[derive(Default)]
 pub(super) struct Observers(Mutex<Vec<(CustomDataSource, Weak<dyn CustomDataObserver>)>>);
 
@@ -30,7 +30,7 @@ impl Observers {
         known.push((source.clone(), observer));
     }
 
-    /// What a transaction has to tell, when it is committed.
+    /// Starts to track the changes of a transaction for the current observers.
     pub(super) fn begin(&self) -> Concerned {
         let known = self.known();
         let there = known.iter().filter_map(|(source, observer)| {
@@ -40,8 +40,8 @@ impl Observers {
         Concerned(there.collect())
     }
 
-    /// Tells what a transaction has changed, after its commit. Whoever has come since it began was told nothing of it: it may concern
-    /// anybody.
+    /// Notifies the observers after a commit. An observer added during the transaction was not tracked, so it
+    /// is told that all data may have changed.
     pub(super) fn tell(&self, concerned: Concerned) {
         let latecomers: Vec<_> = {
             let known = self.known();
@@ -65,7 +65,7 @@ impl Observers {
     }
 }
 
-/// Whom a transaction concerns.
+/// The users whose custom data a transaction changes, per observer.
 pub(super) struct Concerned(Vec<Told>);
 
 struct Told {
@@ -80,7 +80,7 @@ enum Users {
 }
 
 impl Concerned {
-    /// Takes note of a document before and after a change.
+    /// Records the users named by a document before and after a change.
     pub(super) fn note(&mut self, namespace: &Namespace, images: [&Option<RawDocumentBuf>; 2]) {
         for Told { source, users, .. } in &mut self.0 {
             let is_watched = source.database == namespace.database() && source.collection == namespace.collection();

@@ -52,7 +52,7 @@ impl Watch for MongoDocuments {
 }
 
 impl MongoDocuments {
-    /// A change stream that nobody shares.
+    /// Opens a change stream that is not shared.
     pub(super) async fn open(&self, scope: &WatchScope, from: WatchStart) -> Result<MongoEvents, DocumentsError> {
         let stream = match scope {
             WatchScope::Collection(namespace) => {

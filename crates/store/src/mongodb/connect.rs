@@ -15,11 +15,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The timeout for looking up the DNS records of a `mongodb+srv` address.
 const DNS: Duration = Duration::from_secs(10);
 
-/// The most connections to each server, unless the connection string says otherwise. The driver's own limit of 10 is soon reached by
-/// requests that wait for a majority to acknowledge their writes.
+/// The default maximum of connections per server. The driver's default of 10 is soon exhausted by requests that
+/// wait for a majority write concern.
 const CONNECTIONS: u32 = 100;
 
-/// The most connections to each server on which change streams wait. Beyond these, streams wait for each other.
+/// The maximum of change-stream connections per server. Further streams wait for a free connection.
 const STREAMS: u32 = 2000;
 
 /// Why a connection string cannot be used. No part of the string is shown: if it is malformed, the password may be

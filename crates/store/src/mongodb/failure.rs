@@ -22,8 +22,8 @@ const DUPLICATE_KEY: i32 = 11000;
 /// MongoDB's error code for a request that is invalid, such as a document that is too large to insert.
 const BAD_VALUE: i32 = 2;
 
-/// The error codes for a position from which a change stream cannot go on: the history after it is lost, the next event is too
-/// large, or the server does not recognize it.
+/// The error codes for a position that a change stream cannot resume from: its history is lost, the next event is
+/// too large, or the server rejects the token.
 const POSITION_LOST: [i32; 12] = [15, 136, 222, 260, 280, HISTORY_LOST, 10334, 40576, 40585, 40647, 40649, 50811];
 const HISTORY_LOST: i32 = DocumentsError::HISTORY_LOST;
 
@@ -71,7 +71,7 @@ impl Failure {
         Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
     }
 
-    /// The request cannot be sent, whatever server it is for.
+    /// The request is invalid and was not sent.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self { code: Some(BAD_VALUE), cause: Cause::Unsent, ..Self::new(message) }
     }

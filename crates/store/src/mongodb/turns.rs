@@ -1,5 +1,4 @@
-//! Turns of writers whose transactions conflict. If all of them retried at once, one would succeed and the others would have worked
-//! in vain, again and again.
+//! Queues for writers whose transactions conflict. If all retried at once, only one would succeed each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +9,7 @@ use tokio::time::timeout;
 
 use portcullis::store::documents::{Namespace, Turn};
 
-/// How long a writer waits for its turn. After that it retries without one: whoever holds it may be waiting for a server.
+/// How long a writer waits for its turn. It then retries anyway, since the holder may be waiting for a server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The collections in which transactions conflict, each with a queue.
@@ -22,7 +21,7 @@ impl Turns {
     pub(super) async fn take(&self, namespace: &Namespace) -> Turn {
         let queue = {
             let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whoever holds a turn has its queue, and whoever waits for one.
+            // Holders and waiters each own a reference to their queue; all others are unused.
             queues.retain(|_, queue| Arc::strong_count(queue) > 1);
             Arc::clone(queues.entry(namespace.clone()).or_default())
         };

@@ -1,4 +1,4 @@
-//! What a host carries out apart of a read: everything that is done with a batch of documents.
+//! The work on batches of documents that a read hands to its host.
 
 use std::sync::Mutex;
 

@@ -5,8 +5,8 @@ use super::transaction::Writing;
 use portcullis::BoxFuture;
 use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Transaction, Updated};
 
-/// A transaction that waits for its turn only when it reads or writes for the first time: until then it keeps nobody waiting. Like
-/// MongoDB's, it sees the documents as they are then.
+/// A transaction that takes the writer lock at its first read or write, so that it does not block other writers
+/// before. Like MongoDB's, its snapshot dates from that operation.
 pub(super) struct Deferred {
     store: EmbeddedDocuments,
     begun: Option<Writing>,

@@ -82,7 +82,7 @@ impl Pipeline {
         self.parts.iter().fold(self.out_bytes, |bytes, part| bytes.saturating_add(part.held_bytes))
     }
 
-    /// Puts a document of the collection in.
+    /// Feeds a document of the collection into the pipeline.
     pub(super) fn put(&mut self, document: DocumentRef<'_>) -> Result<Need, DocumentsError> {
         self.pass(0, document, &Work::new())
     }

@@ -101,7 +101,7 @@ impl EmbeddedDocuments {
         Box::new(Deferred::new(self.clone()))
     }
 
-    /// Begins a transaction at once.
+    /// Waits for the writer lock and begins a transaction.
     ///
     /// # Errors
     /// Another transaction does not end within [`PATIENCE`](Self::PATIENCE), or the file cannot be written.
@@ -121,7 +121,7 @@ impl EmbeddedDocuments {
 impl DocumentStore for EmbeddedDocuments {
     fn new_id(&self) -> ObjectId {
         let mut id = ObjectId::new().bytes();
-        // The seconds since 1970, of 32 bits, the most significant first.
+        // An `ObjectId` begins with the seconds since 1970 as a big-endian 32-bit integer.
         let seconds = self.clock.now().timestamp_millis().div_euclid(1000).rem_euclid(1 << 32);
         for (byte, second) in id.iter_mut().zip(seconds.to_be_bytes().into_iter().skip(4)) {
             *byte = second;

@@ -69,7 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Error codes for a token that is malformed: nothing else in the request of a stream can be.
+/// Error codes for a malformed token. No other part of the request can cause them.
 const MALFORMED: [i32; 4] = [2, 9, 14, 40414];
 
 /// Error codes for which retrying is pointless: not authorized, unknown user, not a replica set, not a collection
@@ -171,8 +171,8 @@ impl CustomDataWatcher {
         Ok(self.state.unsettled.clone())
     }
 
-    /// Reads at most one event. The stream is taken out meanwhile: whoever abandons the call abandons it, and the next call
-    /// opens another where this one was.
+    /// Reads at most one event. If the future is dropped, the stream is dropped with it, and the next call
+    /// reopens it at the last position.
     async fn step(&mut self) -> Result<Option<CustomDataChange>, Failure> {
         if let Some(rescan) = self.state.rescan {
             return self.rescan(rescan).await.map(Some);
