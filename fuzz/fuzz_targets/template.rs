@@ -4,8 +4,15 @@
 
 use bson::doc;
 use libfuzzer_sys::fuzz_target;
-use portcullis::Context;
-use portcullis::{Escape, Missing, Template, User};
+use portcullis::template::{Failure, Reason, Unresolved};
+use portcullis::{Context, Escape, Missing, Template, User};
+
+/// Failures without their places in a text, which a template that was read from BSON does not have.
+fn without_places<T>(resolved: Result<T, Unresolved>) -> Result<T, Vec<(String, String, Reason)>> {
+    let parts =
+        |failure: &Failure| (failure.pointer().to_owned(), failure.asked().to_owned(), failure.reason().clone());
+    resolved.map_err(|unresolved| unresolved.as_slice().iter().map(parts).collect())
+}
 
 fuzz_target!(|text: &str| {
     for (escape, _) in Escape::ALL {
@@ -26,7 +33,7 @@ fuzz_target!(|text: &str| {
     let context = Context::new().without_now().with_user(user).with_values(doc! { "v": { "$gt": "" } });
     for (missing, _) in Missing::ALL {
         let resolved = template.resolve_with(&context, missing);
-        assert_eq!(resolved, again.resolve_with(&context, missing));
+        assert_eq!(without_places(resolved.clone()), without_places(again.resolve_with(&context, missing)));
         if missing == Missing::Keep
             && let Ok(Some(kept)) = &resolved
         {
