@@ -31,7 +31,7 @@ pub trait Backend: Send + Sync {
     /// The user with this id, for `run_as_user_id`: `None` if there is none or it is disabled.
     fn user<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<User>, BackendError>>;
 
-    /// Whether a condition in `can_evaluate` that calls functions holds for a caller.
+    /// Whether a `can_evaluate` condition that calls functions holds for a user.
     fn holds<'a>(
         &'a self,
         condition: &'a Predicate,
@@ -51,9 +51,9 @@ pub trait Backend: Send + Sync {
     /// Aborts a transaction. It may have ended already. If the call that began it is gone, nobody waits for the result.
     fn abort(&self, transaction: u64) -> BoxFuture<'_, Result<(), BackendError>>;
 
-    /// Whether an open transaction, from its first operation on, blocks all other writers of this data source. If so, a
-    /// function that runs with other rights than its caller may not write while its caller has a transaction open: it
-    /// cannot take part in that transaction, and the two would deadlock.
+    /// Whether an open transaction on this data source blocks all other writers from its first operation on. If so, a
+    /// function that runs with other rights than its caller may not write while the caller has a transaction open: it
+    /// cannot join that transaction, and the two would deadlock.
     fn is_exclusive(&self, service: &str) -> bool;
 
     /// Whether a data source of this name exists, for `context.services.get`.

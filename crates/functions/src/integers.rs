@@ -1,7 +1,7 @@
-//! Converts new integers to the type that a schema requires.
+//! Converts new integers to the BSON type that the collection's schema requires.
 //!
 //! JavaScript has a single number type, so new integers are int64. If the schema of the collection says `int`, they
-//! become int32 if they fit, and if it says `double`, doubles; otherwise a user's write would fail validation.
+//! become int32 if they fit; if it says `double`, they become doubles. Otherwise a user's write would fail validation.
 
 use bson::{Bson, Document};
 use portcullis::App;
@@ -17,10 +17,10 @@ const SETTING: [&str; 6] = ["$set", "$setOnInsert", "$inc", "$mul", "$min", "$ma
 /// Update operators whose operands have the type of the array field's elements.
 const ADDING: [&str; 2] = ["$push", "$addToSet"];
 
-/// Operators of expressions whose result has the type of its operands.
+/// Expression operators whose result has the type of their operands.
 const KEEPING: [&str; 9] = ["$add", "$cond", "$ifNull", "$literal", "$max", "$min", "$multiply", "$subtract", "$abs"];
 
-/// Operators of filters whose operand an upsert may write.
+/// Query operators whose operand an upsert may write into the new document.
 const EQUAL: [&str; 3] = ["$eq", "$in", "$all"];
 
 /// Converts integers in the arguments of a write to the types that the collection's schema requires.
@@ -36,7 +36,7 @@ fn schema(part: &ConfigPart) -> Option<&Node> {
     node.get("properties").map(|_| node).or_else(|| node.get("schema"))
 }
 
-/// What a schema says about one place: itself, and the alternatives in it.
+/// The schemas that apply to one value: its own and the alternatives that it contains.
 struct Schemas<'n>(Vec<&'n Node>);
 
 impl<'n> Schemas<'n> {
@@ -79,7 +79,7 @@ impl<'n> Schemas<'n> {
         self.each(|node| node.get("items").filter(|items| items.as_object().is_some()))
     }
 
-    /// The schema of one segment of a path: of a field, or of the elements of an array.
+    /// The schemas for one path segment: a field name, or an array position.
     fn step(&self, part: &str) -> Option<Self> {
         let is_place = part.starts_with('$') || part.chars().all(|character| character.is_ascii_digit());
         let items = if is_place { self.items() } else { None };
@@ -91,7 +91,7 @@ impl<'n> Schemas<'n> {
         rest.into_iter().flat_map(|rest| rest.split('.')).try_fold(self.step(first)?, |found, part| found.step(part))
     }
 
-    /// The number as the schema requires it.
+    /// The number in the BSON type that the schemas require.
     fn number(&self, number: i64) -> Bson {
         let kinds: Vec<&str> = self.0.iter().filter_map(|node| node.get("bsonType")).flat_map(names).collect();
         if kinds.iter().any(|kind| matches!(*kind, "long" | "number")) {
@@ -106,7 +106,7 @@ impl<'n> Schemas<'n> {
     }
 }
 
-/// The greatest integer up to which doubles have them all.
+/// The greatest integer up to which doubles represent every integer exactly.
 const MAX_SAFE: u64 = (1 << 53) - 1;
 
 fn names(kind: &Node) -> Vec<&str> {
@@ -124,7 +124,8 @@ fn narrow_arguments(schema: &Schemas<'_>, arguments: &mut Document) {
             ("documents", Bson::Array(documents)) => {
                 documents.iter_mut().for_each(|document| narrow_value(schema, document, 0));
             }
-            // An upsert writes what the filter says; whether a filter matches does not depend on the type of its numbers.
+            // An upsert inserts values of the filter. Converting them does not change which documents match, since
+            // MongoDB compares numbers regardless of their type.
             ("filter", Bson::Document(filter)) => narrow_filter(schema, filter, 0),
             ("update", Bson::Document(update)) => narrow_update(schema, update),
             ("update", Bson::Array(stages)) => {
@@ -200,7 +201,7 @@ fn narrow_update(schema: &Schemas<'_>, update: &mut Document) {
     }
 }
 
-/// A stage of an update that is a pipeline.
+/// Converts the integers in a stage of an update pipeline.
 fn narrow_stage(schema: &Schemas<'_>, stage: &mut Document) {
     for (name, value) in stage.iter_mut() {
         match (name.as_str(), value) {
@@ -222,7 +223,7 @@ fn narrow_stage(schema: &Schemas<'_>, stage: &mut Document) {
     }
 }
 
-/// An expression whose value has this schema.
+/// Converts the integers in an expression whose value has this schema.
 fn narrow_expression(schema: &Schemas<'_>, expression: &mut Bson, depth: usize) {
     if depth > MAX_DEPTH {
         return;

@@ -23,7 +23,8 @@ pub struct Options {
     pub running: usize,
     /// The most calls that may wait for one of these.
     pub waiting: usize,
-    /// The most calls of one user that run concurrently, and the most that wait, as a share of all: one of so many.
+    /// The divisor that limits each user: one user may have at most `running / share` running and `waiting / share`
+    /// waiting calls.
     pub share: usize,
     /// The number of engine contexts that are kept prepared.
     pub prepared: usize,

@@ -32,7 +32,7 @@ impl Pool {
         self.spawn(Some(job));
     }
 
-    /// A thread that waits.
+    /// Takes an idle thread.
     fn take(&self) -> Option<Sender<Job>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }

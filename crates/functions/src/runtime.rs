@@ -35,12 +35,12 @@ const MAX_NESTING: usize = 4;
 /// How long after its time limit a call that does not stop is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What stands around a call by a rule: the calls that wait for what the rule decides.
+/// The calls that are waiting for the result of a call, directly or through a rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Inside {
-    /// How many they are.
+    /// How many calls are waiting.
     pub(crate) nesting: usize,
-    /// Whether one of them has a transaction open for which all other writers wait.
+    /// Whether one of them has a transaction open that blocks all other writers.
     pub(crate) is_excluded: bool,
 }
 
@@ -48,8 +48,8 @@ tokio::task_local! {
     static INSIDE: Inside;
 }
 
-/// What a call waits for: calls that begin in there are inside of it. Each level has threads of its own, so none waits for one that
-/// waits for it.
+/// Runs a future for which a call is waiting: calls that begin within it count as nested. Each nesting level has
+/// threads of its own, so that no call waits for a thread of a call that is waiting for it.
 pub(crate) async fn inside_call<T>(inside: Inside, future: impl Future<Output = T>) -> T {
     INSIDE.scope(inside, future).await
 }
@@ -106,7 +106,7 @@ impl Runtime {
         if !may_evaluate {
             return Err(CallError::RuleNotMatched(call.function));
         }
-        // Calls inside of others have places of their own: they must not wait for the ones that wait for them.
+        // Nested calls claim no share: they must not wait for calls that are waiting for them.
         let is_own =
             nesting == 0 && matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook | Entry::Rule);
         let caller = call.user.id.clone();

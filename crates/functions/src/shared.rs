@@ -23,7 +23,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether `can_evaluate` holds. If it is unknown or fails, it does not. If it calls functions, the result is what must be awaited.
+    /// Whether `can_evaluate` holds; it does not if it fails or cannot be decided. `Err` is a future of the answer, for
+    /// a condition that calls functions.
     pub(crate) fn may_evaluate<'a>(
         &'a self,
         entry: &'a Entry,

@@ -1,4 +1,4 @@
-//! The JavaScript of this package as bytecode. It is compiled once per process; each context only reads it.
+//! The JavaScript of this package as bytecode, compiled once per process and only read by the contexts.
 
 use std::sync::OnceLock;
 
@@ -10,33 +10,33 @@ use rquickjs::{Context, Ctx, Error, Function, Module, Result, Runtime};
 use super::failure::caught;
 use crate::library::OWN_MODULES;
 
-/// What stands in front of a module of ours, as in front of a file of a package.
+/// The opening of the function in which each of our own modules is wrapped, as the files of packages are.
 pub(super) const MODULE_HEAD: &str =
     "(function (exports, require, module, __filename, __dirname, global, process, internal) {";
 
-/// What every context begins with, and what is added when it is asked for.
+/// The parts of the library: the prelude, which every context loads first, and the parts that are loaded on demand.
 const PARTS: [(&str, &str); 5] = [
     ("prelude", include_str!("../js/prelude.js")),
-    // Lets the time stand still, for tests of functions.
+    // Freezes the time, for tests of functions.
     ("clock", include_str!("../js/clock.js")),
     ("bson", include_str!("../js/bson.js")),
     ("client", include_str!("../js/client.js")),
     ("globals", include_str!("../js/globals.js")),
 ];
 
-/// What the name of a module of ours begins with.
+/// The prefix of the names of our own modules.
 pub(super) const OWN: &str = "own:";
 
 type Compiled = ScaBundleData<&'static [u8]>;
 
 static COMPILED: OnceLock<std::result::Result<Compiled, String>> = OnceLock::new();
 
-/// The function that a part, or a module of ours, consists of.
+/// Loads the function that a part, or one of our own modules, consists of.
 pub(super) fn load<'js>(ctx: &Ctx<'js>, name: &str) -> Result<Function<'js>> {
     let failed = |reason: &String| Error::new_loading_message(name, reason.as_str());
     let compiled = COMPILED.get_or_init(compile).as_ref().map_err(failed)?;
     let (module, evaluated) = Bundle(*compiled).load(ctx, name, None)?.eval()?;
-    // It awaits nothing, so that it has ended. A failure is of the engine: no memory is left, or the time is over.
+    // The module awaits nothing, so its evaluation has ended. It fails only if memory or time ran out.
     if let Some(ended) = evaluated.result::<()>() {
         ended?;
     }
@@ -50,7 +50,7 @@ fn compile() -> std::result::Result<Compiled, String> {
     let own = OWN_MODULES.iter().map(|(name, source)| (format!("{OWN}{name}"), format!("{MODULE_HEAD}{source}\n}})")));
     let compiled = context.with(|ctx| {
         let compiled = parts.chain(own).map(|(name, source)| match write(&ctx, &name, &source) {
-            // As long as the process: the engine has a reader only for what is never freed.
+            // Leaked, since the engine only takes `'static` bytecode. This happens once per process.
             Ok(bytecode) => Ok((&*name.leak(), &*bytecode.leak())),
             Err(error) => {
                 let thrown = caught(&ctx, &error).and_then(|value| Some(value.as_exception()?.to_string()));
@@ -62,13 +62,13 @@ fn compile() -> std::result::Result<Compiled, String> {
     Ok(&*compiled.leak())
 }
 
-/// The bytecode of a function, without its text: code of applications must not read it.
+/// Compiles a function to bytecode, without its source text: application code must not be able to read it.
 fn write(ctx: &Ctx<'_>, name: &str, source: &str) -> Result<Vec<u8>> {
     let module = Module::declare(ctx.clone(), name, format!("export default {source}"))?;
     module.write(WriteOptions { strip_source: true, ..WriteOptions::default() })
 }
 
-/// Refuses every module that code imports by a computed name, those of this file too.
+/// Rejects every `import()`, including those of the modules in this file.
 #[derive(Clone, Copy)]
 pub(super) struct NoImports;
 

@@ -90,7 +90,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         self.room.get()
     }
 
-    /// Reserves this many bytes.
+    /// Reserves this many bytes, or throws if they are not available.
     pub(super) fn take(&self, bytes: usize) -> Result<()> {
         match self.room.get().checked_sub(bytes) {
             Some(left) => {

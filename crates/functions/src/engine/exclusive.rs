@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use super::state::Outcome;
 use crate::BackendError;
 
-/// How many of them are open, or about to be, and what waits for their end.
+/// The number of such transactions that are open or being opened, and the operations that wait for one to end.
 pub(super) struct Exclusive {
     open: Arc<AtomicUsize>,
-    /// The numbers of the operations that began while one was open, and cannot go on before it has ended.
+    /// The numbers of the operations that began while such a transaction was open and cannot continue before it ends.
     stuck: RefCell<HashSet<u32>>,
     given_up: watch::Sender<()>,
 }
@@ -39,7 +39,7 @@ impl Exclusive {
         self.open.load(Ordering::Relaxed) > 0
     }
 
-    /// What an operation ends with that waits for the end of one, or with which it is given up.
+    /// Wraps an operation that waits for such a transaction to end, so that it can be cancelled: it then fails.
     pub(super) fn waiting(
         &self,
         outcome: impl Future<Output = Outcome> + Send + 'static,
@@ -58,22 +58,23 @@ impl Exclusive {
         }
     }
 
-    /// An operation has begun to wait for the end of a transaction.
+    /// Registers an operation that waits for such a transaction to end.
     pub(super) fn waits(&self, number: u32) {
         self.stuck.borrow_mut().insert(number);
     }
 
-    /// An operation ended.
+    /// Removes an operation that has ended.
     pub(super) fn ended(&self, number: u32) {
         self.stuck.borrow_mut().remove(&number);
     }
 
-    /// One of them ends, so that nothing has to wait for it any longer.
+    /// Called when such a transaction is being ended: the waiting operations will continue.
     pub(super) fn ends(&self) {
         self.stuck.borrow_mut().clear();
     }
 
-    /// Cancels the waiting operations if the code waits for nothing else among this many operations.
+    /// Cancels the waiting operations if they are all that the function is waiting for: `operations` is the number of
+    /// its running operations.
     pub(super) fn give_up_stuck(&self, operations: usize) {
         let mut stuck = self.stuck.borrow_mut();
         if !stuck.is_empty() && stuck.len() == operations {

@@ -84,7 +84,7 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
     Ok(())
 }
 
-/// Adds the comparison of values.
+/// Adds `same`, which compares two values as BSON.
 pub(super) fn add_comparison<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "same", |state, bridge, left: Value<'js>, right: Value<'js>| {
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.memory() / 4)?;
@@ -93,7 +93,7 @@ pub(super) fn add_comparison<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<
     Ok(())
 }
 
-/// Adds the functions that print and parse extended JSON.
+/// Adds the functions that write and parse extended JSON.
 pub(super) fn add_extended_json<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
         if value.is_undefined() {

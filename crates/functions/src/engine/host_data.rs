@@ -214,7 +214,7 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
     Ok(())
 }
 
-/// Adds timers.
+/// Adds the functions that set and clear timers.
 pub(super) fn add_timers<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     let at = Rc::clone(slot);
     let timer = move |ctx: Ctx<'js>, pause: f64| at.state(&ctx)?.add_timer(&ctx, pause);

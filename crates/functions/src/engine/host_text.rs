@@ -33,13 +33,13 @@ fn failed(ctx: &Ctx<'_>, error: &CryptoError) -> rquickjs::Error {
     Exception::throw_message(ctx, &error.to_string())
 }
 
-/// Adds the functions that the prelude needs when it is loaded.
+/// Adds the functions that the prelude needs while it is being evaluated.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
-    // The prelude hands over well-formed texts only.
+    // The prelude passes well-formed strings only.
     let from_utf8 = |ctx: Ctx<'js>, text: String| bytes(&ctx, text);
     host.set("fromUtf8", Function::new(ctx.clone(), from_utf8)?)?;
     let sorted = |text: String| {
-        // `u` says how patterns are read; those of MongoDB always are so.
+        // `u` makes JavaScript read patterns as Unicode, which MongoDB always does.
         let mut letters: Vec<char> = text.chars().filter(|letter| *letter != 'u').collect();
         letters.sort_unstable();
         letters.into_iter().collect::<String>()
@@ -60,7 +60,7 @@ fn seconds(time: DateTime) -> i64 {
     time.timestamp_millis().div_euclid(1000)
 }
 
-/// Adds the functions that create BSON values. `now` is the time if it is frozen.
+/// Adds the functions that create and convert BSON values. `now` is the frozen time, if any.
 pub(super) fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     host.set("newObjectId", Function::new(ctx.clone(), move || new_object_id(now))?)?;
     let from_hex = |ctx: Ctx<'js>, text: String| {
@@ -84,7 +84,7 @@ pub(super) fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<Dat
     host.set("decimal", Function::new(ctx.clone(), decimal)?)
 }
 
-/// Adds hashes, ciphers and signatures.
+/// Adds the functions for hashes, ciphers and signatures.
 pub(super) fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     let hash = |ctx: Ctx<'js>, name: String, input: Bytes| {
         bytes(&ctx, crypto::hash(&name, input.as_ref()).map_err(|error| failed(&ctx, &error))?)
@@ -138,7 +138,7 @@ pub(super) fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> 
     host.set("cipher", Function::new(ctx.clone(), cipher)?)
 }
 
-/// Adds the functions for tokens. `now` is the time if it is frozen.
+/// Adds the functions that sign and verify JSON Web Tokens. `now` is the frozen time, if any.
 pub(super) fn add_tokens<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<DateTime>) -> Result<()> {
     let jwt_encode = |ctx: Ctx<'js>, name: String, payload: String, key: String, headers: String| {
         crypto::jwt_encode(&name, &payload, &key, &headers).map_err(|error| failed(&ctx, &error))

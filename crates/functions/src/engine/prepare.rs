@@ -39,10 +39,10 @@ impl Slot {
 /// The part of its thread's stack that the engine may use, in bytes.
 const ENGINE_STACK: usize = 4 * 1024 * 1024;
 
-/// The garbage-collection threshold of a call with enough memory, in bytes. Small calls end before they reach it.
+/// The upper bound of the garbage-collection threshold, in bytes. Small calls end before they reach it.
 const GC_THRESHOLD: usize = 2 * 1024 * 1024;
 
-/// The engine's default for it, in bytes.
+/// The lower bound of the garbage-collection threshold, in bytes: the engine's default.
 const DEFAULT_GC_THRESHOLD: usize = 256 * 1024;
 
 /// The size of a thread's stack, in bytes.
@@ -142,7 +142,7 @@ fn abort_transactions(state: &CallState) {
     }
 }
 
-/// Adds the functions of the host that a part of the prelude needs beside those of the prelude itself.
+/// Adds the host functions that a part needs in addition to those of the prelude.
 fn add_part<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>, now: Option<DateTime>, name: &str) -> Result<()> {
     match name {
         "bson" => {
@@ -165,7 +165,8 @@ fn add_part<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>, now: Optio
 
 /// Evaluates the prelude.
 fn bridge<'js>(ctx: &Ctx<'js>, options: &Options, slot: &Rc<Slot>) -> Result<Bridge<'js>> {
-    // Parts are added when code may have changed the prototype of objects: a setter of its would get what is added.
+    // No prototype: parts are added after application code has run, which may have defined setters on
+    // `Object.prototype` that would receive the added functions.
     let functions = Object::new_proto(ctx.clone(), None)?;
     host_text::add(ctx, &functions)?;
     host::add(ctx, &functions, slot)?;

@@ -84,9 +84,9 @@ pub(super) enum Thrown {
         message: String,
         stack: Option<String>,
         fields: Document,
-        /// What it is told to come of.
+        /// Its `cause`.
         cause: Option<Box<Thrown>>,
-        /// Those of an `AggregateError`.
+        /// The `errors` of an `AggregateError`.
         errors: Option<Vec<Thrown>>,
     },
     Value(Bson),
@@ -120,7 +120,7 @@ pub(super) struct CallState {
     pub(super) bridge: RefCell<Option<KeptBridge>>,
     /// The open transactions, by number.
     pub(super) transactions: RefCell<HashMap<u64, Option<Open>>>,
-    /// The numbers of those in which something has been done.
+    /// The numbers of the transactions in which an operation has begun.
     pub(super) acting: RefCell<HashSet<u64>>,
     /// Counts those that block all other writers.
     pub(super) exclusive: Exclusive,
@@ -174,8 +174,8 @@ impl CallState {
         found.cloned().ok_or_else(|| Exception::throw_internal(ctx, "the rights are unknown"))
     }
 
-    /// Whether an operation waits for the end of a transaction that code has begun: a write, or what another transaction, `own`, does
-    /// first. A transaction makes others wait from its first operation on.
+    /// Whether an operation must wait for a transaction of this function to end. This concerns writes, and the first
+    /// operation of another transaction, `own`: a transaction blocks all other writers from its first operation on.
     pub(super) fn is_stuck(&self, service: &str, own: Option<u64>) -> bool {
         let (transactions, acting) = (self.transactions.borrow(), self.acting.borrow());
         let is_own = own.is_some_and(|own| acting.contains(&own));
@@ -183,7 +183,7 @@ impl CallState {
         !is_own && self.shared.backend.is_exclusive(service) && acting.iter().any(is_open)
     }
 
-    /// Starts an operation that waits for the end of such a transaction, and holds this many bytes meanwhile.
+    /// Starts an operation that waits for such a transaction to end. It holds this many bytes meanwhile.
     pub(super) fn begin_stuck(
         &self,
         ctx: &Ctx<'_>,
@@ -195,7 +195,7 @@ impl CallState {
         Ok(number)
     }
 
-    /// The number of rights.
+    /// The number under which JavaScript refers to these rights.
     pub(super) fn add_rights(&self, rights: Rights) -> u32 {
         let mut known = self.rights.borrow_mut();
         // All system rights share one number; other rights are added at most once per call.
@@ -208,13 +208,13 @@ impl CallState {
         u32::try_from(known.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// What stands around operations of this engine.
+    /// The [`Inside`] of calls that operations of this engine make.
     pub(super) fn inside(&self) -> Inside {
         let is_excluded = self.input.is_excluded || self.exclusive.is_open();
         Inside { nesting: self.input.nesting.saturating_add(1), is_excluded }
     }
 
-    /// Refuses what would wait for a transaction that cannot end before it.
+    /// Throws if a write would wait for a transaction that cannot end before the write does.
     pub(super) fn refuse_excluded(&self, ctx: &Ctx<'_>, service: &str) -> Result<()> {
         if self.input.is_excluded && self.shared.backend.is_exclusive(service) {
             let message = match self.input.by_rule {

@@ -154,7 +154,8 @@ pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Th
         Ok(thrown) => return Some(thrown),
         Err(error) => caught(&bridge.ctx, &error)?,
     };
-    // It throws when it is looked at, or cannot pass: an error that says so is thrown in its place. One of the engine itself is no reason.
+    // Reading the value failed because a getter threw or because it cannot be passed: that error is thrown in its
+    // place, unless it comes from the engine itself.
     match read_alone(bridge, &reason) {
         Ok(thrown @ Thrown::Error { .. }) if !thrown.is_internal() => Some(thrown),
         Ok(_) => None,
@@ -168,7 +169,7 @@ impl Thrown {
         matches!(self, Self::Error { name, .. } if name == "InternalError")
     }
 
-    /// The same in the engine of the caller.
+    /// Creates the thrown value in the caller's engine.
     fn made<'js>(&self, bridge: &Bridge<'js>) -> Result<Value<'js>> {
         let (class, name, message, stack, fields, cause, errors) = match self {
             Self::Value(value) => return Decoder::new(bridge)?.value(value),
@@ -187,7 +188,7 @@ impl Thrown {
             ],
         )?;
         let fields = Decoder::new(bridge)?.document(fields)?;
-        // Each is in an array, since it may be any value.
+        // A cause may be any value, even undefined, so it is passed in an array of its own.
         let cause = match cause {
             Some(cause) => Some(list(bridge, [&**cause])?),
             None => None,
@@ -197,7 +198,8 @@ impl Thrown {
     }
 }
 
-/// Values of the engine of the caller, defined one by one: its code may have changed the prototype of arrays.
+/// An array of thrown values in the caller's engine. Each element is defined as a property, since the caller's code may
+/// have changed the prototype of arrays.
 fn list<'js, 't>(bridge: &Bridge<'js>, all: impl IntoIterator<Item = &'t Thrown>) -> Result<Array<'js>> {
     let array = Array::new(bridge.ctx.clone())?;
     for (index, thrown) in (0_u32..).zip(all) {
@@ -225,7 +227,7 @@ fn read<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, value: &Value<'js
         let text = bridge.text(&value)?;
         Ok(Some(super::beginning::beginning(&text, MAX_THROWN_TEXT).to_owned()))
     };
-    // However often errors hold one another, few are read.
+    // Each error is charged, which bounds the number that is read even if errors contain each other.
     encoder.take(ERROR)?;
     Ok(Thrown::Error {
         class: bridge.function("classOf")?.call((object.clone(),))?,
@@ -238,7 +240,7 @@ fn read<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, value: &Value<'js
     })
 }
 
-/// What an error comes of, if that can pass.
+/// The `cause` of an error, if it can be passed.
 fn cause<'js>(
     bridge: &Bridge<'js>,
     encoder: &Encoder<'_, 'js>,
@@ -252,7 +254,7 @@ fn cause<'js>(
     Ok(passing(bridge, read)?.map(Box::new))
 }
 
-/// The errors of an `AggregateError`, but for those that cannot pass.
+/// The `errors` of an `AggregateError`, without those that cannot be passed; `None` for other errors.
 fn errors<'js>(
     bridge: &Bridge<'js>,
     encoder: &Encoder<'_, 'js>,
@@ -278,19 +280,19 @@ fn errors<'js>(
     Ok(Some(errors))
 }
 
-/// A part of an error; `None` where it cannot pass, which must not hide what the error says.
+/// A part of an error, or `None` if it cannot be passed: that must not hide the rest of the error.
 fn passing<T>(bridge: &Bridge<'_>, part: Result<T>) -> Result<Option<T>> {
     let error = match part {
         Ok(part) => return Ok(Some(part)),
         Err(error) => error,
     };
     let Some(reason) = caught(&bridge.ctx, &error) else { return Err(error) };
-    // The time is over.
+    // The time limit was exceeded.
     if reason.is_uncatchable_error() { Err(bridge.ctx.throw(reason)) } else { Ok(None) }
 }
 
-/// The fields of an error beside those that every error has, and its `code`, which may be of its class. Those that cannot pass are left out:
-/// they must not hide what the error says.
+/// The fields of an error other than the standard ones, and its `code`, which may be inherited from its class. Fields
+/// that cannot be passed are left out, so that they do not hide the rest of the error.
 fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object<'js>) -> Result<Document> {
     let mut fields = Document::new();
     for property in object.props::<Value<'js>, Value<'js>>() {
@@ -311,12 +313,12 @@ fn fields<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, object: &Object
 const MAX_THROWN: usize = 1024 * 1024;
 const MAX_THROWN_TEXT: usize = 16 * 1024;
 
-/// How many causes of causes pass, and how many errors of one.
+/// How many levels of nested errors are passed, and how many errors of one `AggregateError`.
 const MAX_CAUSES: usize = 8;
 const MAX_ERRORS: usize = 100;
 
-/// The memory charged for an error.
+/// The bytes charged for each error.
 const ERROR: usize = 4 * 1024;
 
-/// The class of an error that holds others.
+/// The class of errors that contain other errors.
 const AGGREGATE: &str = "AggregateError";

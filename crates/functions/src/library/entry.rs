@@ -29,7 +29,7 @@ pub(crate) enum Condition {
     Always,
     /// The condition must hold.
     If(Predicate),
-    /// The same, and it may call functions.
+    /// The condition must hold, and evaluating it may call functions.
     Asking(Predicate),
 }
 

@@ -1,5 +1,5 @@
-/// A source in which each character U+0000 is written as an escape, since the engine takes none. They may stand in texts, templates, regular
-/// expressions and comments; anywhere else both are a syntax error.
+/// Replaces each U+0000 in a source by an escape, since the engine rejects the character. It is valid in strings,
+/// templates, regular expressions and comments; elsewhere both the character and the escape are syntax errors.
 pub(crate) fn without_nul(source: String) -> String {
     if !source.contains('\0') {
         return source;
@@ -8,7 +8,7 @@ pub(crate) fn without_nul(source: String) -> String {
     let mut is_escaped = false;
     for character in source.chars() {
         match character {
-            // Behind a backslash the character stands for itself, and so does the rest of the escape.
+            // A preceding backslash becomes that of the escape, which does not change the value: `\` before U+0000 adds nothing.
             '\0' if is_escaped => written.push_str("u0000"),
             '\0' => written.push_str("\\u0000"),
             other => written.push(other),

@@ -5,7 +5,7 @@ use rquickjs::{CatchResultExt, CaughtError, Context, Runtime, Value};
 
 use super::nul::without_nul;
 
-/// Why a source is not a script.
+/// Why a source is not a valid script.
 pub(super) struct SyntaxError {
     pub(super) line: Option<u32>,
     pub(super) message: String,
@@ -23,7 +23,7 @@ pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(file.to_owned());
-        // It is read to its end before the first statement runs, which ends it.
+        // The whole source is parsed before the first statement runs, and that one throws, so none of the source runs.
         let read =
             ctx.eval_with_options::<Value<'_>, _>(without_nul(format!("throw null;{source}\n")), options).catch(&ctx);
         match read {

@@ -171,7 +171,7 @@ async fn code_from_text_cannot_be_reached() {
 
 #[tokio::test]
 async fn the_code_of_the_host_is_neither_imported_nor_read() {
-    // All of it is there when it is looked for.
+    // All parts of the host are loaded before the function looks for them.
     let source = "exports = async () => { require('buffer'); setTimeout(() => {}, 0); BSON.ObjectId(); \
                   context.services.get('mongodb-atlas'); const found = []; \
                   for (const name of ['prel' + 'ude', 'bs' + 'on', 'cli' + 'ent', 'glob' + 'als', 'own' + ':buffer', './' + 'prelude']) { \

@@ -74,7 +74,7 @@ async fn who_calls_often_waits_for_themselves() {
     while running() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Two of four places are left for others.
+    // The user has two of the four places, so two are left for others.
     let eve = User { id: "eve".into(), ..ada() };
     let call = world.runtime.call(Call::new("g", vec![], Entry::Client, eve));
     let returned = tokio::time::timeout(Duration::from_secs(60), call).await.unwrap();
