@@ -32,7 +32,7 @@ impl FromStr for ServerUri {
 #[derive(Clone, Debug, Default)]
 pub struct Clients {
     servers: Arc<Mutex<Vec<(ServerUri, Server)>>>,
-    /// The open files, which are shared: each can be opened only once at a time.
+    /// The open files. They are shared, since each can be opened only once at a time.
     files: Arc<Mutex<Vec<(PathBuf, WeakEmbedded)>>>,
 }
 
@@ -54,7 +54,7 @@ impl Clients {
         Ok(server)
     }
 
-    /// The users and sessions of an application in a file, which is opened unless it is open.
+    /// The users and sessions of an application in a file, which is opened if necessary.
     pub(crate) fn embedded(&self, path: &Path, application: &str) -> Result<Embedded, ServiceError> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = files.iter().find(|(opened, _)| opened == path).and_then(|(_, file)| file.of(application));

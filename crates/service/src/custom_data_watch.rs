@@ -7,13 +7,15 @@ use portcullis::login::CustomDataChanges;
 use portcullis::store::{CustomDataObserver, StoreError};
 use portcullis_store::mongodb::{CustomDataChange, CustomDataWatcher};
 
-/// How long nothing that is heard of the server is taken for nothing that changes. It speaks about every second.
+/// How long custom data are considered unchanged after the last response of the server, which responds about every
+/// second.
 const TRUST: Duration = Duration::from_secs(5);
 
-/// How long a watcher waits after a failure.
+/// The delay before a retry after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Tells what changes in a collection for as long as somebody wants to know. While it cannot be watched, that is told too.
+/// Reports changes in a collection of custom data until `changes` is dropped. While the collection cannot be watched,
+/// it is marked as unwatched.
 pub(crate) async fn watch(client: Client, source: CustomDataSource, changes: Weak<CustomDataChanges>) {
     let mut watching = Watching { client, source, watcher: None, is_up_to_date: false };
     let mut is_logged = false;
@@ -35,21 +37,21 @@ pub(crate) async fn watch(client: Client, source: CustomDataSource, changes: Wea
 struct Watching {
     client: Client,
     source: CustomDataSource,
-    /// Resumes at the same position after a failure.
+    /// Kept after a failure, so that it resumes at the same position.
     watcher: Option<CustomDataWatcher>,
-    /// Whether everything that had changed was told at some time since the last failure.
+    /// Whether, at some point since the last failure, all earlier changes had been reported.
     is_up_to_date: bool,
 }
 
 impl Watching {
-    /// Waits about a second for a change.
+    /// Reports one change, or returns after about a second without one.
     async fn step(&mut self, changes: &Weak<CustomDataChanges>) -> Result<(), StoreError> {
         let watcher = match &mut self.watcher {
             Some(watcher) => watcher,
             none => {
                 let watcher = none.insert(CustomDataWatcher::open(&self.client, &self.source).await?);
                 if let Some(changes) = changes.upgrade() {
-                    // What was read earlier may have changed earlier.
+                    // Data that were read before the watcher was opened may have changed since.
                     changes.changed_all();
                 }
                 watcher

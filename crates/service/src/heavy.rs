@@ -44,12 +44,12 @@ pub fn in_place<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     if bytes <= LARGE || !has_others() { work() } else { block_in_place(work) }
 }
 
-/// The same for a collection, whose rules have no part in it: [`HeavyWork`](portcullis::guarded::HeavyWork).
+/// [`in_place`] in the form that collections take: [`HeavyWork`](portcullis::guarded::HeavyWork).
 pub(crate) fn carry_out(bytes: usize, work: &mut dyn FnMut()) {
     in_place(bytes, work);
 }
 
-/// How many bytes a value takes, more or less; of a large one no more than that it is large.
+/// The approximate size of a value in bytes. Counting stops once the value is known to be large.
 #[must_use]
 pub fn weight(value: &Bson) -> usize {
     let mut weight = 0;

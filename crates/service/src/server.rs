@@ -23,9 +23,9 @@ use crate::places::AccountStores;
 #[derive(Clone)]
 pub struct Server {
     client: Client,
-    /// The client of change streams, so that they leave connections to requests.
+    /// A separate client for change streams, so that these do not occupy the connections of requests.
     streams: Client,
-    /// Shared, so that all who watch a collection share a change stream.
+    /// Shared, so that all watchers of a collection share a change stream.
     documents: MongoDocuments,
 }
 
@@ -65,12 +65,12 @@ impl Server {
         MongoCustomData::new(&self.client, config).map(|found| Arc::new(found) as Arc<dyn CustomDataStore>)
     }
 
-    /// Tells what changes in a collection of custom data, in a task of its own, for as long as somebody wants to know.
+    /// Spawns a task that reports changes in a collection of custom data until `changes` is dropped.
     pub(crate) fn watch_custom_data(&self, source: &CustomDataSource, changes: Weak<CustomDataChanges>) {
         tokio::spawn(crate::custom_data_watch::watch(self.streams.clone(), source.clone(), changes));
     }
 
-    /// The documents of its databases.
+    /// The documents in the server's databases.
     #[must_use]
     pub fn documents(&self) -> Box<dyn DocumentStore> {
         Box::new(self.documents.clone())

@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use portcullis::auth::CustomDataSource;
 use portcullis::login::CustomDataChanges;
 
-/// The collections of custom data that are watched: applications that share one, and an application that is loaded again, are told
-/// by the same watcher.
+/// The watched collections of custom data. Applications that use the same collection share a watcher, as do an
+/// application and its reloaded version.
 #[derive(Default)]
 pub(crate) struct WatchedCustomData(Mutex<HashMap<String, Weak<CustomDataChanges>>>);
 
 impl WatchedCustomData {
-    /// What changes in a collection. If nobody wants to know yet, `begin` has it watched.
+    /// The changes in a collection. `begin` starts to watch it if it is not watched yet.
     pub(crate) fn changes(
         &self,
         source: &CustomDataSource,
         begin: impl FnOnce(&Arc<CustomDataChanges>),
     ) -> Arc<CustomDataChanges> {
-        // No name of a database or a collection has a null character.
+        // NUL cannot occur in the names of databases and collections.
         let name = format!("{}\0{}\0{}", source.database, source.collection, source.user_id_field);
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(changes) = watched.get(&name).and_then(Weak::upgrade) {

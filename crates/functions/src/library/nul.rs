@@ -8,7 +8,7 @@ pub(crate) fn without_nul(source: String) -> String {
     let mut is_escaped = false;
     for character in source.chars() {
         match character {
-            // A preceding backslash becomes that of the escape, which does not change the value: `\` before U+0000 adds nothing.
+            // The preceding backslash serves as that of the escape: escaped, U+0000 stands for itself.
             '\0' if is_escaped => written.push_str("u0000"),
             '\0' => written.push_str("\\u0000"),
             other => written.push(other),

@@ -15,7 +15,8 @@ fn allowed(action: Action) -> Option<&'static [&'static str]> {
         Action::Count => &["query", "limit"],
         Action::DeleteMany | Action::DeleteOne => &["query"],
         Action::Find | Action::FindOne => &["query", "project", "sort", "limit"],
-        // Native clients send the options of all three `findOneAnd…`, whichever it is; the last two mean nothing here.
+        // Native clients send the options of all `findOneAnd…` actions with each of them; the last two have no effect
+        // here.
         Action::FindOneAndDelete => &["filter", "projection", "sort", "upsert", "returnNewDocument"],
         Action::FindOneAndReplace => &["filter", "update", "projection", "sort", "upsert", "returnNewDocument"],
         Action::FindOneAndUpdate => {
@@ -52,7 +53,7 @@ fn meant(action: Action, options: &Node) -> Action {
     }
 }
 
-/// The options of a client under their common names.
+/// Renames the options of a client to those that all clients share.
 fn common(action: Action, mut options: Vec<Member>) -> Node {
     options.retain_mut(|member| {
         let name = match member.key.as_str() {

@@ -18,7 +18,7 @@ impl ClientApi {
     /// `request` is the HTTP request that contained the call. Returns the result as BSON.
     ///
     /// # Errors
-    /// As there.
+    /// See [`outcome_of`](Self::outcome_of).
     pub async fn call(
         &self,
         user: Arc<KnownUser>,
@@ -28,10 +28,10 @@ impl ClientApi {
         self.outcome_of(user, request, call.cloned()).await?.into_value()
     }
 
-    /// Executes a call of a [bearer](Self::bearer), `{"name", "arguments", "service"}`, that came with a request.
+    /// Like [`call`](Self::call), but documents that were found are returned undecoded.
     ///
     /// # Errors
-    /// There is no such function or action, or it is not permitted or fails.
+    /// The call is malformed, there is no such function or action, it is not permitted, or it fails.
     pub async fn outcome_of(
         &self,
         user: Arc<KnownUser>,
@@ -57,7 +57,7 @@ impl ClientApi {
         };
         let asker = Asker { user, request };
         match service {
-            // Boxed, since the future of an action would be as large.
+            // Boxed, since otherwise the futures of actions would be as large.
             None | Some(Kind::Null) => Ok(Box::pin(self.call_function(asker, &name, &arguments)).await?.into()),
             Some(Kind::String(service)) => self.act(&asker, &service, &name, arguments.into_iter().next()).await,
             Some(_) => Err(invalid()),

@@ -139,7 +139,7 @@ impl Host {
         Self { call_log: Some(log), ..self }
     }
 
-    /// Sets the limits of function calls, and what functions may access.
+    /// Sets the limits of function calls and the resources that functions may access.
     #[must_use]
     pub fn with_functions(self, functions: FunctionOptions) -> Self {
         Self { functions, ..self }
@@ -231,7 +231,7 @@ impl Host {
         if *freshness == Freshness::UntilChanged {
             let changes = match &source {
                 Some(source) => self.watched.changes(source, |changes| stores.watch_custom_data(source, changes)),
-                // Nobody has any that could change.
+                // Without a source, no user has custom data that could change.
                 None => {
                     let changes = Arc::<CustomDataChanges>::default();
                     changes.watched_always();
@@ -337,7 +337,7 @@ impl Stores {
         }
     }
 
-    /// Tells what changes in a collection of custom data for as long as somebody wants to know.
+    /// Reports changes in a collection of custom data to `changes` until that is dropped.
     fn watch_custom_data(&self, source: &CustomDataSource, changes: &Arc<CustomDataChanges>) {
         match self {
             Self::Embedded { documents, .. } => {

@@ -11,7 +11,7 @@ use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 /// The lifetime of a token that is sent by mail, in milliseconds.
 const TOKEN_LIFETIME: i64 = 30 * 60 * 1000;
 
-/// The longest address, in bytes: more than a mail can be sent to, since an address may be any text.
+/// The maximum length of an address, in bytes. No mail address is that long, but an address may be any string.
 pub(super) const MAX_ADDRESS: usize = 1024;
 
 impl ClientApi {

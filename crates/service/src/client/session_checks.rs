@@ -9,24 +9,24 @@ use tokio::sync::{Notify, oneshot};
 use super::error::TokenKind;
 use super::{ClientApi, ClientError};
 
-/// How many sessions one query to the stores covers.
+/// The maximum number of sessions that one query to the stores checks.
 const AT_ONCE: usize = 500;
 
-/// How long a question without urgency waits for a batch to fill.
+/// How long a check that is not urgent waits for a batch to fill.
 const GATHERING: Duration = Duration::from_millis(20);
 
-/// Questions whether sessions last, which the streams of an application ask together: thousands of streams ask every second.
+/// Checks whether sessions are still valid, in batches: thousands of streams check theirs every second.
 #[derive(Default)]
 pub(super) struct SessionChecks {
     waiting: Mutex<Waiting>,
-    /// The caller does not want to wait for a batch to fill.
+    /// Notified when an urgent check is waiting, so that its batch is not delayed.
     hurry: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     questions: VecDeque<Question>,
-    /// Whether a task asks the stores.
+    /// Whether a task is querying the stores.
     is_asking: bool,
     is_urgent: bool,
 }
@@ -37,7 +37,7 @@ struct Question {
     answer: oneshot::Sender<Result<(), ClientError>>,
 }
 
-/// A task that asks the stores. If it ends before all is asked, whoever waits is told so, and the next question begins another.
+/// The task that queries the stores. If it ends early, the waiting checks fail, and the next check starts another task.
 struct Asking {
     api: Arc<ClientApi>,
     is_done: bool,
@@ -62,10 +62,10 @@ impl Drop for Asking {
     }
 }
 
-/// Whether a question waits for others.
+/// Whether a check may wait for a batch to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// There is a change to be told.
+    /// A change is waiting to be sent.
     Urgent,
     HasTime,
 }
@@ -75,7 +75,7 @@ impl SessionChecks {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next batch of questions; empty when none are left, which ends the asking task.
+    /// The next batch of checks; `None` when none are left, which ends the task.
     async fn next(&self) -> Option<Vec<Question>> {
         let is_urgent = self.waiting().is_urgent;
         if !is_urgent {
@@ -91,8 +91,8 @@ impl SessionChecks {
 }
 
 impl ClientApi {
-    /// Whether the session of an access token lasts that was accepted earlier, however old the token is now. The stores are asked after
-    /// this was.
+    /// Fails unless the session of an access token is still valid. The token was accepted earlier and may have expired
+    /// since. The stores are queried after this call begins.
     pub(super) async fn session_lasts(
         self: &Arc<Self>,
         token: &AccessToken,
@@ -121,7 +121,7 @@ impl ClientApi {
         match self.authenticator.sessions_last(&asked).await {
             Ok(answers) => {
                 for (question, answer) in questions.into_iter().zip(answers) {
-                    // A caller that no longer waits needs no answer.
+                    // Ignored if the caller no longer waits.
                     let _ = question.answer.send(answer.map_err(|error| told(&error)));
                 }
             }
@@ -136,7 +136,7 @@ impl ClientApi {
 
 fn told(error: &LoginError) -> ClientError {
     match error {
-        // Clients know the end of a stream by this code, whatever ended the session.
+        // Clients recognize the end of a stream by this code, whatever the reason.
         LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),
         error => ClientError::of_token(error, TokenKind::Access),
     }

@@ -45,7 +45,7 @@ impl ClientApi {
     /// The user of an access token, as rules see them.
     ///
     /// # Errors
-    /// The token is not accepted.
+    /// The token is rejected, or a store fails.
     pub async fn bearer(&self, access_token: &str) -> Result<Arc<KnownUser>, ClientError> {
         let bearer = self.authenticator.bearer(access_token, self.freshness).await;
         bearer.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
@@ -78,7 +78,7 @@ impl ClientApi {
         token.map_err(|error| ClientError::of_token(&error, TokenKind::Access))
     }
 
-    /// Whether a user is still as they were.
+    /// Whether a user still exists, is not disabled, and has not changed.
     pub(super) async fn is_still(&self, user: &User) -> bool {
         self.authenticator.look_up(&user.id).await.is_ok_and(|found| found.user == *user)
     }

@@ -1,25 +1,25 @@
 use std::time::{Duration, Instant};
 
-/// The silence of a stream, which is broken by the clock alone: neither by what happens that its reader may not know of, nor later
-/// because so much of it happens.
+/// Measures the time since a stream last sent an item, so that it can send one that keeps the connection open. This
+/// depends on the clock alone: events that the reader may not see neither trigger such an item nor delay it.
 pub(super) struct Silence {
     longest: Duration,
     since: Instant,
 }
 
 impl Silence {
-    /// Silence from now on, which may last so long.
+    /// Starts measuring; `longest` is the longest time without an item.
     pub(super) fn of(longest: Duration) -> Self {
         Self { longest, since: Instant::now() }
     }
 
-    /// Something was told.
+    /// An item has been sent.
     pub(super) fn broken(&mut self) {
         self.since = Instant::now();
     }
 
-    /// Does something that takes time, and breaks the silence whenever it has lasted too long; `None` once `speak` says that
-    /// nobody listens.
+    /// Runs `work`, and calls `speak` whenever nothing was sent for too long. `None` as soon as `speak` reports that
+    /// the receiver is gone.
     pub(super) async fn during<T, S: Future<Output = bool>>(
         &mut self,
         work: impl Future<Output = T>,

@@ -63,7 +63,8 @@ impl ClientApi {
         let user = self.bearer(access_token).await?;
         let watcher = Watcher { token, user, read_at };
         tokio::spawn(async move { self.stream(watcher, asked, begun, &items).await });
-        // The reply begins once changes are seen: clients count as subscribed from then on.
+        // The response begins only once the change stream is open: clients take that as the moment from which they miss
+        // nothing.
         began.await.map_err(|_| ClientError::internal("the stream ended before it began"))??;
         Ok(receiver)
     }
@@ -152,18 +153,18 @@ impl ClientApi {
     }
 }
 
-/// Whoever watches.
+/// The reader of a stream.
 struct Watcher {
     token: AccessToken,
-    /// As whom the stream is read.
+    /// The user whose permissions decide which changes are sent.
     user: Arc<KnownUser>,
-    /// When that was known to be so.
+    /// When the user was last known to be unchanged.
     read_at: bson::DateTime,
 }
 
 impl ClientApi {
-    /// Fails if the session has ended, or if a request would no longer be served as the user as whom the stream is read: the token
-    /// has expired, or custom data have changed, and the user is another than before.
+    /// Fails if the session has ended, or if the reader's user has changed. The user is looked up only if the token has
+    /// expired or custom data have changed, since until then requests are served as the same user.
     async fn still_watches(self: &Arc<Self>, watcher: &mut Watcher, urgency: Urgency) -> Result<(), ClientError> {
         let Watcher { token, user, read_at } = watcher;
         self.session_lasts(token, urgency).await?;
@@ -179,7 +180,7 @@ impl ClientApi {
     }
 }
 
-/// What `watch` takes.
+/// The known options of `watch`.
 const KNOWN: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
 
 /// The parsed options of `watch`.

@@ -36,7 +36,7 @@ pub(crate) struct Data {
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) user: Arc<KnownUser>,
-    /// `%%request`, where there is one.
+    /// The value of `%%request`, if there is one.
     pub(crate) request: Option<Request>,
 }
 
@@ -69,7 +69,7 @@ impl Target {
 }
 
 impl Asker {
-    /// Somebody whom no other request knows.
+    /// An asker whose user object is not shared with other requests.
     pub(crate) fn new(user: User, request: Option<Request>) -> Self {
         Self { user: Arc::new(user.into()), request }
     }
@@ -152,8 +152,8 @@ impl Data {
         self.app.guard_of_known_user(service, &namespace.to_string(), self.context(asker), &asker.user)
     }
 
-    /// Calls the functions that the rules of a guard wait for; whether there were any, so that it is to be asked again, bound anew
-    /// where they decide which filters apply.
+    /// Calls the functions whose results the rules of a guard are waiting for. Returns whether there were any: if so,
+    /// the guard must be asked again. It is bound anew if the results decide which filters apply.
     ///
     /// # Errors
     /// The time limit of a request that started at `began` is exceeded.

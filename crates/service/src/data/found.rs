@@ -7,22 +7,22 @@ use portcullis::value::DocumentRef;
 use crate::client::{ClientError, ErrorCode};
 use crate::heavy::in_place;
 
-/// What an action comes to. Documents that were found are not decoded, since most are only written as text.
+/// The result of an action. Documents that were found are not decoded, since most are only serialized.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// A value.
+    /// Any other result.
     Value(Bson),
-    /// A document, as its reader may see it.
+    /// A document as its reader may see it.
     Document(RawDocumentBuf),
-    /// Documents, as their reader may see them.
+    /// Documents as their reader may see them.
     Documents(Vec<RawDocumentBuf>),
 }
 
 impl Outcome {
-    /// The value of it.
+    /// The result as a decoded value.
     ///
     /// # Errors
-    /// A document is not BSON.
+    /// A document is malformed BSON.
     pub fn into_value(self) -> Result<Bson, ClientError> {
         match self {
             Self::Value(value) => Ok(value),
@@ -34,7 +34,7 @@ impl Outcome {
         }
     }
 
-    /// A document that was found, or null.
+    /// The document that was found, or null.
     pub(super) fn of_found(found: Option<RawDocumentBuf>) -> Self {
         found.map_or(Self::Value(Bson::Null), Self::Document)
     }
@@ -52,10 +52,10 @@ impl From<Document> for Outcome {
     }
 }
 
-/// What a document takes besides its bytes, so that there are not too many small ones.
+/// The bytes counted for each document besides its contents, which bounds the number of small ones.
 const EACH: usize = 64;
 
-/// Documents that one request finds, up to a size that one request may hold.
+/// The documents that a request has found. Their total size is limited.
 #[derive(Default)]
 pub(super) struct Found {
     documents: Vec<RawDocumentBuf>,
@@ -77,7 +77,7 @@ impl Found {
         Ok(())
     }
 
-    /// All of them.
+    /// All documents that were added.
     pub(super) fn all(self) -> Vec<RawDocumentBuf> {
         self.documents
     }

@@ -16,7 +16,7 @@ use crate::client::{ClientError, ErrorCode};
 /// The most documents that one `find` returns.
 pub(crate) const MAX_FOUND: u64 = 50_000;
 
-/// The most documents that one request replaces. Each of them is a write with a copy of the new document.
+/// The most documents that one request replaces. Each replacement is a separate write with a copy of the new document.
 const MAX_REPLACED: usize = 1000;
 
 /// One action. Its options are named as in the requests of guarded collections: `filter`, `projection`, `sort`, `skip`,
@@ -28,7 +28,7 @@ pub(crate) struct Guarded<'a> {
 }
 
 impl Guarded<'_> {
-    /// Performs it; returns the result for clients and functions.
+    /// Performs the action and returns its result for clients and functions.
     pub(crate) async fn carry_out(&self, collection: &GuardedCollection<'_>) -> Result<Outcome, ClientError> {
         match self.action {
             Action::Find => {
@@ -159,7 +159,7 @@ impl Guarded<'_> {
         with_filter(renamed(self.options, &[&names, others].concat()))
     }
 
-    /// Replaces every document that is found, each of which keeps its `_id`. MongoDB itself has no such update.
+    /// Replaces every document that matches; each keeps its `_id`. MongoDB has no such operation.
     async fn replace_many(&self, collection: &GuardedCollection<'_>) -> Result<Outcome, ClientError> {
         let mut request = chosen(self.options, &["filter"]);
         if let Kind::Object(members) = &mut request.kind {

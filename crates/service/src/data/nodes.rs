@@ -45,7 +45,7 @@ pub(crate) fn of_bson(value: &Bson) -> Result<Node, JsonError> {
     json::parse(&json::from_bson(value).to_string())
 }
 
-/// About how many bytes a value takes in memory.
+/// The approximate number of bytes that a value occupies in memory.
 pub(super) fn size(node: &Node) -> usize {
     let within = match &node.kind {
         Kind::Object(members) => members

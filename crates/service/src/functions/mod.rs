@@ -29,7 +29,7 @@ pub struct Functions {
     calls: Arc<Calls>,
 }
 
-/// Performs calls.
+/// Runs calls and records them.
 struct Calls {
     runtime: Runtime,
     /// Writes calls to the call log.
@@ -71,14 +71,14 @@ impl Functions {
         Arc::clone(&self.backend)
     }
 
-    /// The longest time that a call may take.
+    /// The time limit of a call.
     #[must_use]
     pub fn time_limit(&self) -> Duration {
         self.calls.time_limit
     }
 
-    /// Calls a function and records the call in the call log. A call that a request makes goes on if the future is dropped: the client
-    /// may hang up at any time, which must not undo half of what the function does.
+    /// Calls a function and records the call in the call log. A call made by a client's request continues even if the
+    /// future is dropped: a disconnect must not leave the function's work half done.
     ///
     /// # Errors
     /// See [`CallError`].

@@ -19,7 +19,7 @@ pub struct Trial {
     service: String,
 }
 
-/// A frozen clock.
+/// A clock that is frozen at this time.
 struct Still(DateTime);
 
 impl Clock for Still {
@@ -28,7 +28,7 @@ impl Clock for Still {
     }
 }
 
-/// What is there when a trial begins.
+/// The users and documents that exist when a trial begins.
 #[derive(Clone, Debug, Default)]
 pub struct TrialContent {
     /// The users that functions may run as.

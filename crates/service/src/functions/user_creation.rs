@@ -34,7 +34,8 @@ impl UserCreation for CreationFunction {
             called.map(drop).map_err(|error| UserCreationRefused {
                 function: self.name.clone(),
                 message: match &error {
-                    // What it threw may repeat what is known of the user: the log of functions tells it, without passwords.
+                    // What the function threw may contain the new user's data, so only its position is shown. The call
+                    // log has the rest, without passwords.
                     CallError::Failed(_) => private(&error).unwrap_or_else(|| "it failed".to_owned()),
                     error => error.to_string(),
                 },

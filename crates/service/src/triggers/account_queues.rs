@@ -3,20 +3,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bson::Document;
 use portcullis::store::{AccountEvent, WaitingEvent};
 
-/// The maximum number of events in memory. More events of a single user than this delay the events of others.
+/// The maximum number of events in memory. If one user has more, the events of others are delayed.
 const MOST: usize = 5000;
 
-/// After how many bytes no more are read.
+/// The size of the waiting events, in bytes, from which no more are read.
 const MOST_BYTES: usize = 32 << 20;
 
-/// Events of users that were read from a store: of each user one is handled at a time, in the order of their ids.
+/// Account events that were read from a store. Each user's events are handled one at a time, in the order of their IDs.
 #[derive(Default)]
 pub(super) struct AccountQueues {
-    /// What waits, by user and id.
+    /// The waiting events, by user and ID.
     waiting: HashMap<String, BTreeMap<String, Document>>,
-    /// The users of whom something waits and nothing is handled, by the id of the first.
+    /// The users with waiting events but none in progress, by the ID of the first waiting one.
     ready: BTreeMap<String, String>,
-    /// The users of whom something is handled.
+    /// The users with an event in progress.
     busy: HashSet<String>,
     /// The IDs of the events that were read and are still in the store: waiting, in progress, or handled.
     known: HashSet<String>,
@@ -32,8 +32,8 @@ pub(super) struct Next {
 }
 
 impl AccountQueues {
-    /// Adds what was read, unless it is known. It may be older than what is known: events become visible in another order than that of
-    /// their ids.
+    /// Adds an event unless it is known already. It may be older than known events, since events do not become visible
+    /// in the order of their IDs.
     pub(super) fn add(&mut self, read: WaitingEvent) {
         let WaitingEvent { id, event: AccountEvent { user_id, event, .. } } = read;
         if !self.known.insert(id.clone()) {
@@ -51,7 +51,7 @@ impl AccountQueues {
         }
     }
 
-    /// The oldest event of a user of whom none is handled. From now on it is.
+    /// Takes the oldest event that can be handled, and marks its user as busy.
     pub(super) fn next(&mut self) -> Option<Next> {
         let (id, user_id) = self.ready.pop_first()?;
         let event = self.waiting.get_mut(&user_id)?.remove(&id)?;
@@ -60,7 +60,7 @@ impl AccountQueues {
         Some(Next { id, user_id, event })
     }
 
-    /// An event has been handled, successfully or not.
+    /// Records that an event has been handled, successfully or not.
     pub(super) fn end(&mut self, id: String, user_id: String) {
         self.handled.push(id);
         self.busy.remove(&user_id);
@@ -70,24 +70,24 @@ impl AccountQueues {
         }
     }
 
-    /// What has been handled and is still in the store.
+    /// The IDs of the handled events that are still in the store.
     pub(super) fn handled(&self) -> &[String] {
         &self.handled
     }
 
-    /// What has been handled was removed from the store.
+    /// Records that the handled events have been removed from the store.
     pub(super) fn removed(&mut self) {
         for id in self.handled.drain(..) {
             self.known.remove(&id);
         }
     }
 
-    /// How many users have an event that can be handled now.
+    /// The number of users with an event that can be handled now.
     pub(super) fn ready(&self) -> usize {
         self.ready.len()
     }
 
-    /// The number of events in memory.
+    /// The number of known events.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
@@ -97,7 +97,7 @@ impl AccountQueues {
         self.bytes
     }
 
-    /// Whether no more is to be read.
+    /// Whether no more events are to be read.
     pub(super) fn is_full(&self) -> bool {
         self.known.len() >= MOST || self.bytes >= MOST_BYTES
     }
@@ -131,7 +131,7 @@ mod tests {
         for (id, user) in [("2", "ada"), ("3", "ada"), ("4", "bob"), ("2", "ada")] {
             queues.add(read(id, user));
         }
-        // One that became visible later, and is older.
+        // An older event that becomes visible later.
         queues.add(read("1", "ada"));
         assert_eq!((queues.ready(), queues.len()), (2, 4));
         assert_eq!(next(&mut queues).unwrap(), "1 of ada");

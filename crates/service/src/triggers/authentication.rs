@@ -14,16 +14,16 @@ use super::tally::{Ended, Tally};
 /// The page size for reading events, each of which may have megabytes.
 const PAGE: usize = 32;
 
-/// How many are read at once where those before them were small.
+/// The page size after a page of small events.
 const LARGE_PAGE: usize = 128;
 
-/// How many bytes an event has on average that is small.
+/// The average size, in bytes, below which the events of a page count as small.
 const SMALL: usize = 16 << 10;
 
-/// How many events are enough, if there are enough users who do not wait for each other.
+/// The number of known events at which reading stops, provided that enough users have an event to handle.
 const ENOUGH: usize = 1024;
 
-/// How many handled events are removed at once, at most.
+/// The number of handled events at which they are removed before the interval has passed.
 const REMOVED: usize = 512;
 
 /// The minimum time between two searches for events while others are being handled.
@@ -64,7 +64,7 @@ pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, 
             () = drained(&mut duty) => break,
         }
     }
-    // One that takes long may be given up, and does not take with it what others have done.
+    // Events that are still being handled may be abandoned, so the outcomes of the others are recorded first.
     handling.note(Duration::ZERO).await?;
     while let Some(ended) = handling.tasks.join_next_with_id().await {
         handling.end(ended);
@@ -73,16 +73,16 @@ pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, 
     Ok(())
 }
 
-/// The events that are being handled, and those whose turn comes.
+/// The events that are being handled or waiting.
 struct Handling<'r> {
     shared: &'r Arc<Shared>,
     trigger: &'r Arc<TriggerDefinition>,
     held: &'r Held,
     queues: AccountQueues,
-    /// The id of each event, and its user.
+    /// The event ID and the user ID that each task handles.
     begun: HashMap<Id, (String, String)>,
     tasks: JoinSet<Result<(), String>>,
-    /// When it was last looked for events, and how long that took.
+    /// When the last search for events ended, and how long it took.
     looked: Option<(Instant, Duration)>,
     tally: Tally,
     noted_at: Instant,
@@ -92,8 +92,8 @@ struct Handling<'r> {
 type Ran = Result<(Id, Result<(), String>), JoinError>;
 
 impl Handling<'_> {
-    /// Begins to handle as many events as may be at once: of each user the first. Returns how long it is to be waited before it is looked
-    /// for more.
+    /// Starts to handle as many events as may be handled at once, at most one per user, and searches for more if
+    /// necessary. Returns how long to wait before the next call.
     async fn begin(&mut self) -> Result<Duration, Ended> {
         let pause = self.shared.options.pause;
         self.start();
@@ -120,7 +120,7 @@ impl Handling<'_> {
         }
     }
 
-    /// Reads the waiting events, oldest first, until there are enough.
+    /// Reads waiting events, oldest first, until enough are known.
     async fn look(&mut self) -> Result<(), Ended> {
         let began = Instant::now();
         let mut after: Option<String> = None;
@@ -144,7 +144,7 @@ impl Handling<'_> {
         Ok(())
     }
 
-    /// An event has been handled, successfully or not.
+    /// Records the outcome of a task, and of all others that have ended.
     fn end(&mut self, ended: Ran) {
         let mut next = Some(ended);
         while let Some(ended) = next {
@@ -160,7 +160,8 @@ impl Handling<'_> {
         }
     }
 
-    /// Removes the handled events and records their outcomes, once enough of them or enough time have accumulated.
+    /// Removes the handled events and records their outcomes if there are many or if `interval` has passed since the
+    /// last time.
     async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
         if self.noted_at.elapsed() < interval && self.queues.handled().len() < REMOVED {
             return Ok(());

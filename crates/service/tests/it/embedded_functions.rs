@@ -1,4 +1,4 @@
-//! Functions on the embedded store: all other writers wait for an open transaction, and the time may stand still.
+//! Functions on the embedded store, where an open transaction blocks all other writers and the time may be frozen.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use portcullis_functions::{Call, Entry, Options};
 use portcullis_service::{Trial, TrialContent};
 use serde_json::{Value, json};
 
-/// An application in a directory that goes with it: two collections of a database, whose rules are those of everybody.
+/// The directory of an application with a data source and rules for the collection `db.c`. It is deleted on drop.
 struct Place(PathBuf);
 
 impl Place {
@@ -50,7 +50,7 @@ impl Place {
         let app = App::load(&self.0).unwrap();
         assert!(app.findings.is_empty(), "{:?}", app.findings);
         let mut options = Options::default();
-        // Less than a transaction may last: nothing can wait for its end.
+        // Shorter than the limit of a transaction, so a call that waited for one to expire would exceed it.
         options.time = Duration::from_secs(8);
         options.prepared = 1;
         options.now = now;
@@ -143,7 +143,7 @@ async fn a_function_of_a_rule_does_not_wait_for_the_transaction_around_it() {
     let when = json!({ "%%true": { "%function": { "name": "notes", "arguments": [] } } });
     let place = Place::new("rule", &functions, &when);
     let trial = place.open().await;
-    // What cannot be decided does not grant.
+    // The rule cannot be decided, so it does not grant.
     let told = call(&trial, "inserts").await;
     assert!(told.as_str().is_some_and(|told| !told.contains("time limit")), "{told}");
     let of = async |collection: &str| trial.documents(collection).await.unwrap().len();

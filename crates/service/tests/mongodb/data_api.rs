@@ -9,7 +9,7 @@ use portcullis_service::client::{ClientApi, ClientError, Host, Incoming, MailSet
 use portcullis_testkit::mongodb::World;
 use serde_json::{Value, json};
 
-/// The shop, with its collections in a database of the test's own, and with these settings of the Data API.
+/// The application `shop` with these settings of the Data API; its collections are in the test's own database.
 async fn shop(world: &World, places: &Places, settings: Value) -> Arc<ClientApi> {
     let database = world.database.name();
     let folder = places.state.join(format!("app-{}", bson::oid::ObjectId::new().to_hex()));

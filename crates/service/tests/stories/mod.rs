@@ -128,7 +128,7 @@ impl Place {
         self.open_fresh(directory, Freshness::default()).await
     }
 
-    /// The application `moved`, whose custom data are watched.
+    /// The application `moved`, with its custom data watched.
     async fn open_watched(&self) -> ClientApi {
         self.open_fresh(portcullis_testkit::root().join("fixtures/served/moved"), Freshness::UntilChanged).await
     }

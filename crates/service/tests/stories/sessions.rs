@@ -41,14 +41,14 @@ pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Pla
 /// How long tests wait for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Gives a user a level.
+/// Sets the level in a user's custom data.
 async fn set_level(api: &ClientApi, admin: &str, user_id: &str, level: i32) {
     let update = json!({ "$set": { "user_id": user_id, "level": level } });
     let options = json!({ "query": { "user_id": user_id }, "update": update, "upsert": true });
     call(api, admin, "updateOne", "users", options).await.unwrap();
 }
 
-/// The level that rules see of the bearer of a token. The token is always good.
+/// The level that rules see for the bearer of a token, which must be accepted.
 async fn level(api: &ClientApi, token: &str) -> Option<i32> {
     match &api.bearer(token).await.unwrap().custom_data {
         CustomData::Loaded(data) => Some(data.get_i32("level").unwrap()),
@@ -56,7 +56,8 @@ async fn level(api: &ClientApi, token: &str) -> Option<i32> {
     }
 }
 
-/// Requests until rules see a level. No request is refused meanwhile: a client would refresh its token and repeat it for ever.
+/// Makes requests until rules see the expected level. None of them may be rejected: a client would refresh its token
+/// and retry for ever.
 async fn see(api: &ClientApi, token: &str, expected: Option<i32>) {
     let seen = async {
         while level(api, token).await != expected {
@@ -75,7 +76,7 @@ pub(super) async fn watched_custom_data_are_seen_by_the_token_that_is_held(place
     for expected in 0..4 {
         set_level(&api, &admin.access_token, &ken.user_id, expected).await;
         see(&api, &ken.access_token, Some(expected)).await;
-        // The next token has it too, and neither is refused.
+        // A refreshed token sees the same level, and both tokens are accepted.
         let renewed = api.refresh(&ken.refresh_token).await.unwrap();
         assert_eq!(level(&api, &renewed).await, Some(expected));
         assert_eq!(level(&api, &ken.access_token).await, Some(expected));
@@ -85,14 +86,14 @@ pub(super) async fn watched_custom_data_are_seen_by_the_token_that_is_held(place
     see(&api, &ken.access_token, None).await;
 }
 
-/// Begins to watch the collection of the custom data.
+/// Watches the collection of the custom data.
 async fn watch(api: &Arc<ClientApi>, token: &str) -> mpsc::Receiver<StreamItem> {
     let argument = json!({ "database": "moved", "collection": "users" });
     let call = payload(json!({ "name": "watch", "service": "mongodb-atlas", "arguments": [argument] }));
     Arc::clone(api).watch(token, &call).await.unwrap()
 }
 
-/// The failure by which a stream ends.
+/// The error with which a stream ends.
 async fn end(stream: &mut mpsc::Receiver<StreamItem>) -> ClientError {
     let ended = async {
         loop {
@@ -119,7 +120,7 @@ pub(super) async fn a_stream_ends_when_watched_custom_data_change(place: Place) 
         let error = end(&mut stream).await;
         let told = (error.code_name(), error.message.as_str());
         assert_eq!(told, ("InvalidSession", "invalid session: the user has changed"));
-        // The same token opens another, which is that of the user as they are now.
+        // The same token can open another stream, which is that of the changed user.
         see(&api, &ken.access_token, Some(expected)).await;
     }
 }

@@ -55,7 +55,7 @@ impl Answering<'_> {
         };
         reply.status = response.status.unwrap_or(reply.status);
         if matches!(reply.status, 204 | 205 | 304) {
-            // Such responses have no content, and so nothing that describes it.
+            // Responses with these statuses have no body, and so no headers that describe one.
             reply.body = None;
             reply.headers.clear();
         }

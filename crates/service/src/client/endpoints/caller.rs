@@ -43,7 +43,7 @@ fn refusal(error: &LoginError) -> ClientError {
 impl ClientApi {
     /// The user of credentials, for one request.
     ///
-    /// A user who is created is created to the end, even if nobody waits for the answer any more.
+    /// The creation of a user is completed even if the client disconnects.
     pub(super) async fn caller(
         self: &Arc<Self>,
         credentials: Credentials,

@@ -18,7 +18,7 @@ impl ClientApi {
     /// Handles a request to an HTTPS endpoint, `…/endpoint{route}`.
     ///
     /// # Errors
-    /// There is no such endpoint, the request is not let in, or the function fails.
+    /// There is no such endpoint, the request is rejected, or the function fails.
     pub async fn endpoint(self: &Arc<Self>, incoming: &Incoming<'_>) -> Result<HttpReply, ClientError> {
         let endpoint = match self.entries.endpoint(&incoming.route, Method::from_name(&incoming.method)) {
             Found::Nothing | Found::Entry(Entry::Absent) => {

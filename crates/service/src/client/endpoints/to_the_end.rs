@@ -2,7 +2,8 @@ use portcullis::login::LoginError;
 use portcullis::store::StoreError;
 use tokio::sync::Semaphore;
 
-/// How many calls may continue at once after their client has disconnected. Further ones are queued.
+/// How many such pieces of work may run at once, including those whose client has disconnected. Further ones are
+/// queued.
 const AT_ONCE: usize = 10_000;
 
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);

@@ -24,7 +24,7 @@ impl ClientApi {
     /// Handles a request to an incoming webhook of an older application.
     ///
     /// # Errors
-    /// There is no such webhook, the request is not let in, or the function fails.
+    /// There is no such webhook, the request is rejected, or the function fails.
     pub async fn webhook(
         self: &Arc<Self>,
         service: &str,
@@ -64,7 +64,7 @@ impl ClientApi {
         answering.answer(self, incoming, asker).await
     }
 
-    /// The caller, by the headers or the body; both is an error.
+    /// The user whose credentials are in the headers or in the body. Credentials in both are an error.
     async fn webhook_caller(
         self: &Arc<Self>,
         config: &WebhookConfig,
