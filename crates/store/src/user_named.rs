@@ -1,16 +1,16 @@
-//! Determines which user a custom data document belongs to.
+//! Determines to which user a custom-data document belongs.
 
 use bson::oid::ObjectId;
 
 use portcullis::path::{FieldPath, Segment};
 use portcullis::value::{DocumentRef, Malformed, ValueRef};
 
-/// The ID of the user whom a document names; `None` if its field is missing or neither a string nor an `ObjectId`.
+/// The ID of the user to whom a document belongs; `None` if the field is missing or neither a string nor an `ObjectId`.
 pub(crate) fn user_named_by(document: DocumentRef<'_>, field: &FieldPath) -> Result<Option<String>, Malformed> {
     user_named_below(ValueRef::Document(document), field.segments().iter().map(Segment::name))
 }
 
-/// Like `user_named_by`, for a value and the remaining field names of the path.
+/// Like [`user_named_by`] for the rest of the path, beginning at this value.
 pub(crate) fn user_named_below<'n>(
     value: ValueRef<'_>,
     names: impl Iterator<Item = &'n str>,

@@ -102,7 +102,7 @@ impl Embedded {
     }
 }
 
-/// A weak reference to an open file. A file can be opened only once at a time, so later users of it upgrade this
+/// A weak reference to an open file. A file can be opened only once at a time, so later users of the file upgrade this
 /// reference.
 #[derive(Clone, Debug)]
 pub struct WeakEmbedded(Weak<StateFile>);

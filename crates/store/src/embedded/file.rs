@@ -32,11 +32,11 @@ pub(super) struct StateFile {
     pub(super) observers: Observers,
 }
 
-/// The storage medium of the database.
+/// Where the database is stored.
 #[derive(Clone, Copy, Debug)]
 enum Medium {
     Memory,
-    /// A commit takes milliseconds.
+    /// Commits take milliseconds, since they wait for the disk.
     Disk,
 }
 
@@ -133,8 +133,8 @@ impl StateFile {
         self.news.send_replace(());
     }
 
-    /// Commits a transaction and returns once it is durable. On disk, this runs off the threads that serve
-    /// other requests.
+    /// Commits a transaction and returns once it is durable. On disk, this blocks the thread, so the runtime moves its
+    /// other tasks to another one.
     pub(super) fn commit(&self, transaction: WriteTransaction) -> Result<(), Failure> {
         match self.medium {
             Medium::Memory => transaction.commit()?,
@@ -143,7 +143,7 @@ impl StateFile {
         Ok(())
     }
 
-    /// Reads a consistent state.
+    /// Reads from a consistent snapshot.
     pub(super) fn read<T>(
         &self,
         action: &'static str,
@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk that, once slowed, finishes a write only after another request has been answered.
+    /// A disk on which, once slowed down, a write does not finish until another request has been answered.
     #[derive(Debug)]
     struct SlowDisk {
         memory: InMemoryBackend,
@@ -313,7 +313,7 @@ mod tests {
             };
             file.write("cannot write", write).await
         });
-        // It is done only after the commit has begun, if it is done by the thread that commits.
+        // If the committing thread had to run this task too, the write would fail: the disk waits for the answer.
         let other = tokio::spawn(async move { answer.send(()) });
         written.await.unwrap().unwrap();
         other.await.unwrap().unwrap();

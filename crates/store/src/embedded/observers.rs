@@ -10,10 +10,11 @@ use portcullis::store::CustomDataObserver;
 use portcullis::store::documents::Namespace;
 use portcullis::value::DocumentRef;
 
-/// The maximum number of users tracked per transaction. With more, it is reported as a change of everybody's data.
+/// The maximum number of users tracked per transaction and observer. If there are more, all users are reported as
+/// changed.
 const MAX_USERS: usize = 10_000;
 
-/// The observers of custom data.
+/// The registered observers of custom data, with what each observes.
 #[derive(Default)]
 pub(super) struct Observers(Mutex<Vec<(CustomDataSource, Weak<dyn CustomDataObserver>)>>);
 
@@ -40,8 +41,8 @@ impl Observers {
         Concerned(there.collect())
     }
 
-    /// Notifies the observers after a commit. An observer added during the transaction was not tracked, so it
-    /// is told that all data may have changed.
+    /// Notifies the observers after a commit. For an observer that was added during the transaction, no changes were
+    /// tracked, so all users are reported as changed.
     pub(super) fn tell(&self, concerned: Concerned) {
         let latecomers: Vec<_> = {
             let known = self.known();
@@ -80,7 +81,7 @@ enum Users {
 }
 
 impl Concerned {
-    /// Records the users named by a document before and after a change.
+    /// Records the users to whom a document belongs before and after a change.
     pub(super) fn note(&mut self, namespace: &Namespace, images: [&Option<RawDocumentBuf>; 2]) {
         for Told { source, users, .. } in &mut self.0 {
             let is_watched = source.database == namespace.database() && source.collection == namespace.collection();

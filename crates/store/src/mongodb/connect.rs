@@ -15,11 +15,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The timeout for looking up the DNS records of a `mongodb+srv` address.
 const DNS: Duration = Duration::from_secs(10);
 
-/// The default maximum of connections per server. The driver's default of 10 is soon exhausted by requests that
-/// wait for a majority write concern.
+/// The default limit of connections per server. The driver's default of 10 is soon exhausted by requests that wait for
+/// a majority write concern.
 const CONNECTIONS: u32 = 100;
 
-/// The maximum of change-stream connections per server. Further streams wait for a free connection.
+/// The limit of change-stream connections per server, unless the connection string sets a higher one. Further streams
+/// wait for a free connection.
 const STREAMS: u32 = 2000;
 
 /// Why a connection string cannot be used. No part of the string is shown: if it is malformed, the password may be
@@ -42,9 +43,10 @@ pub enum ConnectError {
 }
 
 /// Creates a client for a connection string, with the application name `portcullis`, TLS as the string says, and
-/// timeouts of 5 seconds and at most 100 connections to each server unless the string sets others. It connects on first use, so
-/// an unreachable server is only noticed then.
+/// timeouts of 5 seconds and at most 100 connections to each server unless the string sets others. It connects on first
+/// use, so an unreachable server is only noticed then.
 ///
+/// # Errors
 /// The string cannot be used.
 ///
 /// ```
@@ -60,8 +62,9 @@ pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
     Client::with_options(options).map_err(|error| reason(&error))
 }
 
-/// Creates a client for change streams alone, as [`connect`] does. While an open stream waits for changes, it occupies a connection:
-/// if streams shared a pool with other requests, these would wait for changes too.
+/// Like [`connect`], but creates a client for change streams alone, which may have at least 2000 connections to each
+/// server. An open stream occupies a connection while it waits for changes, so streams in the same pool would keep
+/// requests waiting.
 ///
 /// # Errors
 /// The string cannot be used.

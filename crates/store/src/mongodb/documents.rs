@@ -39,7 +39,7 @@ const MAX_PAUSES: u32 = 25;
 #[derive(Clone, Debug)]
 pub struct MongoDocuments {
     client: Client,
-    /// The client of change streams.
+    /// The client for change streams.
     streams: Client,
     transactions: OnceCell<bool>,
     pub(super) shared: SharedChanges,
@@ -60,14 +60,14 @@ impl MongoDocuments {
         }
     }
 
-    /// Opens change streams by a client of their own, such as that of [`connect_streams`](super::connect_streams). Each stream
-    /// occupies a connection while it waits for changes.
+    /// Opens change streams with a separate client, such as one from [`connect_streams`](super::connect_streams): each
+    /// stream occupies a connection while it waits for changes.
     #[must_use]
     pub fn with_streams(self, streams: &Client) -> Self {
         Self { streams: streams.clone(), ..self }
     }
 
-    /// The client of change streams.
+    /// The client for change streams.
     pub(super) const fn streams(&self) -> &Client {
         &self.streams
     }

@@ -19,11 +19,11 @@ const SHOWN: usize = 300;
 /// The error code of a write that violates a unique index.
 const DUPLICATE_KEY: i32 = 11000;
 
-/// MongoDB's error code for a request that is invalid, such as a document that is too large to insert.
+/// MongoDB's error code for an invalid request, such as an insert of a document that is too large.
 const BAD_VALUE: i32 = 2;
 
-/// The error codes for a position that a change stream cannot resume from: its history is lost, the next event is
-/// too large, or the server rejects the token.
+/// The error codes of a change stream that cannot resume from its position: the history is lost, the next event is too
+/// large, or the server rejects the token.
 const POSITION_LOST: [i32; 12] = [15, 136, 222, 260, 280, HISTORY_LOST, 10334, 40576, 40585, 40647, 40649, 50811];
 const HISTORY_LOST: i32 = DocumentsError::HISTORY_LOST;
 
@@ -71,7 +71,7 @@ impl Failure {
         Self { code: None, cause: Cause::Other, passage: Passage::Ended, message: message.into() }
     }
 
-    /// The request is invalid and was not sent.
+    /// The error for an invalid request that is not sent.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self { code: Some(BAD_VALUE), cause: Cause::Unsent, ..Self::new(message) }
     }
@@ -100,7 +100,7 @@ impl Failure {
         self.code == Some(DUPLICATE_KEY)
     }
 
-    /// Whether a change stream cannot go on from its position.
+    /// Whether a change stream cannot resume from its position.
     pub(super) fn is_position_lost(&self) -> bool {
         self.code.is_some_and(|code| POSITION_LOST.contains(&code))
     }
@@ -179,7 +179,7 @@ fn code(error: &Error) -> Option<i32> {
             (Some(errors), _) if !errors.is_empty() => errors.first().map(|error| error.code),
             (_, concern) => concern.as_ref().map(|error| error.code),
         },
-        // The driver refuses these itself, as the server would.
+        // The driver rejects these requests itself. The server would do so with this code.
         ErrorKind::InvalidArgument { .. } | ErrorKind::BsonSerialization(_) => Some(BAD_VALUE),
         _ => None,
     }

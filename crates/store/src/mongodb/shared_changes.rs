@@ -1,4 +1,4 @@
-//! Change streams that all who watch a collection share: a server has one for each collection, however many clients watch it.
+//! Shared change streams: all watchers of a collection read from a single change stream of the server.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,45 +16,45 @@ use portcullis::BoxFuture;
 use portcullis::store::StoreError;
 use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, StoredChange, WatchScope, WatchStart};
 
-/// How many changes wait for readers that are slower than others, and how many bytes of documents. One change waits even if it is
-/// larger.
+/// The maximum number of changes that are kept for slower readers, and the maximum size of their documents in bytes.
+/// The latest change is kept whatever its size.
 const MOST_WAITING: usize = 10_000;
 const MOST_BYTES: usize = 32 << 20;
 
-/// How long a reader waits for a change before it says that there was none.
+/// How long `next` waits for a change before it returns `None`.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// The streams that are open.
+/// The open streams, by collection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedChanges(Arc<Mutex<HashMap<Namespace, Arc<Slot>>>>);
 
-/// The stream of a collection, if one is open. Whoever opens one has others wait for it.
+/// The stream of a collection, if one is open. The lock is held while one is being opened, so that only one is.
 #[derive(Debug, Default)]
 struct Slot(AsyncMutex<Weak<Hub>>);
 
-/// A stream that a task of its own reads for as long as it has subscribers.
+/// An open stream. A task reads it for as long as it has readers.
 #[derive(Debug)]
 struct Hub {
     waiting: Mutex<Waiting>,
-    /// Becomes another with each change, and at the end.
+    /// Notified of each change and of the end.
     news: watch::Sender<()>,
-    /// Valid for as long as the stream is read.
+    /// Keeps the slot in the map while the stream is open.
     _slot: Arc<Slot>,
 }
 
-/// The changes that not everybody may have read yet.
+/// The latest changes, which some readers may not have read yet.
 #[derive(Debug)]
 struct Waiting {
     changes: VecDeque<(Arc<StoredChange>, usize)>,
     bytes: usize,
-    /// The number of the first of them.
+    /// The number of the first of `changes`.
     first: u64,
-    /// The position after the last change, or of the beginning.
+    /// The resume position: after the last change, or that of the stream's start.
     position: Option<Document>,
     end: Option<End>,
 }
 
-/// Why there will be no more changes.
+/// Why the stream ended.
 #[derive(Clone, Debug)]
 enum End {
     Ended,
@@ -90,13 +90,13 @@ impl Hub {
 }
 
 impl Waiting {
-    /// The number of the next change.
+    /// The number that the next change will get.
     fn next(&self) -> u64 {
         self.first.saturating_add(u64::try_from(self.changes.len()).unwrap_or(u64::MAX))
     }
 }
 
-/// Reads a stream until nobody wants to know any more.
+/// Reads a stream until it ends or has no more readers.
 async fn read(mut stream: MongoEvents, hub: Weak<Hub>) {
     while hub.strong_count() > 0 {
         let event = stream.next().await;
@@ -112,7 +112,7 @@ async fn read(mut stream: MongoEvents, hub: Weak<Hub>) {
 }
 
 impl SharedChanges {
-    /// The changes of a collection from now on.
+    /// Watches a collection from the present on.
     pub(super) async fn watch<'s>(
         &self,
         store: &'s MongoDocuments,
@@ -123,7 +123,7 @@ impl SharedChanges {
             let waiting = hub.waiting();
             (waiting.next(), waiting.position.clone())
         };
-        // What had happened before may still be on its way.
+        // Changes made before this time may still arrive in the stream; the reader skips them.
         let since = now(store).await.map_err(failed)?;
         let (news, namespace) = (hub.news.subscribe(), namespace.clone());
         Ok(Box::new(Reader { store, namespace, since, position, state: State::Shared { hub, news, next } }))
@@ -132,7 +132,7 @@ impl SharedChanges {
     async fn hub(&self, store: &MongoDocuments, namespace: &Namespace) -> Result<Arc<Hub>, DocumentsError> {
         let slot = {
             let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whoever reads a stream has its slot, and whoever opens one.
+            // Slots in use are also referenced by an open stream or by a task that is opening one.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1);
             Arc::clone(slots.entry(namespace.clone()).or_default())
         };
@@ -153,7 +153,7 @@ impl SharedChanges {
     }
 }
 
-/// The time of the server's last write.
+/// The server's operation time.
 async fn now(store: &MongoDocuments) -> Result<Timestamp, Failure> {
     let database = store.database("admin");
     let answer = patiently(async { database.run_command(doc! { "ping": 1 }).await }).await?;
@@ -164,9 +164,9 @@ async fn now(store: &MongoDocuments) -> Result<Timestamp, Failure> {
 struct Reader<'s> {
     store: &'s MongoDocuments,
     namespace: Namespace,
-    /// What happened up to then is passed over.
+    /// Changes up to this time are skipped.
     since: Timestamp,
-    /// The position after the last change that was told.
+    /// The resume position: after the last change that was returned, or where the reader began.
     position: Option<Document>,
     state: State,
 }
@@ -175,18 +175,18 @@ enum State {
     Shared {
         hub: Arc<Hub>,
         news: watch::Receiver<()>,
-        /// The number of the next change.
+        /// The number of the next change to read.
         next: u64,
     },
-    /// A stream of its own, of a reader so slow that the others do not wait for it.
+    /// A separate stream, for a reader that was so slow that changes were dropped before it read them.
     Own(MongoEvents),
 }
 
-/// What a shared stream has for a reader.
+/// The next item of a shared stream.
 enum Ready {
     Change(Arc<StoredChange>),
     Nothing,
-    /// It existed but has been removed.
+    /// The next change was dropped before it was read.
     Missed,
     End(End),
 }
@@ -194,7 +194,7 @@ enum Ready {
 impl Reader<'_> {
     fn ready(&mut self) -> Ready {
         let State::Shared { hub, news, next } = &mut self.state else { return Ready::Missed };
-        // What comes from here on wakes the reader up.
+        // Marked before looking, so that a change added from here on wakes the reader.
         news.mark_unchanged();
         let waiting = hub.waiting();
         let Some(at) = next.checked_sub(waiting.first) else { return Ready::Missed };

@@ -1,4 +1,4 @@
-//! Queues for writers whose transactions conflict. If all retried at once, only one would succeed each time.
+//! Queues for writers whose transactions conflict. If all of them retried at once, only one would succeed each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use tokio::time::timeout;
 
 use portcullis::store::documents::{Namespace, Turn};
 
-/// How long a writer waits for its turn. It then retries anyway, since the holder may be waiting for a server.
+/// How long a writer waits for its turn. After that it retries anyway, since the holder may be waiting for a server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The collections in which transactions conflict, each with a queue.
+/// A queue for each collection in which transactions conflict.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns(Arc<Mutex<HashMap<Namespace, Arc<AsyncMutex<()>>>>>);
 
 impl Turns {
-    /// Waits for a turn in a collection, in the order of the calls.
+    /// Waits for a turn in a collection, first come, first served.
     pub(super) async fn take(&self, namespace: &Namespace) -> Turn {
         let queue = {
             let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Holders and waiters each own a reference to their queue; all others are unused.
+            // Holders and waiters have references to their queue, so a queue without other references is unused.
             queues.retain(|_, queue| Arc::strong_count(queue) > 1);
             Arc::clone(queues.entry(namespace.clone()).or_default())
         };

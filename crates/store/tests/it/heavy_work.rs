@@ -1,4 +1,4 @@
-//! The work on batches of documents that a read hands to its host.
+//! The work on batches of documents that a read lets its host run.
 
 use std::sync::Mutex;
 
@@ -18,7 +18,7 @@ fn guard() -> Guard {
     Guard::new(RulesFile::effective(Some(&rules), None), Context::new().with_user(User::new("u1")))
 }
 
-/// The sizes of what was carried out.
+/// The sizes of the work that the host has run.
 static CARRIED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 fn carry(bytes: usize, work: &mut dyn FnMut()) {
@@ -26,10 +26,10 @@ fn carry(bytes: usize, work: &mut dyn FnMut()) {
     work();
 }
 
-/// A host that does no work, which must be an error and not look like an empty result.
+/// A host that runs no work. The read must still return its result, not an empty one.
 fn idle(_: usize, _: &mut dyn FnMut()) {}
 
-/// A host that does all work twice.
+/// A host that runs all work twice.
 fn twice(_: usize, work: &mut dyn FnMut()) {
     work();
     work();
@@ -60,14 +60,14 @@ async fn redacting_ordering_and_projecting_are_left_to_the_host() {
     };
     let expected = find(None).await;
     let ids: Vec<i32> = expected.iter().map(|document| document.get_i32("_id").unwrap()).collect();
-    // First those whose rank is hidden, and then by rank.
+    // Documents whose rank is hidden come first, the others follow in the order of their rank.
     let hidden = (0..40).filter(|n| n % 2 == 1);
     assert_eq!(ids, hidden.chain((0..40).rev().filter(|n| n % 2 == 0)).collect::<Vec<_>>());
     assert!(CARRIED.lock().unwrap().is_empty());
     assert_eq!(find(Some(carry)).await, expected);
     let stored = documents.iter().map(|one| RawDocumentBuf::try_from(one).unwrap().as_bytes().len()).sum::<usize>();
     let carried = CARRIED.lock().unwrap().clone();
-    // A redacted document is smaller than the stored one.
+    // Ordering and projecting get the redacted documents, which are smaller than the stored ones.
     assert_eq!((carried.len(), carried[0]), (3, stored), "{carried:?}");
     assert!(carried[1] < stored && carried[2] == carried[1], "{carried:?}");
     assert_eq!(find(Some(idle)).await, expected);

@@ -11,7 +11,7 @@ use portcullis::store::CustomDataObserver;
 use portcullis::store::documents::{Change, DocumentStore, Namespace};
 use portcullis_store::EmbeddedDocuments;
 
-/// The notifications received; `*` stands for all users.
+/// The notifications received, each a list of users; `*` stands for all users.
 #[derive(Default)]
 struct Told(Mutex<Vec<Vec<String>>>);
 
@@ -77,7 +77,7 @@ async fn users_are_told_whose_documents_were_or_are_theirs() {
     assert_eq!(told.take(), [["ada"]]);
     update(&store, doc! { "_id": 1 }, doc! { "$set": { "who.id": "bob" } }).await;
     assert_eq!(told.take(), [["ada", "bob"]]);
-    // Updates without effect, and documents that belong to no user.
+    // Neither updates without effect nor documents that belong to no user are reported.
     update(&store, doc! { "_id": 1 }, doc! { "$set": { "who.id": "bob" } }).await;
     update(&store, doc! { "_id": 3 }, doc! { "$set": { "level": 1 } }).await;
     insert(&store, &Namespace::parse("hr.others").unwrap(), &[doc! { "who": { "id": "ada" } }]).await;

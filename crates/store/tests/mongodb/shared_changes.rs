@@ -20,7 +20,7 @@ async fn watch<'s>(store: &'s MongoDocuments, scope: &'s WatchScope) -> Box<dyn 
     store.watch(scope, WatchStart::Now).await.unwrap()
 }
 
-/// The `_id` of the next document that is inserted.
+/// The `_id` of the next document that is changed.
 async fn next(events: &mut dyn Events) -> Bson {
     let next = async {
         loop {
@@ -62,7 +62,7 @@ pub(crate) async fn all_who_watch_a_collection_share_a_stream(world: World) {
     world.database.collection::<Document>("others").insert_one(doc! { "_id": "o" }).await.unwrap();
     assert_eq!(next(&mut *other).await, Bson::from("o"));
     drop(readers);
-    // With its last reader the stream ends, and its cursor.
+    // When its last reader is dropped, the stream ends and its cursor is closed.
     let killed = async {
         while !sent.take().iter().any(|sent| sent.command_name == "killCursors") {
             other.next().await.unwrap();
@@ -79,7 +79,7 @@ pub(crate) async fn what_happened_before_is_not_told(world: World) {
     let mut first = watch(&store, &scope).await;
     for round in 0..20 {
         people.insert_many((0..20).map(|_| doc! {})).await.unwrap();
-        // These may still be on their way to the stream.
+        // These changes may not have arrived in the shared stream yet.
         let mut late = watch(&store, &scope).await;
         people.insert_one(doc! { "_id": round }).await.unwrap();
         assert_eq!(next(&mut *late).await, Bson::Int32(round));
@@ -96,7 +96,7 @@ pub(crate) async fn a_reader_is_as_slow_as_it_likes(world: World) {
     let (mut fast, mut slow) = (watch(&store, &scope).await, watch(&store, &scope).await);
     people.insert_one(doc! { "_id": 0 }).await.unwrap();
     assert_eq!((next(&mut *fast).await, next(&mut *slow).await), (Bson::Int32(0), Bson::Int32(0)));
-    // More than are kept for those who are slow.
+    // More changes than are kept for slow readers.
     let count = 10_100;
     people.insert_many((1..=count).map(|id| doc! { "_id": id })).await.unwrap();
     for id in 1..=count {
@@ -121,7 +121,7 @@ pub(crate) async fn a_stream_that_has_ended_is_opened_anew(world: World) {
         let ended = async { while reader.next().await.unwrap() != Some(Event::Ended) {} };
         tokio::time::timeout(Duration::from_secs(60), ended).await.expect("the stream has no end");
     }
-    // Those who saw the end are still there.
+    // The ended stream is not reused, although its readers still exist.
     let mut again = watch(&store, &scope).await;
     people.insert_one(doc! { "_id": 1 }).await.unwrap();
     assert_eq!(next(&mut *again).await, Bson::Int32(1));
@@ -155,7 +155,7 @@ pub(crate) async fn streams_leave_connections_to_requests(world: World) {
     }
     let all_wait = waits.wait_for(|count| *count == i32::try_from(STREAMS).unwrap());
     tokio::time::timeout(Duration::from_secs(60), all_wait).await.expect("streams wait for each other").unwrap();
-    // The streams go on waiting until there is something in their collections.
+    // No stream returns anything before its collection changes.
     for number in 0..STREAMS {
         let WatchScope::Collection(namespace) = place(number) else { panic!("it is a collection") };
         let mut cursor = store.find(&namespace, &Find::default()).await.unwrap();

@@ -65,7 +65,7 @@ pub(crate) async fn silence_is_told_once_everything_is(world: World) {
     assert_eq!(watcher.next_if_any().await.unwrap(), None);
     insert(&world.custom(), [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
     let mut told = Vec::new();
-    // It may be silent before it hears of the documents, but not between them.
+    // `None` may come before the documents are seen, but not between them: both were inserted at once.
     let all = async {
         while told.len() < 2 {
             match watcher.next_if_any().await.unwrap() {

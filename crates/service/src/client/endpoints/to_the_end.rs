@@ -2,7 +2,7 @@ use portcullis::login::LoginError;
 use portcullis::store::StoreError;
 use tokio::sync::Semaphore;
 
-/// How many such pieces of work may run at once, including those whose client has disconnected. Further ones are
+/// How many calls of [`to_the_end`] may run at once, including those whose client has disconnected. Further ones are
 /// queued.
 const AT_ONCE: usize = 10_000;
 

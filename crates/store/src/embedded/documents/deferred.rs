@@ -5,8 +5,8 @@ use super::transaction::Writing;
 use portcullis::BoxFuture;
 use portcullis::store::documents::{Change, DocumentsError, Find, Namespace, Transaction, Updated};
 
-/// A transaction that takes the writer lock at its first read or write, so that it does not block other writers
-/// before. Like MongoDB's, its snapshot dates from that operation.
+/// A transaction that takes the writer lock at its first read or write, so that it blocks no other writers until then.
+/// As with MongoDB, its snapshot dates from that operation.
 pub(super) struct Deferred {
     store: EmbeddedDocuments,
     begun: Option<Writing>,

@@ -77,7 +77,7 @@ impl Pipeline {
         self.out_bytes
     }
 
-    /// Its approximate size in bytes.
+    /// The approximate number of bytes that the pipeline holds.
     pub(super) fn held_bytes(&self) -> usize {
         self.parts.iter().fold(self.out_bytes, |bytes, part| bytes.saturating_add(part.held_bytes))
     }

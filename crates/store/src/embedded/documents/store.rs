@@ -79,7 +79,7 @@ impl EmbeddedDocuments {
         Self { clock, ..self }
     }
 
-    /// Tells an observer whose custom data change from now on, before whoever changes them learns that they are stored.
+    /// Registers an observer of custom data. It is notified of each committed change before the write returns.
     pub fn observe_custom_data(&self, source: &CustomDataSource, observer: Weak<dyn CustomDataObserver>) {
         self.file.observers.add(source, observer);
     }

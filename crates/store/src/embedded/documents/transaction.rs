@@ -24,7 +24,7 @@ pub(super) struct Writing {
     store: EmbeddedDocuments,
     /// The changes that it has added to the log.
     logged: Logged,
-    /// The users whose custom data it changes, per observer.
+    /// The users whose custom data the transaction changes, per observer.
     concerned: Concerned,
     /// Dropped last, after the transaction has ended.
     _turn: OwnedMutexGuard<()>,

@@ -69,7 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Error codes for a malformed token. No other part of the request can cause them.
+/// The error codes for a malformed token, the only part of the request that can cause them.
 const MALFORMED: [i32; 4] = [2, 9, 14, 40414];
 
 /// Error codes for which retrying is pointless: not authorized, unknown user, not a replica set, not a collection
@@ -150,16 +150,16 @@ impl CustomDataWatcher {
         self.state.unsettled.clone().ok_or_else(|| failed(Failure::new("nothing to tell")))
     }
 
-    /// As [`next`](Self::next), but `None` if nothing changes within about a second: everything up to the call has been told then.
-    /// A lost connection is an error at once, and sought again by the next call.
+    /// Like [`next`](Self::next), but returns `None` if nothing changes within about a second; all changes made before
+    /// the call have then been returned. A lost connection is returned as an error, and the next call reconnects.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// Those of [`next`](Self::next).
     pub async fn next_if_any(&mut self) -> Result<Option<CustomDataChange>, StoreError> {
         while self.state.unsettled.is_none() {
             match self.step().await {
                 Ok(Some(change)) => self.state.unsettled = Some(change),
-                // The stream has ended, and what follows is not known yet.
+                // The stream has ended and a rescan is due, so it is not known whether anything has changed.
                 Ok(None) if self.state.rescan.is_some() => {}
                 Ok(None) => return Ok(None),
                 Err(failure) if is_lost(&failure) && self.state.rescan != Some(Rescan::FromNow) => {
@@ -171,8 +171,8 @@ impl CustomDataWatcher {
         Ok(self.state.unsettled.clone())
     }
 
-    /// Reads at most one event. If the future is dropped, the stream is dropped with it, and the next call
-    /// reopens it at the last position.
+    /// Reads at most one event. If the future is dropped, so is the stream, and the next call reopens it at the last
+    /// position.
     async fn step(&mut self) -> Result<Option<CustomDataChange>, Failure> {
         if let Some(rescan) = self.state.rescan {
             return self.rescan(rescan).await.map(Some);
@@ -271,7 +271,7 @@ fn token_of(event: &RawDocument) -> Result<ResumeToken, Failure> {
     id.ok_or_else(|| Failure::new("an event of the change stream has no token"))
 }
 
-/// Whether the failure would recur with the same token.
+/// Whether the change stream would fail again if it resumed with the same token.
 fn is_lost(failure: &Failure) -> bool {
     failure.is_position_lost() || failure.code().is_some_and(|code| MALFORMED.contains(&code))
 }

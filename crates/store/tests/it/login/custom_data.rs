@@ -76,7 +76,7 @@ async fn watched_data_are_looked_up_once_after_a_change_and_always_while_nobody_
     });
     let login = house.log_in("ada").await.unwrap();
     let (id, hour) = (BTreeSet::from([login.user.id.clone()]), 60 * MINUTE);
-    // The level that is seen, and how many look-ups that took.
+    // The level that rules see, and the number of lookups made to determine it.
     let seen = async || {
         house.clock.advance(Duration::from_millis(1));
         let before = data.asked.load(Ordering::Relaxed);
@@ -113,7 +113,8 @@ async fn a_token_that_is_newer_than_a_change_has_its_data() {
     });
     let login = house.log_in("ada").await.unwrap();
     changes.changed(&BTreeSet::from([login.user.id]));
-    // Seconds later the token's time is still not known to be later: another server may have issued it, by its own clock.
+    // The token may come from another server with another clock, so it counts as newer than the change only after a few
+    // seconds.
     for (seconds, source) in [(0, DataSource::Store), (4, DataSource::Store), (2, DataSource::Token)] {
         house.clock.advance(Duration::from_secs(seconds));
         let token = house.authenticator.refresh(&login.refresh_token).await.unwrap().access_token;

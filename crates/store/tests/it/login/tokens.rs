@@ -68,7 +68,7 @@ async fn tokens_end_with_their_time() {
     );
 }
 
-/// A token that was verified is not verified anew, and yet worth no more than if it were.
+/// Results of verification are cached, but the times of a token are checked at each use.
 #[tokio::test]
 async fn a_token_that_was_accepted_is_only_accepted_in_its_time() {
     let house = House::new();
@@ -78,7 +78,7 @@ async fn a_token_that_was_accepted_is_only_accepted_in_its_time() {
         assert_eq!(seen(&ada).await.unwrap(), ada.user);
         assert_eq!(seen(&bob).await.unwrap(), bob.user);
     }
-    // Before it was issued.
+    // At a time before the token was issued.
     house.clock.turn_back(MINUTE);
     let error = seen(&ada).await.err().unwrap();
     assert!(matches!(error, LoginError::Token(TokenError::IssuedInFuture { .. })), "{error}");
