@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::mongod::Mongod;
 use crate::portcullis::Portcullis;
 
-/// The number of streams that are opened.
+/// The number of streams to open.
 const STREAMS: usize = 10_000;
 
 /// The number of streams per user.

@@ -33,7 +33,7 @@ pub(super) struct Args {
     read: ReadArgs,
 }
 
-/// The stages that a pipeline may have, for suggestions.
+/// The supported pipeline stages, from which the closest is suggested for an unknown one.
 const STAGES: [&str; 15] = [
     "$addFields",
     "$bucket",
@@ -52,14 +52,14 @@ const STAGES: [&str; 15] = [
     "$unwind",
 ];
 
-/// The error of a pipeline, with the stage that it is about.
+/// Converts the error of a pipeline into a finding about the first stage that is invalid by itself, if there is one.
 fn misplaced(input: &Input, error: GuardedError) -> Trouble {
     let stages = input.node.as_array().unwrap_or_default();
     let wrong = |stage: &&Node| {
         let alone = Node { span: stage.span, kind: Kind::Array(vec![Node::clone(stage)]) };
         Pipeline::parse(&alone).is_err()
     };
-    // What is wrong with the pipeline as a whole, such as its size, has no place.
+    // An error of the pipeline as a whole, such as its size, does not belong to any stage.
     let Some((number, stage)) = (1..).zip(stages).find(|(_, stage)| wrong(stage)) else { return guarded(error) };
     let finding = Finding {
         severity: Severity::Error,

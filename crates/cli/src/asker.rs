@@ -25,7 +25,7 @@ pub(super) struct Asker<'a> {
     pub(super) freshness: &'a FreshnessArgs,
     pub(super) context: &'a ContextArgs,
     pub(super) stores: &'a StoreArgs,
-    /// Where the documents are that the command works on, if on any.
+    /// Where the command's documents are stored; `None` if the command uses none.
     pub(super) documents: Option<&'a DocumentPlace>,
 }
 
@@ -44,7 +44,7 @@ impl Asker<'_> {
         self.documents.map_or_else(|| self.stores.places(), |documents| self.stores.places_beside(documents))
     }
 
-    /// The places for custom data alone, which are also on the server of the documents.
+    /// The places in which to look up custom data: if the documents are on a server, that server.
     fn data_places(&self) -> Places {
         let places = self.places();
         match self.documents {

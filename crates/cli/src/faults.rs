@@ -1,5 +1,5 @@
-//! Panics: those of the embedded store's database, which does not check everything that it reads, and faults of this
-//! program.
+//! Turns panics into errors: those of the embedded store's database, which does not validate everything that it reads,
+//! and those caused by bugs in this program.
 
 use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
@@ -11,10 +11,10 @@ use portcullis::text::OneLine;
 
 use super::trouble::Trouble;
 
-/// Whether the database has met contents that it could not have written.
+/// Whether the database has panicked, as it does on bytes that it could not have written.
 static DAMAGED: AtomicBool = AtomicBool::new(false);
 
-/// Runs a command; turns a panic into an error, so that it ends as every failure does.
+/// Runs a command; turns a panic into an error, so that the command ends as with any other failure.
 pub(super) fn caught<T>(matches: &ArgMatches, run: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     let usual = take_hook();
     set_hook(Box::new(move |panic| {
@@ -41,9 +41,9 @@ fn is_of_database(panic: &PanicHookInfo<'_>) -> bool {
     })
 }
 
-/// The files that the command may have opened.
+/// The store that the command may have opened, as named in the error message.
 fn place(matches: &ArgMatches) -> String {
-    // Options of a subcommand such as `users list` are with the innermost.
+    // For a nested subcommand such as `users list`, the options are in the innermost matches.
     let mut matches = matches;
     while let Some((_, inner)) = matches.subcommand() {
         matches = inner;

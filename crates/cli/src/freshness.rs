@@ -30,7 +30,7 @@ impl FromStr for Fresh {
     }
 }
 
-/// A word for it where custom data can be watched.
+/// Like [`Fresh`], with `watched` as an additional value: a server can watch custom data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServedFresh(pub(super) Freshness);
 

@@ -1,6 +1,6 @@
 use portcullis_functions::Options;
 
-/// What functions may do.
+/// The permissions of functions.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FunctionArgs {
     /// Let `context.http` of functions reach private, loopback and link-local addresses
@@ -9,7 +9,7 @@ pub(crate) struct FunctionArgs {
 }
 
 impl FunctionArgs {
-    /// The options of calls.
+    /// The options for function calls.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
         options.private_addresses = self.allow_private_addresses;

@@ -40,7 +40,7 @@ pub(super) struct GuardArgs {
     /// A schema, along with --rules
     #[arg(long, value_name = "JSON|FILE", requires = "rules")]
     schema: Option<String>,
-    /// Where the documents are that the command works on.
+    /// Where the command's documents are stored.
     #[arg(skip)]
     place: OnceLock<DocumentPlace>,
     /// When the token expires that was read.
@@ -94,7 +94,7 @@ impl GuardArgs {
         self.context.expanded(input, what)
     }
 
-    /// Custom data that are not given are looked up where the documents are.
+    /// Sets where the documents are stored: custom data is looked up there unless it is given.
     pub(super) fn beside(&self, documents: &DocumentArgs) -> Result<&Self, Trouble> {
         let _ = self.place.set(documents.place()?);
         Ok(self)

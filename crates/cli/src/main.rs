@@ -62,7 +62,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 use output::Output;
 use trouble::Trouble;
 
-/// Requests allocate much that is small, and futures that are large, which takes the system's allocator several times as long.
+/// Requests allocate many small objects, and large futures. The system's allocator takes several times as long for
+/// both.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -161,10 +162,10 @@ fn with_settings(commands: &[Command], arguments: Vec<OsString>) -> Result<Vec<O
     serve::with_settings(arguments, &known)
 }
 
-/// The application directory that the command line names, if it names one.
+/// The application directory given on the command line, if any.
 fn directory(matches: &ArgMatches) -> Option<&Path> {
     let (name, source) = ("app", ValueSource::CommandLine);
-    // Options of a subcommand such as `users list` are with the innermost.
+    // For a nested subcommand such as `users list`, the options are in the innermost matches.
     if let Some((_, inner)) = matches.subcommand() {
         return directory(inner);
     }

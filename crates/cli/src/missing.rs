@@ -39,7 +39,7 @@ impl MissingParts {
         self.0.iter().for_each(|part| note(&way_out(part)));
     }
 
-    /// Prints for each part how to supply it where there is no application.
+    /// Prints for each part how to supply it to a command that uses no application.
     pub(super) fn tell_without_application(&self) {
         for part in &self.0 {
             note(&match part {
@@ -59,10 +59,10 @@ impl MissingParts {
     }
 }
 
-/// The secrets from which the values of the application are taken, by the values' names.
+/// The names of the secrets that supply the application's values, by the names of the values.
 static SECRETS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
 
-/// Remembers from which secrets an application's values are taken, so that messages can name them.
+/// Records which secrets supply an application's values, so that messages can name them.
 pub(super) fn remember_secrets(app: &App) {
     let _ = SECRETS.set(app.secret_values.clone().into_iter().collect());
 }

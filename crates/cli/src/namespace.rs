@@ -56,7 +56,7 @@ impl NamespaceAndFile {
     }
 }
 
-/// The collection of a command that has others arguments after it.
+/// The collection of a command that has one or more other arguments after it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct NamespaceAndArgs {
     /// The collection (unless given with --in), followed by the documents or writes
@@ -68,7 +68,7 @@ pub(super) struct NamespaceAndArgs {
 }
 
 impl NamespaceAndArgs {
-    /// Returns the collection and the other arguments, of which there is at least one.
+    /// Returns the collection and the other arguments, at least one.
     pub(super) fn split(&self) -> Result<(&str, &[String]), Trouble> {
         match (self.arguments.as_slice(), &self.within) {
             ([first, _, ..], Some(_)) if is_collection(first) => Err(twice()),
@@ -82,7 +82,7 @@ impl NamespaceAndArgs {
     }
 }
 
-/// Whether an argument can be a collection and is neither JSON nor a file.
+/// Whether an argument is a valid namespace and neither JSON nor an existing file.
 fn is_collection(argument: &str) -> bool {
     !is_json(argument) && argument != "-" && Namespace::parse(argument).is_some() && !Path::new(argument).exists()
 }
@@ -91,7 +91,7 @@ fn twice() -> Trouble {
     Trouble::usage("the collection is given twice: as an argument and with --in")
 }
 
-/// The error for an argument that is alone.
+/// The error for a single argument: either the collection or the data is missing.
 fn nothing(only: &str) -> Trouble {
     if is_json(only) || only == "-" {
         return missing();

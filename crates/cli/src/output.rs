@@ -78,8 +78,8 @@ impl Output {
         self.line(text)
     }
 
-    /// Begins a JSON document that consists of a list, written in pieces so that memory does not grow with it. Text has
-    /// no beginning.
+    /// Begins a JSON document that consists of a list. Its elements are written one by one, so that memory use does not
+    /// grow with it. Writes nothing if the output is text.
     pub(super) fn begin_list(&mut self, name: &str) -> Result<(), Trouble> {
         if self.json && self.list.is_none() {
             self.text(format!("{{\"{name}\": ["))?;
@@ -111,7 +111,7 @@ impl Output {
         // For `Reported`, the document with the details has already been written.
         if self.json && !matches!(trouble, Trouble::Reported(_)) {
             let (error, findings) = (json!(trouble.to_string()), json!(findings));
-            // What the list already has stays valid: the error goes into the same document.
+            // The elements written so far stay valid JSON: the error is added to the same document.
             let _ = match self.list.take() {
                 Some(_) => self.line(format!("\n], \"error\": {error}, \"findings\": {findings}}}")),
                 None => self.document(&json!({ "error": error, "findings": findings })),

@@ -4,7 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::trouble::Trouble;
 
-/// Completes when the process receives a signal to terminate.
+/// Returns a future that completes when the process receives SIGTERM or SIGINT.
 pub(super) fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, Trouble> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -70,7 +70,7 @@ impl StoreArgs {
         self.custom_data.is_some()
     }
 
-    /// The same for commands that read documents: these may contain the custom data.
+    /// Like `places`, for commands that read documents: custom data may be in the same store.
     pub(super) fn places_beside(&self, documents: &DocumentPlace) -> Places {
         let places = self.places();
         match documents {

@@ -81,7 +81,7 @@ impl Trouble {
         }
     }
 
-    /// The same error, with the files of an application named by the directory in which they are.
+    /// The same error, with the application's directory prefixed to the names of its files.
     pub(super) fn in_directory(self, directory: &Path) -> Self {
         match self {
             Self::Files { what, found } => Self::Files { what, found: renamed(found, directory) },
@@ -178,7 +178,7 @@ impl From<ServiceError> for Trouble {
     }
 }
 
-/// The same for commands that have no --application.
+/// Converts an error of the service for a command without `--application`, so that the message does not suggest it.
 pub(super) fn without_application(error: ServiceError) -> Trouble {
     match error {
         ServiceError::IdUnreadable(found) => {

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     block_on(async {
         let mut told = Told { output, count: 0, limit: args.limit };
         let place = args.read.documents.changes(&asked.namespace, &args.read.guard.stores).await?;
-        // An interrupted watch has reported what it has seen: its JSON is complete, too.
+        // An interrupted watch has reported all changes so far, so its JSON document is completed as well.
         let stopped = stopped()?;
         tokio::select! {
             followed = follow(place, &asked, &mut told) => followed?,

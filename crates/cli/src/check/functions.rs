@@ -42,7 +42,8 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
     findings
 }
 
-/// Findings about the settings of a function: a name that no client could mean, and a `private` that is no boolean.
+/// Findings about the settings of a function: a name that is invalid in App Services, and a `private` that is not a
+/// boolean.
 fn settings(function: &Function) -> Vec<FileFinding> {
     let (source, node) = (&function.config.source, &function.config.node);
     let found = |at: &Node, code: &'static str, message: String, help: &str| FileFinding {

@@ -1,6 +1,6 @@
 //! The address under which clients reach the server. It is written into replies and mails, so it must be a plain URL.
 
-/// Checks an address: `https` or `http`, a host, and perhaps a port and a path.
+/// Checks an address, which consists of `https` or `http`, a host, and optionally a port and a path.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     let wrong = || "expected an address such as https://example.com, perhaps with a port and a path".to_owned();
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(wrong)?;

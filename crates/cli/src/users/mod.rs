@@ -179,7 +179,7 @@ fn to_json(account: &Account) -> Value {
     })
 }
 
-/// The e-mail address of an identity, if its provider tells one.
+/// The e-mail address of an identity, if its provider supplies one.
 fn email(identity: &Identity) -> Option<&str> {
     identity.data.get_str("email").ok()
 }
@@ -209,7 +209,7 @@ enum Change {
     Delete,
 }
 
-/// The user with this ID or, if there is none, with this e-mail address.
+/// The ID of the user with this ID or, if there is none, with this e-mail address.
 async fn named(given: &str, accounts: &Accounts, credentials: &dyn Credentials) -> Result<String, LoginError> {
     match accounts.stored(given).await {
         Ok(account) => return Ok(account.id),
@@ -223,7 +223,7 @@ async fn named(given: &str, accounts: &Accounts, credentials: &dyn Credentials) 
     owner.ok_or_else(|| LoginError::UserUnknown(given.to_owned()))
 }
 
-/// Applies the change to every user: one that does not exist does not prevent the change of the others.
+/// Applies the change to each user. A user that does not exist is reported and does not affect the others.
 async fn change(
     change: Change,
     users: &[&str],

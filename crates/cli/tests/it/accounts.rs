@@ -176,7 +176,7 @@ fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
     "#]]);
 }
 
-/// As `run` does: neither a file nor a server need be named for what is in the same store.
+/// As with `portcullis run`, custom data in the same store is found without naming a file or a server.
 #[test]
 fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
     let state = State::new("at-hand");

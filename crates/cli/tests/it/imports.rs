@@ -1,4 +1,4 @@
-//! Imports of exported users, and what they say of each line.
+//! Imports of exported users, and what is reported for each line.
 
 use std::fs;
 

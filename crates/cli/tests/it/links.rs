@@ -210,7 +210,7 @@ fn a_link_out_of_an_application_is_refused_by_name() {
         assert!(!said.to_string().contains("root:x"), "{name}: {said}");
         said.is(&expected);
     }
-    // What cannot be read closes what it may have been about.
+    // An unreadable entry closes all collections whose rules it may contain.
     let (tree, _) = link("closed", "app/data_sources/m/db/other", "outside/db");
     run(&tree.0, &["decide", "read", "{}", "--app", "app", "--in", "db.users", "--user", r#"{"id": "u"}"#]).is(
         &expect![[r#"

@@ -1,4 +1,4 @@
-//! `--allow-private-addresses`: whether functions reach addresses that only this machine or its network can.
+//! `--allow-private-addresses`: whether functions can reach private and loopback addresses.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Secrets, connection strings and collections of users: the command shows none of them.
+//! The command does not reveal secrets, connection strings, or the collections in which users are stored.
 
 use std::fs;
 
@@ -140,6 +140,6 @@ fn nobody_else_can_read_keys_and_users() {
     state.log_in(&example("hr.users.json"));
     let mode = |name: &str| fs::metadata(state.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("state"), mode("state/signing.key")), (0o700, 0o600));
-    // Also in a directory that others can look into.
+    // The file is private even in a directory that other users can list.
     assert_eq!(mode("state/state.redb"), 0o600);
 }

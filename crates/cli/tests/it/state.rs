@@ -1,4 +1,4 @@
-//! The commands for users and tokens, in a directory of their own.
+//! Runs commands for users and tokens with a temporary state directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::said::Said;
 pub(crate) const APP: &str = "fixtures/apps/employees";
 pub(crate) const KEN: &str = "65a0000000000000000000b2";
 
-/// A directory for users and keys, and the commands that use it.
+/// A temporary directory for users and keys, removed on drop, and the commands that use it.
 pub(crate) struct State(PathBuf);
 
 impl State {
@@ -39,33 +39,33 @@ impl State {
         command
     }
 
-    /// Runs a command; where it names the directory, it says `<directory>`.
+    /// Runs a command. In its output, the path of the directory is replaced by `<directory>`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         Said::of(self.command(arguments).output().unwrap()).redacted(&self.path(""), "<directory>/")
     }
 
-    /// Runs a command that must succeed, for its JSON.
+    /// Runs a command that must succeed; returns its JSON output.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let said = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(said.exit, 0, "{arguments:?}\n{said}");
         serde_json::from_str(&said.stdout).unwrap()
     }
 
-    /// Runs a command that must end so, for its JSON.
+    /// Runs a command that must exit with this code; returns its JSON output.
     pub(crate) fn json_of(&self, arguments: &[&str], exit: i32) -> Value {
         let said = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(said.exit, exit, "{arguments:?}\n{said}");
         serde_json::from_str(&said.stdout).unwrap()
     }
 
-    /// Runs a command that must end so, and say so.
+    /// Runs a command that must exit with this code and write this text to standard error.
     pub(crate) fn fails(&self, arguments: &[&str], exit: i32, text: &str) {
         let said = self.run(arguments);
         assert_eq!(said.exit, exit, "{arguments:?}\n{said}");
         assert!(said.stderr.contains(text), "no {text:?} in: {said}");
     }
 
-    /// Imports the exported users and logs Ken in; the file that then holds his tokens.
+    /// Imports the exported users and logs Ken in; returns the path of the file with his tokens.
     pub(crate) fn log_in(&self, custom_data: &str) -> String {
         self.json(&["users", "import", &example("exported-users.ndjson"), "--app", APP]);
         let tokens = self.json(&[&LOGIN[..], &["--custom-data", custom_data]].concat());
@@ -90,7 +90,7 @@ pub(crate) const LOGIN: [&str; 6] = [
     "fixtures/apps/employees/example/jwks.json",
 ];
 
-/// What comes before the age of a user object.
+/// The text that precedes the age of a user object.
 pub(crate) const AGE: [&str; 1] = ["from the access token, "];
 
 pub(crate) fn example(name: &str) -> String {

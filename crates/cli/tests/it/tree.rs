@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::said::Said;
 
-/// A directory of files that goes with the value.
+/// A directory of files, which is removed on drop.
 pub(crate) struct Tree(pub(crate) PathBuf);
 
 impl Tree {

@@ -77,7 +77,7 @@ fn a_watch_that_is_interrupted_ends_its_json() {
     let child = command(store, READER, &["watch", "hr.watched", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut child = Running(child);
     let mut stdout = child.0.stdout.take().unwrap();
-    // The list begins when the watch has begun.
+    // The list begins once the watch has started.
     let mut head = [0; 13];
     stdout.read_exact(&mut head).unwrap();
     let ended = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap();

@@ -353,7 +353,7 @@ fn several_documents_are_inserted_from_as_many_arguments() {
     "#]]);
 }
 
-/// redb panics when it reads bytes that it has not written.
+/// redb panics when it reads bytes that it did not write.
 #[test]
 fn a_damaged_store_is_named_and_no_command_panics() {
     let tree = Tree::new("damaged", &[("foreign.redb", "a text, and not a short one, which is no database")]);
@@ -366,7 +366,7 @@ fn a_damaged_store_is_named_and_no_command_panics() {
     let mut failures = 0;
     for (every, mask) in [(1, 0xff), (7, 0xff), (64, 0x01), (512, 0x80), (4096, 0x07)] {
         let mut bytes = whole.clone();
-        // The first page says where the others are; all others are damaged.
+        // Damages all pages but the first, which says where the others are.
         bytes.iter_mut().skip(4096).step_by(every).for_each(|byte| *byte ^= mask);
         fs::write(tree.path("damaged.redb"), &bytes).unwrap();
         for arguments in [

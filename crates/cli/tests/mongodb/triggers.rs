@@ -106,7 +106,7 @@ fn number(run: &Document) -> i32 {
     i32::try_from(run.get_i64("n").unwrap()).unwrap()
 }
 
-/// Waits until more runs have begun than so many.
+/// Waits until more than this many runs have begun.
 async fn wait_for_more(log: &Collection<Document>, than: u64) {
     let (mut runs, mut since) = (0, Instant::now());
     while runs <= than {
