@@ -25,15 +25,15 @@ use crate::reply::{is_compressed, panicked};
 use crate::request::{Received, has_small_body};
 use crate::{access, cors, data, observe};
 
-/// How much longer a request may take than a call of a function: to arrive, and to be admitted. A call that takes too long must end by
-/// its own limit, since only then does the client see why.
+/// The time that a request may take in addition to a function call: for receiving and admitting it. A call that takes
+/// too long must reach its own limit first, so that the client learns the reason.
 pub(crate) const BESIDES_CALLS: Duration = Duration::from_secs(60);
 
 /// The longest pause while a body is received.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Answers a request by the routes. What surrounds them is one future: layers would be copied, and their futures boxed, one by one for
-/// each request.
+/// Answers a request with the routes. The code around them is a single future: layers would be cloned, and their
+/// futures boxed, one by one for each request.
 pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Result<Response, Infallible> {
     let patience = state.patience();
     let routed = async |request| guarded(&state, routes, request, patience).await;
@@ -41,7 +41,8 @@ pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Re
     Ok(observe::observe(&state, request, shared).await)
 }
 
-/// Answers by the routes. What is asked most often is found without them, since each of their layers is copied and boxed for each request.
+/// Answers with the routes. The most frequent requests bypass them, since the router clones and boxes each of its
+/// layers for each request.
 async fn routed(state: &State, routes: Router, request: Request) -> Response {
     let client = request.extensions().get::<Client>();
     if let Some(client) = client.filter(|_| request.method() == Method::POST && has_small_body(&request)) {
@@ -87,19 +88,19 @@ async fn guarded(state: &State, routes: Router, request: Request, patience: Dura
         Ok(Err(panic)) => panicked(panic),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    // The routes set it for every response, also for those that have no content.
+    // The routes set this header for every response, even for those without content.
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     if is_compressed(&response) { compressed(response, encodings).await } else { response }
 }
 
-/// Compresses a reply if the client takes that.
+/// Compresses a reply if the client accepts that.
 async fn compressed(response: Response, encodings: Vec<HeaderValue>) -> Response {
     let mut request = Request::new(Body::empty());
     request.headers_mut().extend(encodings.into_iter().map(|encodings| (header::ACCEPT_ENCODING, encodings)));
     let mut response = Some(response);
-    // Asked once.
+    // The service is called only once.
     let replied = service_fn(move |_: Request| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
     match CompressionLayer::new().compress_when(SizeAbove::new(0)).layer(replied).oneshot(request).await {
         Ok(response) => response.map(Body::new),

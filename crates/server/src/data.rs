@@ -18,10 +18,10 @@ use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{Received, bearer, body, large_body, seen};
 use crate::streams::Opened;
 
-/// The path of [`call`], as the router has it.
+/// The path of [`call`], in the syntax of the router.
 pub(crate) const CALLS: &str = "/api/client/v2.0/app/{app}/functions/call";
 
-/// The application in a path that is that of [`call`]; `None` also where only the router can tell.
+/// The application ID in a path of [`call`]; `None` for another path, or if only the router can decode it.
 pub(crate) fn application_called(path: &str) -> Option<&str> {
     let (before, after) = CALLS.split_once("{app}")?;
     let app = path.strip_prefix(before)?.strip_suffix(after)?;
@@ -79,7 +79,7 @@ fn text(outcome: &Outcome) -> Result<Vec<u8>, ClientError> {
     written.map(|()| text).map_err(ClientError::internal)
 }
 
-/// Clients know a body that cannot be read by the text of a call that is none.
+/// Replaces the error of an unreadable body by that of an invalid call, which clients recognize by its text.
 fn not_a_call(error: ClientError) -> ClientError {
     if error.code == Some(ErrorCode::BadRequest) { ClientError::invalid_call() } else { error }
 }

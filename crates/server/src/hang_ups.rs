@@ -1,4 +1,4 @@
-//! Clients that hang up in the middle of a request that makes a user.
+//! Clients that disconnect during a request that creates a user.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LOGIN: &str = "/api/client/v2.0/app/house-abcde/auth/providers";
 const ENDPOINT: &str = "/app/house-abcde/endpoint";
 const WEBHOOK: &str = "/api/client/v2.0/app/house-abcde/service/door/incoming_webhook/bell";
 
-/// An application whose users are made with the help of a function that takes its time.
+/// An application that calls a slow function when it creates a user.
 struct House {
     state: State,
     api: Arc<ClientApi>,
@@ -121,7 +121,7 @@ async fn a_request_may_take_longer_than_a_call_of_a_function() {
     assert!(house.state.patience() > house.api.functions().time_limit() + Duration::from_secs(10));
 }
 
-/// The requests that make a user.
+/// The requests that create a user.
 fn requests() -> Vec<(&'static str, Request<Body>)> {
     let claims = json!({ "sub": "ada", "aud": "house-abcde", "exp": 4_000_000_000_u32 });
     let token = sign(r#"{"alg":"HS256"}"#, &claims.to_string(), &hs256(KEY));
@@ -151,14 +151,14 @@ fn requests() -> Vec<(&'static str, Request<Body>)> {
     ]
 }
 
-/// Until something holds of the users.
+/// Waits until a condition on the users holds.
 async fn until(house: &House, holds: impl Fn(&[Account]) -> bool) {
     while !holds(&house.users().await) {
         tokio::task::yield_now().await;
     }
 }
 
-/// How often the middle of a request may be missed, if the function ends before anybody looks.
+/// The maximum number of attempts to disconnect before the function ends.
 const ATTEMPTS: usize = 20;
 
 #[tokio::test]

@@ -77,7 +77,7 @@ pub fn app(state: State) -> Router {
         .route("/readyz", get(ready::ready))
         .route("/groups/{group}/apps/{app}/logs", get(observe::log_of_request))
         .with_state(state.clone());
-    // What surrounds the routes sees every request before its path is matched.
+    // The code around the routes handles every request before its path is matched.
     Router::new().fallback_service(service_fn(move |request| around::answer(state.clone(), routes.clone(), request)))
 }
 

@@ -41,7 +41,7 @@ struct Reason {
 /// The metrics of one route.
 struct OfRoute {
     seconds: Histogram,
-    /// By method and status.
+    /// The counters by method and status.
     requests: Vec<((&'static str, u16), Counter)>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Metrics {
     requests: Family<Asked, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     refused: Family<Reason, Counter>,
-    /// The metrics of the routes that were asked for, which are found without a copy of their labels.
+    /// The metrics of the routes requested so far. Looking them up here does not copy the labels.
     known: RwLock<HashMap<String, OfRoute>>,
     /// Connections that are open.
     pub(crate) connections: Gauge,

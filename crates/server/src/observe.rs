@@ -22,9 +22,9 @@ pub(crate) const AT_ONCE: usize = 10_000;
 /// The pattern of the route that matched, stored in the response extensions for the outer middleware.
 #[derive(Clone)]
 pub(crate) enum Route {
-    /// As the router has it.
+    /// The pattern that the router matched.
     Matched(MatchedPath),
-    /// As it would have it.
+    /// The pattern that the router would have matched, for a request that bypassed it.
     Known(&'static str),
 }
 

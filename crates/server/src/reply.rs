@@ -19,7 +19,7 @@ pub(crate) fn json_reply(status: StatusCode, body: &Value) -> Response {
     json_text(status, body.to_string())
 }
 
-/// A reply whose JSON is written.
+/// A reply with a body that is already serialized as JSON.
 pub(crate) fn json_text(status: StatusCode, body: impl Into<Body>) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (status, [kind], body.into()).into_response()
@@ -42,7 +42,7 @@ impl Compressible {
 /// Replies below this size in bytes are not compressed: too little would be gained.
 const LEAST_COMPRESSED: u64 = 1024;
 
-/// Whether a reply is compressed: of those that may be, what is large enough to gain by it.
+/// Whether to compress a reply: a successful one that is [`Compressible`] and not known to be small.
 pub(crate) fn is_compressed(reply: &Response) -> bool {
     let is_large = || reply.body().size_hint().exact().is_none_or(|size| size >= LEAST_COMPRESSED);
     reply.status().is_success() && reply.extensions().get::<Compressible>().is_some() && is_large()

@@ -47,7 +47,7 @@ impl<S: Send + Sync> FromRequest<S> for Received {
     type Rejection = BytesRejection;
 
     async fn from_request(mut request: HttpRequest, state: &S) -> Result<Self, BytesRejection> {
-        // The extractor of headers would copy them, which costs as much as reading them did.
+        // The `HeaderMap` extractor would clone the headers, which takes as long as parsing them did.
         let headers = std::mem::take(request.headers_mut());
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let bytes = Bytes::from_request(request, state).await?;
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequest<S> for Received {
     }
 }
 
-/// The token of a request.
+/// The bearer token of a request.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
@@ -100,14 +100,14 @@ fn length(request: &HttpRequest, allowed: usize) -> usize {
     length.unwrap_or(if request.body().is_end_stream() { 0 } else { allowed })
 }
 
-/// Whether a body is small for sure.
+/// Whether a body is known to be small.
 pub(crate) fn has_small_body(request: &HttpRequest) -> bool {
     let size = request.body().size_hint().exact();
     size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size <= LARGE))
 }
 
-/// Reads a large body only from the bearer of a valid token, and only if there is memory for it, which is held until
-/// the reply is ready.
+/// Reads a large body only from the bearer of a valid token, and only if there is memory for it, which stays reserved
+/// until the reply is ready.
 pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequest, next: Next) -> Response {
     if length(&request, MAX_BODY) <= LARGE {
         return next.run(request).await;
@@ -232,9 +232,10 @@ pub(crate) fn array<'b>(body: Option<&'b Node>, name: &str) -> Result<&'b [Node]
     }
 }
 
-/// The request as seen by rules and functions, as `%%request` and `context.request`, without its token and cookies. Few ask for it.
+/// The request as seen by rules and functions, as `%%request` and `context.request`, without its token and cookies. It
+/// is built on first use, since few rules and functions use it.
 pub(crate) fn seen(method: Method, uri: Uri, headers: HeaderMap, address: IpAddr) -> Request {
-    // Each of the names of its fields is one that a request has.
+    // All of its fields are valid in a request; otherwise, the request would have none.
     Request::lazy(move || fields(&method, &uri, &headers, address))
 }
 

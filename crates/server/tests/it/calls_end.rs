@@ -37,7 +37,7 @@ fn call(access: &str, name: &str, arguments: &Value) -> Request<Body> {
     request.body(Body::from(body)).unwrap()
 }
 
-/// Calls `f` in every way that clients can.
+/// Calls `f` in every way available to clients.
 fn calls(access: &str) -> Vec<(&'static str, Request<Body>)> {
     let post = |path: String| Request::post(path).body(Body::empty()).unwrap();
     vec![

@@ -256,7 +256,7 @@ async fn a_misspelt_or_null_filter_is_not_all_documents() {
     );
 }
 
-/// The path of calls is found without the router, unless only the router can read it.
+/// Calls bypass the router unless only it can decode their path.
 #[tokio::test]
 async fn calls_are_answered_alike_by_the_router_and_without_it() {
     let server = Server::new().await;

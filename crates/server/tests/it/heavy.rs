@@ -77,7 +77,7 @@ async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
     }
 }
 
-/// A call of exactly so many bytes, which inserts two documents.
+/// A call of exactly `length` bytes, which inserts two documents.
 fn call_of(length: usize, owner: &str) -> String {
     let document = |text: String| json!({ "owner": owner, "text": text });
     let call = |first: usize, second: usize| {
@@ -95,7 +95,7 @@ fn call_of(length: usize, owner: &str) -> String {
 async fn a_call_may_have_eighteen_mebibytes_and_not_a_byte_more() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
-    // Whether or not the length is said beforehand.
+    // With and without a `Content-Length` header.
     for says_length in [true, false] {
         let send = async |length: usize| {
             let body = call_of(length, &ken.user_id);

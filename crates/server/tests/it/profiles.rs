@@ -1,10 +1,10 @@
-//! What clients read of their users.
+//! The profiles of users, as clients read them.
 
 use serde_json::{Value, json};
 
 use crate::shop::{SHOP, Shop, token};
 
-/// Clients read strings, whatever the token of the third party had.
+/// Clients expect strings, whatever the types of the claims in the third-party token.
 #[tokio::test]
 async fn a_profile_has_claims_of_every_type_as_strings() {
     let shop = Shop::new().await;

@@ -57,7 +57,7 @@ async fn a_token_that_was_accepted_ends_with_its_session() {
     seen(&server, &other).await;
 }
 
-/// A token of which a character differs from one that was accepted.
+/// A token that differs from an accepted one in a single character.
 #[tokio::test]
 async fn a_token_that_resembles_an_accepted_one_is_refused() {
     let server = Server::new().await;

@@ -170,7 +170,7 @@ impl Shop {
         Self { app: app(State::new(vec![api], options)), folder, served, refused, keys, log }
     }
 
-    /// The calls of functions in the log.
+    /// The function calls in the log.
     pub(crate) fn logged(&self) -> Vec<Value> {
         self.log.flush();
         let mut calls = Vec::new();

@@ -87,7 +87,8 @@ fn served() -> PathBuf {
         functions.as_array_mut().unwrap().push(json!({ "name": name, "private": true }));
         write(&format!("functions/{name}.js"), body);
     }
-    // Changes what Ken sees of Ada, and with it and around it what he does not see: so much of it as is asked for.
+    // Changes a field of Ada's that Ken may read and, in the same update, one that he may not. Before and after, it
+    // makes as many changes that are hidden from him as the request asks for.
     let stir = r#"exports = async ({ query }) => {
         const employees = context.services.get("mongodb-atlas").db("hr").collection("employees");
         const [step, hidden] = [Number(query.step), Number(query.hidden)];
@@ -171,7 +172,7 @@ fn question(user: &str, action: &Value, resource: &Value) -> Value {
 struct Worlds {
     app: PathBuf,
     ken: Session,
-    /// The token of Ken's that both accept.
+    /// Ken's access token, which both servers accept.
     token: String,
     servers: Vec<Server>,
     fixture: Value,
@@ -272,7 +273,8 @@ async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
     }
 }
 
-/// The text of a stream, but for what may be another in each: the names of positions, which are keyed hashes, and the seconds.
+/// The text of a stream without the parts that may differ between servers: the names of positions, which are keyed
+/// hashes, and the times in seconds.
 fn without_names_and_times(text: &str) -> String {
     let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_second = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() >= 10;
