@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use portcullis::template::{Failure, Reason, Unresolved};
 use portcullis::{Context, Escape, Missing, Template, User};
 
-/// Failures without their places in a text, which a template that was read from BSON does not have.
+/// Failures without their positions in the source text, which a template read from BSON does not have.
 fn without_places<T>(resolved: Result<T, Unresolved>) -> Result<T, Vec<(String, String, Reason)>> {
     let parts =
         |failure: &Failure| (failure.pointer().to_owned(), failure.asked().to_owned(), failure.reason().clone());

@@ -339,7 +339,7 @@ fn an_inserted_key_does_not_turn_a_document_into_a_literal_of_extended_json() {
         error.to_string(),
         "/a/$%(%%values.key): `%%values.key`: a document with the key `$oid` reads as another value in extended JSON; write BSON"
     );
-    // BSON keeps types, and so such a key is only a key there.
+    // BSON has types of its own, so `$oid` is an ordinary key there.
     assert_eq!(
         template.resolve(&context("oid")).unwrap(),
         bson::bson!({ "a": { "$oid": "65a0000000000000000000a1" } })

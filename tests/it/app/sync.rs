@@ -22,7 +22,7 @@ pub(super) fn synced(settings: &str, more: &[(&str, &str)]) -> Tree {
     Tree::new(&[&files, more].concat())
 }
 
-/// What is found of the two collections if nothing gives them roles.
+/// The findings about the two collections if neither gets any roles.
 const UNRULED: [&str; 2] = [
     "warning roles-empty data_sources/mongodb-atlas/todo/tasks/rules.json",
     "warning roles-empty data_sources/mongodb-atlas/todo/unsynced/rules.json",

@@ -42,7 +42,7 @@ fn is_compared_whole(value: &Bson, text: &str) -> bool {
     in_parts || (has_fields(value) && text.contains(&json::from_bson(value).to_string()))
 }
 
-/// Whether rules, as JSON without blanks, have an operand from a document, with which they compare whole values.
+/// Whether rules, as JSON without whitespace, have an operand from a document, so that they compare whole values of it.
 fn compares_two_values_of_a_document(rules: &str) -> bool {
     let mut strings = rules.match_indices("\"%%").map(|(at, _)| &rules[at + 1..]);
     strings.any(|rest| {

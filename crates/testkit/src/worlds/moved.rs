@@ -1,16 +1,16 @@
-//! Where a write leaves objects among the fields.
+//! Compares the positions of objects among the fields of documents after a write.
 
 use std::collections::BTreeSet;
 
 use bson::{Bson, Document};
 use portcullis::Guard;
 
-/// The names that lead to an object.
+/// The names of the fields that lead to an object.
 type Path = Vec<String>;
 
-/// Whether what a user sees of both worlds after a write differs by nothing but the places of objects below which it wrote, and
-/// which were stored in one of the worlds although the user saw nothing of them, such as empty ones. Where there was no such
-/// object, the write has made one, behind the other fields.
+/// Whether the user's views of both worlds after a write differ only in the positions of objects into which it wrote,
+/// and which one world stored before although the user saw nothing of them, such as empty ones. In the other world, the
+/// write created the object after the other fields.
 pub fn only_hidden_objects_moved(guard: &Guard, before: &[Vec<Document>; 2], after: &[Vec<Document>; 2]) -> bool {
     let [one, other] = [0, 1].map(|world| written(guard, &before[world], &after[world]));
     one.len() == other.len()
@@ -24,7 +24,7 @@ fn seen(guard: &Guard, document: &Document) -> Option<Document> {
     guard.read(document).allowed().and_then(|seen| seen.to_document().ok())
 }
 
-/// The documents that a user sees, each with the objects that came into sight in their old places.
+/// The documents that a user sees, each with the paths of the stored objects that the write made visible.
 fn written(guard: &Guard, before: &[Document], after: &[Document]) -> Vec<(Document, BTreeSet<Path>)> {
     let read = |document: &Document| {
         let visible = seen(guard, document)?;
@@ -53,7 +53,7 @@ fn hidden_objects(stored: &Document, was: &Document, is: &Document, path: &mut P
     }
 }
 
-/// Whether two documents are the same, in the order of their fields, but for the places of what moved.
+/// Whether two documents are equal, including the order of their fields, except for the positions of the moved objects.
 fn same(one: &Document, other: &Document, path: &mut Path, moved: &BTreeSet<Path>) -> bool {
     let mut names = |document: &Document| -> Vec<String> {
         let mut stays = |name: &String| {
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// Of `a` the field `b` is shown, of the rest all but `secret`.
+    /// Whether two worlds can be told apart by a user who sees only the field `b` of `a`, and all others but `secret`.
     fn told_apart(before: [Document; 2], after: [Document; 2]) -> bool {
         let fields = json!({ "secret": {}, "a": { "fields": { "b": { "read": true, "write": true } } } });
         let role = json!({ "name": "r", "apply_when": {}, "fields": fields, "additional_fields": { "read": true } });
@@ -100,13 +100,13 @@ mod tests {
             let mut object = hidden.clone();
             object.insert("b", 1);
             assert!(!told_apart(before.clone(), [doc! { "_id": 1, "a": object, "z": 1 }, written.clone()]));
-            // What else is written is the same, and stands in the same place.
+            // All other fields must have the same values and positions.
             let other = doc! { "_id": 1, "a": { "b": 2 }, "z": 1 };
             assert!(told_apart(before.clone(), [other, written.clone()]));
             let scalar = doc! { "_id": 1, "n": 1, "a": { "b": 1 }, "z": 1 };
             assert!(told_apart(before, [scalar, doc! { "_id": 1, "z": 1, "a": { "b": 1 }, "n": 1 }]));
         }
-        // An object that was seen stays where it was.
+        // An object that was visible must keep its position.
         let before = [doc! { "_id": 1, "a": { "b": 0 }, "z": 1 }, doc! { "_id": 1, "z": 1, "a": { "b": 0 } }];
         assert!(told_apart(before, [doc! { "_id": 1, "a": { "b": 1 }, "z": 1 }, written]));
     }

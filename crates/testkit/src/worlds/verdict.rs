@@ -54,7 +54,7 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     if one.text == other.text && one_view == other_view {
         return Verdict::Same(one.clone());
     }
-    // A write below an object that was hidden, such as an empty one, shows where it stands among the fields.
+    // A write into a hidden object, such as an empty one, reveals the object's position among the fields.
     let is_order = one.text == other.text && only_hidden_objects_moved(guard, &before, &scene.worlds);
     let told = is_order || is_told_rightly([one, other], &before, &scene.worlds, eyes);
     if told {
@@ -63,13 +63,14 @@ pub async fn verdict<B: Base>(base: &B, scene: &mut Scene, eyes: &Eyes, case: &J
     Verdict::Differs { answers: [format!("{}then {one_view}", one.text), format!("{}then {other_view}", other.text)] }
 }
 
-/// Whether one world carried out a write and the other did not, for a reason that may be known:
-/// - *the database failed to carry out a change that the rules let this user make*: a key that a document has which he may not
-///   read, or a validator that looks at what is hidden. That he may make the change is what the world tells in which it was
-///   made: what permissions to write look at is alike in both. Refusals do not count, nor two failures that differ.
-/// - *the rules let him delete a document in one world only*: a delete takes permission to write every field, so that whoever is
-///   let delete a document knows that nothing else is in it. Then it must have been deleted; a refusal of something else in the
-///   same request must not tell.
+/// Whether one world performed a write and the other did not, for a reason that the user may know:
+/// - *the database rejected a change that the rules let this user make*, because of a duplicate key in a document that
+///   he may not read, or a validator that checks hidden fields. The world that made the change reveals that he may make
+///   it, since the data that write permissions depend on is the same in both. Refusals do not count, nor two failures
+///   that differ.
+/// - *the rules let him delete a document in one world only*: a delete requires permission to write every field, so a
+///   user who may delete a document knows that it has no other fields. The document must then have been deleted; a
+///   refusal of something else in the same request must not be revealed.
 ///
 /// The world that did not perform the write must be unchanged.
 fn is_told_rightly(
