@@ -104,7 +104,7 @@ impl Authenticator {
         self
     }
 
-    /// Takes into account when custom data change: see [`Freshness::UntilChanged`](super::Freshness::UntilChanged).
+    /// Sets the record of changes to custom data, for [`Freshness::UntilChanged`](super::Freshness::UntilChanged).
     #[must_use]
     pub fn with_custom_data_changes(mut self, changes: Arc<CustomDataChanges>) -> Self {
         self.changes = Some(changes);
@@ -152,7 +152,8 @@ impl Authenticator {
     }
 }
 
-/// Why there is no session. Disabling a user ends their sessions; a client that is told so need not try to refresh.
+/// The error for a missing session. Disabling a user ends their sessions: the error then says so, and the client need
+/// not try to refresh the token.
 pub(super) fn lost(account: Result<Account, LoginError>) -> LoginError {
     match account {
         Err(disabled @ LoginError::UserDisabled(_)) => disabled,

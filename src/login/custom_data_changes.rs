@@ -7,13 +7,14 @@ use bson::DateTime;
 use crate::clock::{Clock, SystemClock};
 use crate::store::CustomDataObserver;
 
-/// How many users whose custom data have changed are kept apart. Beyond, everybody's data count as changed.
+/// The maximum number of users for whom changes are recorded individually. Beyond it, the custom data of all users
+/// count as changed.
 const MAX_USERS: usize = 100_000;
 
 /// The times at which custom data were seen to change, for [`Freshness::UntilChanged`](super::Freshness::UntilChanged).
 ///
-/// Whoever watches the custom data tells what changes. While nobody does, or after too long a silence, nothing counts as
-/// current, so that everything is looked up.
+/// The watcher of the custom data reports the changes. Without a watcher, or if it has been silent for too long, no
+/// data count as current, so that they are always looked up.
 pub struct CustomDataChanges {
     known: Mutex<Known>,
     clock: Arc<dyn Clock>,
@@ -28,13 +29,13 @@ impl Default for CustomDataChanges {
 #[derive(Default)]
 struct Known {
     watched: Watched,
-    /// By user, when the data were last seen to have changed.
+    /// The time at which each user's data were last seen to have changed, by user ID.
     users: HashMap<String, DateTime>,
-    /// When anybody's data may have changed.
+    /// The last time at which the data of any user may have changed.
     everyone: Option<DateTime>,
 }
 
-/// Whether all changes are told.
+/// Whether all changes are reported.
 #[derive(Clone, Copy, Default)]
 enum Watched {
     #[default]
@@ -51,25 +52,25 @@ impl CustomDataChanges {
         Self { clock, ..self }
     }
 
-    /// From now on all changes are told as they are made: by the store that makes them.
+    /// Declares that from this moment on, the store itself reports all changes as it makes them.
     pub fn watched_always(&self) {
         let (mut known, now) = (self.known(), self.clock.now());
         known.changed_all(now);
         known.watched = Watched::Always;
     }
 
-    /// All changes up to now have been told. This is believed for so long, unless it is said again.
+    /// Declares that all changes so far have been reported. This is trusted for the given time unless it is repeated.
     pub fn watched_for(&self, trust: Duration) {
-        // A time that the clock cannot represent is never over.
+        // A time beyond the range of `Instant` never ends.
         self.known().watched = Instant::now().checked_add(trust).map_or(Watched::Always, Watched::Until);
     }
 
-    /// What changes is not told any more.
+    /// Declares that changes may go unreported.
     pub fn unwatched(&self) {
         self.known().watched = Watched::No;
     }
 
-    /// Whether data of a user that were read at this time are what is stored now, as far as is known.
+    /// Whether a user's data that were read at this time are known to be current.
     #[must_use]
     pub fn is_current(&self, user_id: &str, read_at: DateTime) -> bool {
         let known = self.known();
@@ -78,11 +79,11 @@ impl CustomDataChanges {
             Watched::Until(end) => Instant::now() < end,
             Watched::Always => true,
         };
-        // Whether a time in the future precedes a change is unknown.
+        // A time in the future cannot be compared with the times of changes.
         is_watched && read_at <= self.clock.now() && known.last_change(user_id).is_none_or(|at| at < read_at)
     }
 
-    /// Whether data of a user are known to have changed since a time.
+    /// Whether a user's data are known to have changed at or after this time.
     #[must_use]
     pub fn has_changed_since(&self, user_id: &str, time: DateTime) -> bool {
         self.known().last_change(user_id).is_some_and(|at| at >= time)
@@ -138,7 +139,7 @@ mod tests {
         assert!(changes.is_current("ada", ago(10)));
         changes.unwatched();
         assert!(!changes.is_current("ada", ago(10)));
-        // Trust that is over.
+        // The trust has expired.
         changes.watched_for(Duration::ZERO);
         assert!(!changes.is_current("ada", ago(10)));
     }
@@ -147,7 +148,7 @@ mod tests {
     fn what_was_read_before_a_change_is_not_current() {
         let changes = CustomDataChanges::default();
         changes.watched_always();
-        // What was read before anybody watched may have changed before.
+        // Data that were read before the watch began may have changed before it began.
         assert!(!changes.is_current("ada", ago(10)));
         let changes = CustomDataChanges::default();
         changes.watched_for(Duration::from_secs(3600));
@@ -156,7 +157,7 @@ mod tests {
         assert!(changes.is_current("bob", ago(1000)) && !changes.has_changed_since("bob", ago(1000)));
         changes.changed_all();
         assert!(!changes.is_current("bob", ago(1000)) && changes.has_changed_since("bob", ago(1000)));
-        // A clock that was set back says nothing about the age.
+        // If the clock was set back, the age is unknown.
         assert!(!changes.is_current("eve", ago(-60_000)));
     }
 

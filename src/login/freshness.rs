@@ -20,13 +20,13 @@ pub enum Freshness {
     Live,
     /// At most this old: the user is looked up unless the token or an earlier lookup is recent enough.
     AtMost(Duration),
-    /// As old as the token, or an earlier lookup, unless the custom data have changed since. Looked up at each request where or while
-    /// it is not known what changes: see [`CustomDataChanges`](super::CustomDataChanges).
+    /// As old as the token or an earlier lookup, unless the custom data have changed since. As long as changes are not
+    /// reported, the user is looked up for each request: see [`CustomDataChanges`](super::CustomDataChanges).
     UntilChanged,
 }
 
-/// By how much the clocks of servers may differ that issue tokens for each other, without a token counting as newer than a change
-/// that it does not have.
+/// The tolerated difference between the clocks of servers that accept each other's tokens: within it, no token counts
+/// as newer than a change that it does not include.
 const SKEW: Duration = Duration::from_secs(5);
 
 impl Authenticator {
@@ -39,7 +39,8 @@ impl Authenticator {
         Ok(Authenticated { user: User::clone(&user), age, warnings })
     }
 
-    /// As [`authenticate`](Self::authenticate), but returns an object that is shared by all requests of the same token or user.
+    /// Like [`authenticate`](Self::authenticate), but returns an object that is shared by all requests of the same
+    /// token or user.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -70,7 +71,8 @@ impl Authenticator {
         }
     }
 
-    /// The bearer of a token, looked up if the data of the token and of an earlier lookup may have changed since.
+    /// The bearer of a token: as in the token, or in an earlier lookup, if that is known to be current; otherwise
+    /// looked up.
     async fn unless_changed(&self, token: &VerifiedToken, now: DateTime) -> Result<Found, LoginError> {
         let is_current = |at| self.changes.as_ref().is_some_and(|changes| changes.is_current(&token.user.id, at));
         if is_current(before(token.issued_at, SKEW))
@@ -84,7 +86,7 @@ impl Authenticator {
         }
     }
 
-    /// Whether the custom data of a user are known to have changed since a time.
+    /// Whether a user's custom data are known to have changed at or after this time.
     #[must_use]
     pub fn has_changed_since(&self, user_id: &str, time: DateTime) -> bool {
         self.changes.as_ref().is_some_and(|changes| changes.has_changed_since(user_id, time))
@@ -98,7 +100,7 @@ impl Authenticator {
         Ok(Found { user, age, warnings })
     }
 
-    /// A user as it is now.
+    /// Looks up the current state of a user.
     ///
     /// # Errors
     /// See [`LoginError`].

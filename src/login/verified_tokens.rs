@@ -8,26 +8,28 @@ use sha2::{Digest, Sha256};
 use crate::access::KnownUser;
 use crate::auth::token::{AccessToken, TokenError, TokenIssuer, TokenSession};
 
-/// How many tokens each of the two generations holds, and how many bytes of tokens. A user object is about as large as its token.
+/// The maximum number of tokens in each of the two generations, and of their bytes. A user object is about as large as
+/// its token.
 const MAX_TOKENS: usize = 1_000;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Access tokens that one issuer has verified, with the users they name, so that a client's next request need not be verified anew.
+/// Access tokens that one issuer has verified, with the users they name, so that the token of a client's next request
+/// need not be verified again.
 ///
-/// A token is only found again at times between its verification and its expiry, and only as a whole: all of it is hashed. Whether its
-/// session lasts is not remembered here.
+/// A token is only found between its verification and its expiry, and by the hash of the whole token. Whether its
+/// session has ended is not cached.
 #[derive(Debug, Default)]
 pub(super) struct VerifiedTokens {
     generations: Mutex<Generations>,
 }
 
-/// What is found in the older generation moves to the recent one. Once that is full it becomes the older one, and what was not found
-/// meanwhile is forgotten.
+/// A token that is found in the older generation moves to the recent one. When the recent generation is full, it
+/// replaces the older one, and the tokens that were not used in the meantime are dropped.
 #[derive(Debug, Default)]
 struct Generations {
     recent: HashMap<Key, Entry>,
     older: HashMap<Key, Entry>,
-    /// The bytes of the recent ones.
+    /// The total size of the tokens in `recent`, in bytes.
     bytes: usize,
 }
 
@@ -39,7 +41,7 @@ struct Entry {
     token: Arc<VerifiedToken>,
 }
 
-/// What a verified access token says.
+/// The contents of a verified access token.
 #[derive(Debug)]
 pub(super) struct VerifiedToken {
     pub(super) user: Arc<KnownUser>,
@@ -50,7 +52,7 @@ pub(super) struct VerifiedToken {
 }
 
 impl VerifiedTokens {
-    /// What an access token says, if it is valid at the time `now`. The issuer must always be the same.
+    /// The contents of an access token that is valid at the time `now`. The issuer must be the same for all calls.
     pub(super) fn find_or_verify(
         &self,
         token: &str,
@@ -137,7 +139,7 @@ mod tests {
         for number in 0..100 {
             tokens.insert(key(number), entry(MAX_BYTES / 4));
             assert!(held(&tokens) <= 8);
-            // The same token again takes no more room.
+            // The same token again takes no additional space.
             tokens.insert(key(number), entry(MAX_BYTES / 4));
         }
         tokens.insert(key(100), entry(MAX_BYTES * 2));

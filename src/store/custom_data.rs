@@ -21,9 +21,10 @@ pub trait CustomDataStore: Send + Sync {
     fn find<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<Selection, LookUpError>>;
 }
 
-/// Whoever wants to know whose custom data change. What they were or are is not told.
+/// Is notified of the users whose custom data change, but not of the data themselves.
 pub trait CustomDataObserver: Send + Sync {
-    /// Documents of these users were written or deleted; of one that changed its user, both.
+    /// Documents of these users were written or deleted. For a document that was moved from one user to another, both
+    /// are included.
     fn changed(&self, users: &BTreeSet<String>);
 
     /// Any document may have changed.

@@ -37,7 +37,7 @@ pub trait Sessions: Send + Sync {
         self.find(id)
     }
 
-    /// As [`find`](Self::find) for several, in the same order.
+    /// Like [`find`](Self::find), for several sessions; the results are in the order of the IDs.
     fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Session>>, StoreError>> {
         Box::pin(async move {
             let mut found = Vec::with_capacity(ids.len());

@@ -173,7 +173,7 @@ pub trait Users: Send + Sync {
     /// The user with this id.
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Account>, StoreError>>;
 
-    /// As [`find`](Self::find) for several, in the same order.
+    /// Like [`find`](Self::find), for several users; the results are in the order of the IDs.
     fn find_all<'a>(&'a self, ids: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Option<Account>>, StoreError>> {
         Box::pin(async move {
             let mut found = Vec::with_capacity(ids.len());

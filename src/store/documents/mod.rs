@@ -91,19 +91,20 @@ pub trait DocumentStore: Send + Sync {
         })
     }
 
-    /// The `_id` of a document that is written without one.
+    /// Generates the `_id` for a document that is written without one.
     fn new_id(&self) -> ObjectId {
         ObjectId::new()
     }
 
-    /// Waits for other writers before a transaction that failed transiently is retried, for the `attempt`th time.
+    /// Pauses before the `attempt`th retry of a transaction that failed transiently, so that other writers can finish.
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
         let _ = attempt;
         Box::pin(async {})
     }
 
-    /// Waits for the turn of a transaction that failed transiently, among all that did and write to the same collection. Whoever
-    /// holds it may retry at once, until it is dropped; whoever waits too long gets one that others hold too.
+    /// Waits for the turn of a transaction that failed transiently, in a queue of all such transactions that write to
+    /// the same collection. The holder of a turn may retry at once, until it drops the turn. After too long a wait, a
+    /// turn is given even though another is still held.
     fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {
         let _ = namespace;
         Box::pin(async { Box::new(()) as Turn })
@@ -148,7 +149,7 @@ pub trait Transaction: Send {
         document: &'a Document,
     ) -> BoxFuture<'a, Result<Bson, DocumentsError>>;
 
-    /// Inserts documents in order, all of which have an `_id`, and returns their `_id`s.
+    /// Inserts documents in order and returns their `_id`s, which they must already contain.
     fn insert_many<'a>(
         &'a mut self,
         namespace: &'a Namespace,
