@@ -1,4 +1,4 @@
-//! What a policy comes to for the context that it is bound to.
+//! A policy bound to the context of a request.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use crate::query_plan::Range;
 use crate::schema::BoundSchema;
 use crate::value::RequestedFields;
 
-/// What a policy comes to in a context.
+/// A policy with everything evaluated that depends only on the context.
 #[derive(Debug)]
 pub(super) struct BoundPolicy {
     pub(super) entrance: Entrance,

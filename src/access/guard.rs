@@ -66,8 +66,8 @@ impl Guard {
         Self::of(context, policy.unwrap_or_default(), entrance, schema)
     }
 
-    /// The same guard, bound anew with the results of functions known so far; `None` unless it was bound without the result of one
-    /// that decides whether a filter applies, which is decided once for all documents.
+    /// The same guard, bound again with the function results known so far. `None` unless a function call in some
+    /// filter's `apply_when` was pending: whether a filter applies is decided once for all documents.
     #[must_use]
     pub fn rebound(&self) -> Option<Self> {
         let Entrance::Rules(rules) = &self.bound.entrance else { return None };

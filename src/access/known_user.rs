@@ -8,45 +8,45 @@ use crate::eval::Context;
 use crate::policy::Policy;
 use crate::user::User;
 
-/// How many policies stay bound to a user: those that were needed most recently.
+/// How many policies stay bound to a user: those that were bound last.
 const MAX_BOUND: usize = 4;
 
-/// A user object that several requests share, with policies that are bound to it: see [`Guard::of_known_user`].
+/// A user object shared by several requests, with the policies that are bound to it: see [`Guard::of_known_user`].
 ///
-/// What is bound to an object is used for no other, even an equal one. A user who has changed is a new object, to which nothing is
-/// bound yet.
+/// A policy bound to one object is never used for another, even an equal one. A user who has changed is a new object,
+/// to which no policy is bound yet.
 pub struct KnownUser {
     user: Arc<User>,
     bound: Mutex<Vec<(Arc<Policy>, Arc<BoundPolicy>)>>,
 }
 
 impl KnownUser {
-    /// A user to whom nothing is bound yet.
+    /// A user to whom no policy is bound yet.
     #[must_use]
     pub fn new(user: User) -> Self {
         Self { user: Arc::new(user), bound: Mutex::default() }
     }
 
-    /// The user, as the contexts of requests share it.
+    /// The user, to be shared with the contexts of requests.
     #[must_use]
     pub const fn shared(&self) -> &Arc<User> {
         &self.user
     }
 
-    /// What a policy comes to for the user, if it stays bound.
+    /// The policy as bound to the user earlier; `None` if it is not cached.
     pub(super) fn bound(&self, policy: &Arc<Policy>) -> Option<Arc<BoundPolicy>> {
         let all = self.all();
         all.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, bound)| Arc::clone(bound))
     }
 
-    /// Keeps what a policy comes to, which must depend on nothing but the user.
+    /// Caches a bound policy, which must depend on nothing but the user.
     pub(super) fn keep(&self, policy: &Arc<Policy>, bound: &Arc<BoundPolicy>) {
         let mut all = self.all();
         all.retain(|(known, _)| !Arc::ptr_eq(known, policy));
         if all.len() >= MAX_BOUND {
             all.remove(0);
         }
-        // Holding the policy also keeps its address from being given to another.
+        // As long as the policy is held, no other one can be allocated at its address.
         all.push((Arc::clone(policy), Arc::clone(bound)));
     }
 
@@ -56,8 +56,8 @@ impl KnownUser {
 }
 
 impl Guard {
-    /// As [`new`](Self::new), for a context whose user is an object that several requests share: rules that depend on nothing else are
-    /// bound to it once.
+    /// Like [`new`](Self::new), for a context with a shared user object: rules that depend on nothing else are bound to
+    /// the object only once.
     #[must_use]
     pub fn of_known_user(policy: Arc<Policy>, context: Context, user: &KnownUser) -> Self {
         if !context.is_of(user.shared()) {
@@ -67,7 +67,7 @@ impl Guard {
             return Self { context, policy, bound, unreadable: Mutex::default() };
         }
         let guard = Self::new(Some(policy), context);
-        // Other entrances may depend on the namespace, and cost nothing.
+        // Other entrances may depend on the namespace, and binding them costs nothing.
         if matches!(guard.bound.entrance, Entrance::Rules(_)) && guard.policy.asks_only_the_user() {
             user.keep(&guard.policy, &guard.bound);
         }
@@ -144,7 +144,7 @@ mod tests {
             "equal rules may be those of another application"
         );
         assert!(!shares(&guard(&policy, &red), &guard(&policy, &known("red"))));
-        // The context decides who asks, whoever else is known.
+        // If the context has another user than the shared object, the context decides.
         let of_blue = Guard::of_known_user(Arc::clone(&policy), context(&blue), &red);
         assert!(
             of_blue.read(&doc! { "team": "blue" }).is_allowed() && !of_blue.read(&doc! { "team": "red" }).is_allowed()

@@ -119,11 +119,11 @@ impl App {
         self.shared_policies().guard(self, namespace, Some(service), context)
     }
 
-    /// As [`guard`](Self::guard) and [`guard_in`](Self::guard_in), for a context whose user is an object that several requests share:
-    /// rules that depend on nothing else are bound to it once.
+    /// Like [`guard`](Self::guard) and [`guard_in`](Self::guard_in), for a context with a shared user object: rules
+    /// that depend on nothing else are bound to the object only once.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`guard`](Self::guard) and [`guard_in`](Self::guard_in).
     pub fn guard_of_known_user(
         &self,
         service: Option<&str>,
@@ -189,7 +189,7 @@ impl Policies {
         }
         drop(known);
         let applicable = self.determined(app, namespace, service)?;
-        // Names that only requests have are not collected.
+        // Only configured collections are cached, so that requests cannot fill the memory with other names.
         if app.collection(namespace, service)?.is_some() {
             let mut known = self.found.write().unwrap_or_else(PoisonError::into_inner);
             let found = known.entry(namespace.to_owned()).or_default();

@@ -116,11 +116,11 @@ fn loadable(
 /// The rules files of a part, each with as much of its rules as can be checked even though other parts do not load.
 pub(super) fn in_part(part: &ConfigPart, patterns: &PatternAllowance) -> Vec<(ConfigFile, RulesInPart)> {
     let files = part.files().iter().cloned().map(|file| (file, Vec::new()));
-    // A value for a template is missing; the rest of the file can still be checked.
+    // If the value of a template is missing, the rest of the file can still be checked.
     let broken = unresolved(part);
     let read = |(file, templates): (ConfigFile, Vec<Span>)| {
         let mut rules = policy::compile_in_part_within(&file.node, patterns);
-        // The value that a template stands for may be what mends an error around it.
+        // The value of a template might fix an error that overlaps it.
         rules.errors.retain(|error| !templates.iter().any(|template| overlap(error.span(), *template)));
         rules.add_faults(templates);
         (file, rules)

@@ -112,7 +112,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports a rules file without roles for a collection that default roles do not serve either.
+    /// Reports a rules file without roles if no default roles apply to its collection either.
     fn unruled(&mut self, policies: &Policies, collection: &Collection) {
         let (namespace, service) = (&collection.namespace, &collection.service);
         let has_roles = |loaded: Option<&Loaded>| match loaded {

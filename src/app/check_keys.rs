@@ -132,7 +132,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports unknown keys, except for those that the settings themselves are rejected for.
+    /// Reports unknown keys, except for misspelt guards, for which the settings are rejected anyway.
     fn unguarded(&mut self, file: &ConfigFile, what: &'static str, keys: &guards::Keys) {
         let rejected: Vec<Span> = keys.misspelt(&file.node).iter().map(|(member, _)| member.key_span).collect();
         self.unknown_but(file, &file.node, &Keys { what, known: keys.known }, &rejected);

@@ -64,7 +64,7 @@ impl Check<'_> {
             CustomData::In { namespace, field, .. } => Some((namespace.as_str(), field.as_str())),
             CustomData::Absent | CustomData::Unclear => None,
         };
-        // What concerns default rules concerns all collections that they serve.
+        // Default rules yield the same finding for every collection that uses them: it is reported once.
         let mut told: Vec<(&Arc<Source>, Finding, Vec<&str>)> = Vec::new();
         for (index, finding) in lint_application(&collections, &elsewhere, source) {
             // If the configuration does not load, custom data may exist.

@@ -103,7 +103,7 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     left
 }
 
-/// Whether a file in a collection's directory seems to be a rules file under another name, such as `rules.json.bak`.
+/// Whether a file in a collection's directory looks like a rules file under another name, such as `rules.json.bak`.
 fn is_spare(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let ["data_sources", _, _, _, name] = parts.as_slice() else { return false };

@@ -21,11 +21,11 @@ pub struct Policies {
     /// The rules that apply, as combined on first use: by the collection that contributes its own rules and the data
     /// source that contributes default rules.
     pub(super) effective: Mutex<BTreeMap<Sources, Option<Arc<Policy>>>>,
-    /// What applies to the collections that the files mention, by namespace.
+    /// The rules that apply to configured collections, by namespace; determined on first use.
     pub(super) found: RwLock<HashMap<String, ByDataSource>>,
 }
 
-/// What applies to a namespace, with the data source that was named when it was asked for.
+/// The rules that apply to a namespace, each with the data source named in the lookup; `None` if none was named.
 type ByDataSource = Vec<(Option<String>, Applicable)>;
 
 /// A collection with rules of its own, and a data source with default rules, either of which may be absent.

@@ -1,4 +1,5 @@
-//! The keys in the settings of functions, endpoints, webhooks and the Data API, and misspellings of those that restrict access.
+//! The keys in the settings of functions, endpoints, webhooks and the Data API, and misspellings of those that restrict
+//! access.
 
 use crate::json::{Member, Node};
 use crate::text::closest;
@@ -7,7 +8,7 @@ use crate::text::closest;
 pub(crate) struct Keys {
     /// All of them, including those that appear only in exports.
     pub(crate) known: &'static [&'static str],
-    /// Those without which more would be allowed.
+    /// The keys that restrict access.
     guarding: &'static [&'static str],
 }
 
@@ -74,7 +75,8 @@ pub(crate) const DATA_API: Keys = Keys {
     guarding: &["can_evaluate", "disabled", "secret_name", "validation_method"],
 };
 
-/// Without any `run_as_…`, a webhook runs as the system user.
+/// The keys `run_as_authed_user` and `run_as_user_id…` restrict access: without them, a webhook runs as the system
+/// user.
 pub(crate) const WEBHOOK: Keys = Keys {
     known: &[
         "_id",
@@ -111,7 +113,7 @@ impl Keys {
     /// The keys that are probably misspellings of those that restrict access, each with the intended key.
     pub(crate) fn misspelt<'n>(&self, settings: &'n Node) -> Vec<(&'n Member, &'static str)> {
         let members = settings.as_object().unwrap_or_default().iter();
-        // There is an error of its own for `verification_method`.
+        // `verification_method` has an error of its own.
         let known = |key: &str| self.known.contains(&key) || key == "verification_method";
         let unknown = members.filter(|member| !known(&member.key));
         let found = unknown.filter_map(|member| {

@@ -124,7 +124,7 @@ impl Context {
         self
     }
 
-    /// As [`with_user`](Self::with_user), for a user object that several requests share.
+    /// Like [`with_user`](Self::with_user), for a user object that several requests share.
     #[must_use]
     pub fn with_shared_user(self, user: Arc<User>) -> Self {
         match &user.custom_data {

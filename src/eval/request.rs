@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use bson::{Bson, Document};
 use thiserror::Error;
 
-/// `%%request`: a document with some or all of [`Request::FIELDS`]. Copies share it.
+/// `%%request`: a document with some or all of [`Request::FIELDS`], which all clones share.
 #[derive(Clone)]
 pub struct Request {
     parts: Arc<LazyLock<Parts, Box<dyn FnOnce() -> Parts + Send>>>,
@@ -56,7 +56,7 @@ impl Request {
         Ok(Self::of(Box::new(move || parts)))
     }
 
-    /// A request that is only read when something asks for it. A document that is not a valid request has no fields.
+    /// A request whose document is computed on first use. If the document is not valid, the request has no fields.
     #[must_use]
     pub fn lazy(document: impl FnOnce() -> Document + Send + 'static) -> Self {
         Self::of(Box::new(move || Parts::read(document()).unwrap_or_default()))
@@ -66,7 +66,7 @@ impl Request {
         Self { parts: Arc::new(LazyLock::new(read)) }
     }
 
-    /// The fields as they were given.
+    /// The fields as given.
     #[must_use]
     pub fn fields(&self) -> &Document {
         &self.parts.fields

@@ -33,14 +33,14 @@ impl<'s> GuardedCollection<'s> {
         Self { limits, ..self }
     }
 
-    /// Lets the host carry out what takes long, such as redacting a batch of a megabyte, where it keeps nobody waiting. By default
-    /// it is done at once, on the thread of whoever asks.
+    /// Lets the host run long work, such as redacting a megabyte-sized batch, off the threads that serve other
+    /// requests. By default, it runs on the caller's thread.
     #[must_use]
     pub fn with_heavy_work(self, heavy: HeavyWork) -> Self {
         Self { heavy, ..self }
     }
 
-    /// Redacts what comes from the store.
+    /// Redacts the documents from a cursor of the store.
     pub(super) fn stream(&self, cursor: Box<dyn Cursor + 's>, check: Option<Answered>) -> Stream<'s> {
         Stream::new(cursor, self.guard, check, self.limits, self.heavy)
     }

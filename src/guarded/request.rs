@@ -37,10 +37,10 @@ impl FindRequest {
         Self::of_options(members.iter().map(|member| (member.key.as_str(), &member.value)))
     }
 
-    /// As [`parse`](Self::parse), for options of these names only.
+    /// Like [`parse`](Self::parse), from pairs of names and values.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`parse`](Self::parse).
     pub fn of_options<'n>(options: impl IntoIterator<Item = (&'n str, &'n Node)>) -> Result<Self, GuardedError> {
         let (mut filter, mut projection, mut sort, mut skip, mut limit) = (None, None, None, 0, None);
         for (name, value) in options {

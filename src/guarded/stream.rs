@@ -70,7 +70,7 @@ impl<'s> Stream<'s> {
         let mut waits = None;
         for document in stored {
             match self.see(document) {
-                // Goes on, so that the pending function calls of all documents are collected at once.
+                // Continues, so that the pending function calls of all documents are collected at once.
                 Err(error) if error.waits() => _ = waits.get_or_insert(error),
                 seen => shown.extend(seen?),
             }

@@ -112,7 +112,7 @@ impl GuardedCollection<'_> {
     }
 }
 
-/// A document with an `_id`, generated as the database would do.
+/// The document with an `_id`. If it has none, one is generated, as the database would do.
 pub(super) fn with_id<'d>(document: &'d Document, store: &dyn DocumentStore) -> Cow<'d, Document> {
     if document.contains_key("_id") {
         return Cow::Borrowed(document);

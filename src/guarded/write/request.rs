@@ -13,7 +13,8 @@ use crate::json::{self, Node};
 use crate::store::documents::Change;
 use crate::update::{Operator, Update};
 
-/// The maximum number of writes per request, each of which has a plan of its own. One of them may write many more documents.
+/// The maximum number of writes per request, each of which needs a plan of its own. A single write may affect more
+/// documents than this.
 pub const MAX_WRITES: usize = 1000;
 
 /// A client's write that has been checked.

@@ -122,7 +122,7 @@ const fn returned(moment: Option<Moment>) -> Returned {
 
 /// A document as MongoDB stores it, with `_id` first.
 fn as_stored(document: &Document, store: &dyn DocumentStore) -> Result<Document, GuardedError> {
-    // The server replaces this value by its own time, which the rules would not see.
+    // The server replaces this value with its own time, which the rules would not see.
     let now = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
     if document.iter().any(|(key, value)| key != "_id" && *value == now) {
         return Err(needed("the server puts the time in place of an empty timestamp, after the rules were asked"));

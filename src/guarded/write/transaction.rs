@@ -61,7 +61,7 @@ impl Failed {
 /// The number of documents to read back with one query.
 const READ_BACK: usize = 50;
 
-/// The number of documents to insert or delete with one command.
+/// The maximum number of documents to insert or delete with one command.
 const WRITTEN_AT_ONCE: usize = 500;
 
 impl GuardedCollection<'_> {
