@@ -1,4 +1,4 @@
-//! Canonical extended JSON, in which every number says its type.
+//! Canonical extended JSON, which preserves the type of every number.
 
 use std::io::Write as _;
 
@@ -6,8 +6,8 @@ use super::containers::{elements, object};
 use super::strings::{object_id, string};
 use crate::value::{MAX_DEPTH, Malformed, ValueRef};
 
-/// Writes a value as one line of canonical extended JSON; raw documents are not decoded first. Of duplicate keys, the first value
-/// is written.
+/// Writes a value as one line of canonical extended JSON; raw documents are not decoded first. Of duplicate keys, only
+/// the first is written.
 ///
 /// ```
 /// use portcullis::DocumentRef;
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(written(&rawdoc! {}).unwrap(), "{}");
     }
 
-    /// As if it had been decoded first.
+    /// The result is the same as for a document that is decoded first.
     #[test]
     fn of_duplicate_keys_the_first_value_is_written() {
         let bytes = b"\x1a\0\0\0\x10a\0\x01\0\0\0\x10a\0\x02\0\0\0\x10b\0\x03\0\0\0\0";
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_not_bson_is_an_error() {
-        // The second value is a string whose bytes are not UTF-8, under a key that repeats.
+        // The second value, under a duplicate key, is a string that is not UTF-8.
         let bytes = b"\x15\0\0\0\x10a\0\x01\0\0\0\x02a\0\x02\0\0\0\xff\0\0";
         assert!(written(RawDocument::from_bytes(bytes.as_slice()).unwrap()).is_err());
         let nested = |levels| (0..levels).fold(doc! {}, |inner, _| doc! { "a": inner });

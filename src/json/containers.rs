@@ -1,10 +1,10 @@
-//! Writes documents and arrays as JSON on one line, however their values are written.
+//! Writes documents and arrays as JSON on one line; the caller supplies the format of their values.
 
 use super::strings::string;
 use crate::value::{ArrayRef, DocumentRef, Elements, Fields, Malformed, ValueRef};
 
-/// Appends a document, whose values are written by `write`. Of duplicate keys, the first value is written; the others are
-/// read, since bytes that are not BSON are an error wherever they are.
+/// Appends a document, whose values are written by `write`. Of duplicate keys, only the first is written; the others
+/// are still validated, since invalid BSON is an error wherever it occurs.
 pub(super) fn object<'d, E: From<Malformed>>(
     document: DocumentRef<'d>,
     text: &mut Vec<u8>,

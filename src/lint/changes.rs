@@ -16,7 +16,7 @@ use crate::schema::Schema;
 pub(super) struct Change {
     pub(super) before: Option<Bson>,
     pub(super) after: Option<Bson>,
-    /// The field that is written, if it is inside of the value.
+    /// The path of the written field, if the write changes only a part of the value.
     pub(super) written: Option<FieldPath>,
     /// Whether a user without custom data gains from being given the new value.
     pub(super) makes: bool,
@@ -74,7 +74,7 @@ pub(super) fn gains(
     beliefs.iter().any(|belief| belief.rewards(&belief.judge(Some(&before)), &belief.judge(Some(&after))))
 }
 
-/// A user's custom data with this value.
+/// A user's custom data with this value at the path.
 fn document(id_field: &FieldPath, path: &FieldPath, value: &Option<Bson>) -> Document {
     let mut document = bson::doc! { "_id": 1 };
     set(&mut document, id_field.segments(), Some("u1".into()));

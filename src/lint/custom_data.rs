@@ -201,7 +201,7 @@ impl<'b> Store<'b> {
                     let Some(belief) = gained(&draft) else { continue };
                     let mut draft = draft;
                     if *way == Way::ChangeOthers && mentions(&draft.stored, &id) {
-                        // The document names the user, who may have been appointed.
+                        // The document contains the user's ID: someone may have granted them this right.
                         draft.privilege = Privilege::Granted;
                     }
                     let privilege = draft.privilege;
@@ -376,7 +376,7 @@ fn mentions(document: &Document, value: &Bson) -> bool {
     document.values().any(|found| holds(found, value))
 }
 
-/// The names of the fields on a path, without the indexes of elements, for which field rules have no level.
+/// The names of the fields on a path, without array indexes, for which field rules have no level.
 fn names(path: &FieldPath) -> Vec<&str> {
     path.segments().iter().filter(|segment| segment.index().is_none()).map(Segment::name).collect()
 }

@@ -35,7 +35,7 @@ pub(super) struct Belief<'p> {
     gain: Gain,
     /// Whether the outcome depends on nothing but the custom data. Otherwise, any change may be to the user's advantage.
     is_settled: bool,
-    /// What it admits, if it is an `$elemMatch` that depends on more.
+    /// The elements that it admits, if it is an `$elemMatch` that does not depend on the custom data alone.
     elements: Option<ElementMatch>,
 }
 
@@ -178,7 +178,7 @@ impl Belief<'_> {
 pub(super) enum Judgement {
     Truth(Truth),
     Value(Option<Bson>),
-    /// What is compared with other values, of each element that may match.
+    /// For each element that may match, the part that is compared with other values.
     Elements(Vec<Bson>),
 }
 

@@ -1,4 +1,4 @@
-//! Determines what an `$elemMatch` on custom data admits, as far as the custom data decides it.
+//! Determines which elements of the custom data an `$elemMatch` can admit, judging by the custom data alone.
 
 use bson::{Bson, Document};
 
@@ -10,14 +10,14 @@ use crate::predicate::{Left, Predicate, Right, Test, TestKind};
 
 /// An `$elemMatch` that compares elements of the custom data with literals and with other values.
 pub(super) struct ElementMatch {
-    /// The test, as if its comparisons with other values held.
+    /// The test, assuming that its comparisons with other values hold.
     admits: Predicate,
     /// The paths in an element that are compared with other values; the root is the element itself.
     compared: Vec<FieldPath>,
 }
 
 impl ElementMatch {
-    /// The part of a test that custom data decides; `None` if it is no `$elemMatch`.
+    /// The part of a test that depends on the custom data alone; `None` if the test is not an `$elemMatch`.
     pub(super) fn of(test: &Test) -> Option<Self> {
         let TestKind::ElemMatch(elements, inner) = &test.check else { return None };
         let mut compared = Vec::new();
@@ -27,7 +27,7 @@ impl ElementMatch {
         Some(Self { admits: Predicate::Test(Box::new(test)), compared })
     }
 
-    /// What other values are compared with, of each element at the path that may match.
+    /// For each element at the path that may match, the part that is compared with other values.
     pub(super) fn admitted(&self, path: &FieldPath, custom_data: Option<&Document>) -> Vec<Bson> {
         let found = custom_data.and_then(|document| get(document, path.segments()));
         let elements = found.and_then(Bson::as_array).into_iter().flatten();
@@ -51,7 +51,8 @@ impl ElementMatch {
     }
 }
 
-/// The predicate as if its comparisons with values that are not literals held. Their paths are added to `compared`.
+/// The predicate, assuming that its comparisons with values other than literals hold. Their paths are added to
+/// `compared`.
 fn assumed(predicate: &Predicate, polarity: Polarity, compared: &mut Vec<FieldPath>) -> Predicate {
     let mut each = |parts: &[Predicate]| parts.iter().map(|part| assumed(part, polarity, compared)).collect();
     match predicate {

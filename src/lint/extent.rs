@@ -128,7 +128,7 @@ fn within<'r>(field: &'r FieldRule, path: &[Segment]) -> Option<&'r Rule> {
     match path.split_first() {
         Some((first, rest)) => match fields.iter().find(|inner| &*inner.name == first.name()) {
             Some(inner) => within(inner, rest),
-            // The rules of an array's documents have no level for their indexes.
+            // The field rules for documents in an array have no level for the indexes.
             None => first.index().and_then(|_| within(field, rest)),
         },
         None => fields.iter().find_map(|inner| within(inner, path)),

@@ -45,8 +45,8 @@ pub use rules::{lint_rule, lint_rules, lint_rules_in_part, lint_schema};
 
 use crate::policy::Role;
 
-/// The order in which roles are searched: those that permit some write unconditionally come first, since they do the
-/// most harm and take the fewest steps.
+/// Orders roles for the search: those that permit some write unconditionally come first, since they do the most harm
+/// and take the fewest steps.
 fn plain_first<'r>(roles: impl Iterator<Item = &'r Role>) -> Vec<&'r Role> {
     let (mut roles, others): (Vec<_>, Vec<_>) = roles.partition(|role| extent::writes_plainly(role));
     roles.extend(others);

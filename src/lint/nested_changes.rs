@@ -1,4 +1,4 @@
-//! Changes inside of a value of the custom data, for users who may write only some fields of it.
+//! Changes within a value of the custom data, for users who may write only some of its fields.
 
 use bson::{Bson, Document};
 

@@ -28,7 +28,7 @@ use crate::text::{Finding, Span};
 #[must_use]
 pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     let mut report = Report::default();
-    // A list of which no role is sound is not empty.
+    // A list whose roles all have errors does not count as empty.
     if let (Some([]), Some(member)) = (rules.roles.as_deref(), node.member("roles"))
         && member.value.as_array().is_some_and(<[Node]>::is_empty)
     {
@@ -78,7 +78,7 @@ pub fn lint_rules(rules: &RulesFile, node: &Node) -> Vec<Finding> {
     report.finish()
 }
 
-/// Reports a rules file that names no roles, although no default roles exist.
+/// Reports a rules file without `roles`, to which no default roles apply either.
 pub(crate) fn lint_unruled(node: &Node) -> Vec<Finding> {
     let mut report = Report::default();
     let start = node.span.start;

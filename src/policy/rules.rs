@@ -144,7 +144,7 @@ pub struct Filter {
 }
 
 impl Policy {
-    /// Whether its meaning depends on nothing of the context but the user.
+    /// Whether the policy depends on no part of the context but the user.
     pub(crate) fn asks_only_the_user(&self) -> bool {
         let of_roles = self.roles.iter().flat_map(Role::rules).map(|(_, rule)| rule);
         let of_filters = self.filters.iter().flat_map(|filter| [Some(&filter.apply_when), filter.query.as_ref()]);

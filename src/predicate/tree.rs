@@ -244,7 +244,7 @@ impl Predicate {
         asked
     }
 
-    /// Whether its meaning depends on nothing of the context but the user.
+    /// Whether the predicate depends on no part of the context but the user.
     pub(crate) fn asks_only_the_user(&self) -> bool {
         let mut only = true;
         self.each_test(&mut |test| {
@@ -297,7 +297,7 @@ impl Right {
         }
     }
 
-    /// The context references in it.
+    /// The context references that it contains.
     #[must_use]
     pub fn references(&self) -> Vec<&Reference> {
         match self {

@@ -45,7 +45,7 @@ impl Plan {
         }
     }
 
-    /// As [`filter`](Self::filter).
+    /// Like [`filter`](Self::filter), without cloning it.
     pub(crate) fn into_filter(self) -> Option<Document> {
         match self {
             Self::Never => None,
@@ -54,7 +54,7 @@ impl Plan {
         }
     }
 
-    /// The conditions of the [filter](Self::filter); `None` if there are none, or nothing can match.
+    /// The [filter](Self::filter), unless it is empty; `None` also if nothing can match.
     pub(crate) fn conditions(&self) -> Option<&Document> {
         match self {
             Self::Never | Self::Always => None,
@@ -64,7 +64,7 @@ impl Plan {
         }
     }
 
-    /// A plan for a search, which does not ask what is certainly allowed: its `lower` is `None`.
+    /// A plan for a search, which does not need to know which documents are certainly permitted: its `lower` is `None`.
     pub(crate) fn of_search(range: Range) -> Self {
         Self::of(range, |_| None)
     }

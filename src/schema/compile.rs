@@ -40,7 +40,7 @@ struct Compiler<'p> {
     errors: Vec<SchemaError>,
     validates: Vec<Validate>,
     ignored: Vec<Ignored>,
-    /// The names of the properties down to the current schema; `None` where they are unknown.
+    /// The names of the properties on the path to the current schema; `None` if they are unknown.
     place: Option<Vec<String>>,
     /// The patterns that the application may still use.
     patterns: &'p PatternAllowance,

@@ -92,6 +92,6 @@ pub struct Ignored {
     pub key: Box<str>,
     /// Its position in the source.
     pub span: Span,
-    /// The path of the property that it is about; `None` if that is not a single one.
+    /// The path of the property to which it belongs; `None` if there is no single path.
     pub path: Option<String>,
 }

@@ -32,7 +32,7 @@ pub(super) trait Sink {
     /// The number of bytes written.
     fn size(&self) -> usize;
 
-    /// Whether a document of this language may have a key that contains inserted text.
+    /// Whether the output format permits this key, which contains inserted text.
     fn takes_key(&self, _: &str) -> bool {
         true
     }

@@ -135,7 +135,7 @@ impl TestFile {
         let namespace = text("in", &mut errors);
         let given = Given::read(node, &mut errors);
         let mut users = named(node, "users", &mut errors, read_user);
-        // A user with errors is known to the cases, so that each error is told once.
+        // A user with errors counts as defined for the cases, so that each error is reported only once.
         for member in node.get("users").and_then(Node::as_object).into_iter().flatten() {
             users.entry(member.key.clone()).or_insert_with(|| User::new(&member.key));
         }

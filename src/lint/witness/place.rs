@@ -24,7 +24,7 @@ pub(in crate::lint) fn get<'d>(document: &'d Document, path: &[Segment]) -> Opti
     Some(value)
 }
 
-/// The maximum number of elements to which an array is extended. Larger indexes are taken for keys of a document.
+/// The maximum number of elements to which an array is extended. Larger indexes are treated as keys of a document.
 const MAX_ELEMENTS: usize = 8;
 
 /// Sets or removes the value at a path, creating documents and arrays on the way. Returns whether that was possible.
@@ -57,7 +57,7 @@ pub(in crate::lint) fn set(document: &mut Document, path: &[Segment], value: Opt
     }
 }
 
-/// Like [`set`], from an element on. Elements before it are created as empty documents.
+/// Like [`set`], starting at an element of an array. Missing elements before it are created as empty documents.
 fn set_element(elements: &mut Vec<Bson>, index: usize, path: &[Segment], value: Option<Bson>) -> bool {
     if index >= MAX_ELEMENTS {
         return false;

@@ -285,7 +285,7 @@ fn entry<'r>(role: &'r Role, path: &[Segment]) -> Option<(FieldPath, &'r Rule)> 
         let next = rest.next()?;
         match field.fields.iter().flatten().find(|inner| &*inner.name == next.name()) {
             Some(inner) => field = inner,
-            // The rules of an array's documents have no level for their indexes.
+            // The field rules for documents in an array have no level for the indexes.
             None => _ = next.index()?,
         }
         length += 1;
