@@ -51,7 +51,21 @@ fn main() -> ExitCode {
         killed::write();
         return ExitCode::SUCCESS;
     }
+    // The longest first, so that none of them runs alone at the end.
     let mut cases: Vec<(String, Run)> = cases! {
+        two_worlds:
+            no_request_tells_two_worlds_apart;
+        plans:
+            a_plan_uses_the_indexes_that_it_names
+            every_operator_finds_fields_of_every_type_as_it_decides
+            the_fixtures_of_plans_hold_on_the_server
+            the_largest_plans_are_run_by_the_server
+            the_query_finds_exactly_what_the_evaluator_allows;
+        lost_commit_answer:
+            a_commit_is_asked_for_again_until_it_is_known_and_happens_once
+            of_a_commit_that_is_never_answered_nobody_says_that_it_happened
+            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
+            a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened;
         accounts:
             a_stored_user_that_does_not_read_back_is_an_error_that_names_it
             processes_that_start_at_once_make_one_user
@@ -129,12 +143,6 @@ fn main() -> ExitCode {
             a_changed_document_ends_the_sessions_of_its_user
             a_change_during_a_login_ends_it
             a_server_that_is_down_lets_nobody_in_and_forgets_nobody;
-        plans:
-            a_plan_uses_the_indexes_that_it_names
-            every_operator_finds_fields_of_every_type_as_it_decides
-            the_fixtures_of_plans_hold_on_the_server
-            the_largest_plans_are_run_by_the_server
-            the_query_finds_exactly_what_the_evaluator_allows;
         racing:
             no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment
             a_write_that_is_judged_too_early_is_found
@@ -152,13 +160,6 @@ fn main() -> ExitCode {
             no_write_without_a_transaction_meets_the_document_of_another
             no_write_without_a_transaction_tells_what_may_not_be_read
             a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction;
-        two_worlds:
-            no_request_tells_two_worlds_apart;
-        lost_commit_answer:
-            a_commit_is_asked_for_again_until_it_is_known_and_happens_once
-            of_a_commit_that_is_never_answered_nobody_says_that_it_happened
-            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
-            a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened;
         watcher:
             silence_is_told_once_everything_is
             every_write_names_the_user_of_its_document

@@ -9,6 +9,7 @@ mod world;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -20,7 +21,7 @@ pub use server::Server;
 pub use world::{Finished, Run, Sent, World, config};
 
 /// The time limit for a test.
-pub const LIMIT: Duration = Duration::from_secs(180);
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// The server that is shared by all tests that do not stop it, or the reason why there is none.
 type Shared = Result<(PathBuf, Server), String>;
@@ -36,9 +37,13 @@ macro_rules! cases {
     };
 }
 
-/// Runs tests as the process's arguments say, each with its own database on one shared server and with a time limit.
+/// Runs tests as the process's arguments say, each with its own database on one shared server and with a time limit. Tests
+/// start in the given order, twice as many at once as there are cores: many spend their time waiting for a server.
 pub fn run(cases: Vec<(String, Run)>, limit: Duration) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    if arguments.test_threads.is_none() {
+        arguments.test_threads = available_parallelism().ok().map(|cores| cores.get() * 2);
+    }
     let shared: Arc<Shared> = Arc::new(if arguments.list { Err("only listed".to_owned()) } else { shared() });
     if let Err(reason) = shared.as_ref()
         && !arguments.list
