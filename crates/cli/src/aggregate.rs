@@ -18,8 +18,7 @@ Examples:
   portcullis aggregate hr.employees --pipeline '[{\"$match\": {\"site\": \"Bremen\"}}, {\"$count\": \"n\"}]' --rules rules.json --user '{\"id\": \"u1\"}'
 
 Stages see only what the user may read of each document. Supported stages: $match, $project, $set, $addFields, $unset, \
-$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith; an embedded store \
-supports $match, $sort, $skip, $limit, $count, $unset and $project of field names with 1 or 0.
+$group, $bucket, $sort, $sortByCount, $count, $limit, $skip, $unwind, $replaceRoot and $replaceWith.
 Exits with 0 if the pipeline returns documents, with 1 if it returns none.";
 
 /// Run an aggregation pipeline as a user, over what that user may read

@@ -26,11 +26,11 @@ Examples:
   portcullis watch hr.employees --limit 1 --rules rules.json --user '{\"id\": \"u1\"}' && echo changed
 
 A document that becomes readable is reported as inserted, one that ceases to be readable as deleted; changes that cannot \
-be judged are withheld. A server must be a replica set; where the rules can hide anything, updates and deletions are \
+be judged are withheld. A MongoDB server must be a replica set; where the rules can hide anything, updates and deletions are \
 reported only for collections with pre-images: `collMod` with {\"changeStreamPreAndPostImages\": {\"enabled\": true}}. \
-An embedded store is opened for moments only, so that other commands can write; `serve` keeps it open, and its clients \
-watch there.
-Runs until interrupted, the token expires or the collection is dropped.
+An embedded store is opened only briefly at a time, so that other commands can write to it; while `serve` runs, only its \
+clients can watch.
+Runs until it is interrupted, the token expires or the collection is dropped.
 Exits with 0 if anything changed, with 1 if nothing did.";
 
 /// Follow changes to a collection as a user, one per line, as extended JSON

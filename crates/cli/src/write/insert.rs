@@ -11,8 +11,8 @@ Examples:
   portcullis insert hr.employees '{\"name\": \"Ada\"}' '{\"name\": \"Eve\"}' --app DIR --user ada.json
   portcullis insert hr.employees new.ndjson --app DIR --token login.json --store mongodb://localhost:27017
 
-Documents are extended JSON, each an argument, concatenated or in one array, at most 1000 at a time. Either all are inserted or, if one is \
-denied, none. Exits with 0 if they were inserted, with 1 if denied.";
+Pass documents in extended JSON, as separate arguments, concatenated or in one array, at most 1000 at a time. Either all are inserted \
+or, if one is denied, none. Exits with 0 if they were inserted, with 1 if denied.";
 
 /// Insert documents as a user
 #[derive(Debug, clap::Args)]

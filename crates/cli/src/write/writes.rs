@@ -8,7 +8,7 @@ Examples:
   portcullis write hr.employees writes.json --app DIR --user ada.json
   portcullis write hr.employees '{\"findOneAndUpdate\": {\"filter\": {\"_id\": 7}, \"update\": {\"$inc\": {\"n\": 1}}}}' --app DIR --user ada.json
 
-Writes, each an argument or in one array, as for MongoDB's `bulkWrite`: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
+Pass writes as separate arguments or in one array, as for MongoDB's `bulkWrite`: `insertOne`, `insertMany`, `updateOne`, `updateMany`, \
 `replaceOne`, `deleteOne`, `deleteMany`, `findOneAndUpdate`, `findOneAndReplace`, `findOneAndDelete`. They are carried out \
 in order, all or none. Exits with 0 if any document was written, with 1 if none was or the writes were denied.";
 
