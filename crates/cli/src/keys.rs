@@ -18,9 +18,9 @@ Examples:
   portcullis keys disable reports --app DIR
   portcullis keys delete reports --app DIR
 
-Whoever logs in with such a key is a user of its own, whose `%%user.type` is \"server\". Users make their own keys as clients.";
+Each key has a user of its own, whose `%%user.type` is \"server\". Users create their own keys through the client API.";
 
-/// Create, list, disable and delete API keys of servers
+/// Create, list, disable, enable and delete server API keys
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -34,9 +34,9 @@ enum Command {
     Create(Named),
     /// List the keys, without their secret part
     List(List),
-    /// Disable a key: the sessions that it opened end at once, and it opens no other until it is enabled
+    /// Disable a key: its sessions end, and nobody can log in with it until it is enabled
     Disable(Named),
-    /// Enable a key that was disabled
+    /// Enable a disabled key
     Enable(Named),
     /// Delete a key and its user, and end its sessions
     Delete(Named),
@@ -44,7 +44,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Named {
-    /// The name of the key; of one that is there, its ID will do, too
+    /// The name of the key; the ID of an existing key works, too
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]

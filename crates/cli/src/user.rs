@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// An access token
     #[arg(long, value_name = "TOKEN|FILE|-")]
     token: Option<String>,
-    /// The id of a user
+    /// The ID of a user
     #[arg(long, value_name = "ID", conflicts_with_all = ["token", "fresh"])]
     id: Option<String>,
     #[command(flatten)]

@@ -19,7 +19,7 @@ Examples:
   portcullis users add ken@example.com --password-file password.txt --app DIR --store mongodb://localhost:27017
   pass ken | portcullis users add ken@example.com --app DIR --store data.redb
 
-The address counts as confirmed. The function for new users is called; if it refuses the user, nothing is left.";
+The address counts as confirmed. The user creation function is called; if it fails, no user is created.";
 
 /// Create a user with an e-mail address and a password
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ Examples:
   portcullis users set-password ken@example.com --app DIR
   portcullis users set-password ken@example.com --password-file password.txt --application my-app-abcde --state DIR
 
-The user's sessions end, and the user's API keys are disabled: whoever knew the old password may have made them.";
+The user's sessions end and the user's API keys are disabled, since whoever knew the old password may have created them.";
 
 /// Set the password of an e-mail address, confirm the address, and end the user's sessions
 #[derive(Debug, clap::Args)]

@@ -17,9 +17,9 @@ Examples:
   portcullis users export --app DIR --store mongodb://localhost:27017 > users.ndjson
   portcullis users import users.ndjson --app DIR --store data.redb
 
-Each line is one user as `users import` reads it. Passwords and their hashes are never exported: where the users are imported, a
-reset mail gives them a new one. Not exported either: API keys, sessions, addresses that are registered and have never logged
-in, and custom data, which is documents of a collection.";
+Each line is one user, as `users import` reads it. Passwords and their hashes are never exported: imported users set a new password \
+with a reset mail. API keys, sessions, addresses that have never logged in, and custom data, which consists of documents, are not \
+exported either.";
 
 /// Export all users as newline-delimited extended JSON
 #[derive(Debug, clap::Args)]

@@ -19,21 +19,21 @@ use crate::stores::AccountStoreArgs;
 use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
-Each line is one user as App Services listed it:
+Each line is one user, as exported from App Services:
   {\"_id\": \"…\", \"type\": \"normal\", \"disabled\": false, \"creation_date\": 1600000000,
    \"identities\": [{\"id\": \"…\", \"provider_type\": \"custom-token\", \"provider_data\": {…}}]}
 
-Users that are there already stay as they are. To import a file again does nothing. The addresses of the provider
-`local-userpass` cannot be registered any more; as there are no passwords, a reset mail gives their users the first one.";
+Existing users are left unchanged, so importing a file again has no effect. Nobody else can register the imported addresses of the \
+provider `local-userpass`. Imported users have no passwords: they set one with a reset mail.";
 
 /// The number of users that are written at once.
 const BATCH: usize = 500;
 
-/// Import exported users with their ids (newline-delimited extended JSON)
+/// Import exported users (newline-delimited extended JSON), keeping their IDs
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The users
+    /// The exported users
     #[arg(value_name = "JSON|FILE|-")]
     file: String,
     #[command(flatten)]

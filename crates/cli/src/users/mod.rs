@@ -51,7 +51,7 @@ enum Command {
     Delete(Delete),
 }
 
-/// Print all users, in the order of their ids
+/// Print all users, ordered by ID
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
@@ -63,10 +63,10 @@ struct List {
 /// Which users.
 #[derive(Debug, clap::Args)]
 struct IdArgs {
-    /// The ids or e-mail addresses of users
+    /// The IDs or e-mail addresses of users
     #[arg(value_name = "ID|EMAIL")]
     ids: Vec<String>,
-    /// A user ID, as an option as in other commands
+    /// A user ID, given as an option as in other commands
     #[arg(long = "id", value_name = "ID")]
     named: Vec<String>,
 }
