@@ -3,7 +3,7 @@ use portcullis_functions::Options;
 /// The permissions of functions.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FunctionArgs {
-    /// Let `context.http` of functions reach private, loopback and link-local addresses
+    /// Let functions reach private, loopback and link-local addresses with `context.http`
     #[arg(long)]
     allow_private_addresses: bool,
 }

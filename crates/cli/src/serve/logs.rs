@@ -7,9 +7,9 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 /// How the lines of the log are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people.
+    /// Human-readable lines.
     Text,
-    /// One JSON document a line.
+    /// One JSON document per line.
     Json,
 }
 

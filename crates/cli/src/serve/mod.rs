@@ -54,8 +54,8 @@ Examples:
 
 Clients log in with the address of this server as their base URL: `new Realm.App({ id, baseUrl: \"http://127.0.0.1:8080\" })`.
 
-A configuration file (`portcullis.toml` if there is one) has the same options by their long names: `listen = \"0.0.0.0:443\"`,
-`app = [\"shop\", \"blog\"]`, `watch = true`, `smtp = \"${SMTP_URL}\"`. What the command line says counts.";
+All options can also be set in a configuration file (`portcullis.toml`, if there is one) by their long names: \
+`listen = \"0.0.0.0:443\"`, `app = [\"shop\", \"blog\"]`, `watch = true`, `smtp = \"${SMTP_URL}\"`. The command line takes precedence.";
 
 /// Serve the client API of App Services: logins, custom user data and collections for unchanged client SDKs
 #[derive(Clone, Debug, clap::Args)]
@@ -74,7 +74,7 @@ pub(super) struct Args {
     /// The address under which clients reach the server: `https://example.com`
     #[arg(long, value_name = "URL", value_parser = public_url::parse)]
     public_url: Option<String>,
-    /// Reload the applications when their files change; if one has errors, the old ones stay in use
+    /// Reload the applications when their files change; if any of them has errors, all stay as they were
     #[arg(long)]
     watch: bool,
     /// Whether to enable pre-images for MongoDB collections with rules, which `watch` needs for updates and deletions
@@ -99,8 +99,8 @@ pub(super) struct Args {
     /// repeatable
     #[arg(long = "authzen-key", value_name = "[ID=]FILE")]
     authzen_keys: Vec<String>,
-    /// How old the user and the custom data may be that rules see: `snapshot` (as in the access token), `watched` (as in the access
-    /// token until the document with the custom data changes), `live` (looked up at each request) or a number of seconds
+    /// Maximum age of the user object that rules see: `snapshot` (as in the access token), `watched` (as in the access token until
+    /// the document with the custom data changes), `live` (looked up for each request) or a number of seconds
     #[arg(long, value_name = "snapshot|watched|live|SECONDS", default_value = "snapshot")]
     fresh: ServedFresh,
     /// Let a `custom-token` login take over the imported user whom this claim names, by ID or by verified e-mail address;
@@ -121,7 +121,7 @@ pub(super) struct Args {
 
 /// What a server needs that others than its own machine reach.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Exposure")]
+#[command(next_help_heading = "Public servers")]
 struct ExposureArgs {
     /// The server's certificate chain, PEM; reloaded when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -135,10 +135,10 @@ struct ExposureArgs {
     /// A proxy, or a network of proxies, whose `X-Forwarded-*` headers are trusted; repeatable: `10.0.0.0/8`
     #[arg(long = "trusted-proxy", value_name = "ADDRESS", value_parser = network)]
     trusted_proxies: Vec<IpNet>,
-    /// Whether logins, registrations and mails are limited by address and account
+    /// Whether to limit the rate of logins, registrations and mails by address and account
     #[arg(long, value_name = "on|off", default_value = "on", value_parser = ["on", "off"])]
     rate_limits: String,
-    /// Show callers of endpoints why a function failed, for development (default: only the log does)
+    /// Tell callers of endpoints why a function failed, for development (default: only the log tells)
     #[arg(long)]
     show_function_errors: bool,
 }
@@ -164,18 +164,19 @@ struct MailArgs {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Observation")]
+#[command(next_help_heading = "Monitoring")]
 struct ObservationArgs {
-    /// Listen here for `GET /metrics` (Prometheus)
+    /// Serve metrics for Prometheus, `GET /metrics`, on this address
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
-    /// How the log is written to standard error
+    /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     /// Log level: error, warn, info (each request), debug
     #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG", default_value = "info")]
     log: Level,
-    /// How many days `portcullis logs` can show calls of functions, from `logs` in the --state directory; 0: none are kept
+    /// How many days to keep the log of function calls, which `portcullis logs` prints, in `logs` in the --state directory; 0
+    /// disables it
     #[arg(long, value_name = "DAYS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=3650))]
     keep_logs: u32,
 }
