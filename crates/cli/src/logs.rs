@@ -19,36 +19,36 @@ Examples:
   portcullis logs --app DIR --function onOrder --follow
   portcullis logs --user 65a0000000000000000000b2 --json | jq '.calls[].function'
 
-`serve` keeps the calls of functions for ten days, or for as many as --keep-logs says, in `logs` of its --state directory: also while it \
-runs, and of calls that came to that server only. Secrets, passwords and tokens are left out; arguments too, if they are larger than 4 KiB \
-or the function's configuration says `disable_arg_logs`.";
+`serve` logs function calls in `logs` in its --state directory and keeps them for ten days (see its option --keep-logs). The log can be \
+read while the server runs; each server has a log of its own. Secrets, passwords and tokens are left out, and so are arguments that are \
+larger than 4 KiB or whose function has `disable_arg_logs` set.";
 
-/// Print what became of calls of functions: by clients, endpoints, triggers and rules
+/// Print the log of function calls by clients, endpoints, triggers and rules
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The application directory (default: this directory, if it is one; else all applications)
+    /// The application directory (default: the current directory, if it is one; otherwise all applications)
     #[arg(long, value_name = "DIR")]
     app: Option<PathBuf>,
-    /// Application ID, in place of the one in its configuration
+    /// Application ID, overriding the one in its configuration
     #[arg(long, value_name = "ID", conflicts_with = "app")]
     application: Option<String>,
-    /// Directory of `serve` for its state
+    /// The --state directory of `serve`
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_STATE", default_value = ".portcullis")]
     state: PathBuf,
-    /// Calls of this function only
+    /// Print only calls of this function
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// Calls by this user only
+    /// Print only calls by this user
     #[arg(long, value_name = "ID")]
     user: Option<String>,
-    /// Calls that failed only
+    /// Print only calls that failed
     #[arg(long)]
     errors: bool,
-    /// Calls since then: `30m`, `1h`, `2d` ago, or a time such as 2026-01-31T12:00:00Z
+    /// Print only calls since a time, such as 2026-01-31T12:00:00Z, or since `30m`, `1h` or `2d` ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<DateTime>,
-    /// Go on with calls as they end, until interrupted; with --json, one document a line
+    /// Keep printing calls as they end, until interrupted; with --json, one document per line
     #[arg(long, short)]
     follow: bool,
 }

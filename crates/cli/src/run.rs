@@ -27,7 +27,7 @@ Examples:
   portcullis run greet Ada --user '{\"id\": \"u1\"}' --custom-data users.json
   portcullis run report --id 65a0000000000000000000b2 --store mongodb://localhost:27017
 
-Exit codes: 0 the function returned, 1 it threw or may not be called, 2 there is no such function, or it cannot run.";
+Exits with 0 if the function returned, with 1 if it threw or may not be called, and with 2 if it does not exist or cannot run.";
 
 /// Run a function of an application; print its result, and its console output on standard error
 #[derive(Debug, clap::Args)]
@@ -47,13 +47,13 @@ pub(super) struct Args {
     /// The user who calls it: {"id": "…", "custom_data": {…}, …}; custom data that is not given is looked up in the store
     #[arg(long, short, value_name = "JSON|FILE")]
     user: Option<String>,
-    /// The id of the user who calls it
+    /// The ID of the user who calls it
     #[arg(long, value_name = "ID", conflicts_with = "user")]
     id: Option<String>,
     /// Call it as the system user, who bypasses all rules
     #[arg(long, conflicts_with_all = ["user", "id"])]
     as_system: bool,
-    /// Custom data of the user, in place of those in the store: a file of extended JSON documents as written by `mongoexport`, or a
+    /// Custom data of the user, instead of that in the store: a file of extended JSON documents as written by `mongoexport`, or a
     /// directory with one named after the collection
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "as_system")]
     custom_data: Option<PathBuf>,

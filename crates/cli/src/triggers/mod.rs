@@ -23,9 +23,9 @@ Examples:
   portcullis triggers resume onOrder --from-now --app DIR
   portcullis triggers run nightly --app DIR
 
-Without MongoDB, a server that runs has the file of the states to itself: stop it first.";
+Without MongoDB, a running server has exclusive access to the state file: stop it first.";
 
-/// List, pause, resume and try the triggers that `serve` runs
+/// List, pause and resume the triggers that `serve` runs, and run the function of one once
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -41,7 +41,7 @@ enum Command {
     Run(run::Run),
 }
 
-/// Print every trigger: its state, its runs and failures, and why it does not run
+/// List all triggers with their state, how often they ran and failed, and why any of them does not run
 #[derive(Debug, clap::Args)]
 struct List {
     #[command(flatten)]
@@ -50,7 +50,7 @@ struct List {
     stores: AccountStoreArgs,
 }
 
-/// Pause a trigger; functions that have begun are completed
+/// Pause a trigger; functions that are already running are completed
 #[derive(Debug, clap::Args)]
 struct Pause {
     /// The name of the trigger

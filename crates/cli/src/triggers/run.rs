@@ -27,21 +27,21 @@ Examples:
   portcullis triggers run onOrder --event '{\"operationType\": \"insert\", \"fullDocument\": {\"_id\": 1}}' --app DIR
   portcullis triggers run onLogin --id 65a0000000000000000000b2 --app DIR
 
-Without --event, a database trigger is told that the first document of its collection was inserted, or changed, as its configuration \
-asks; an authentication trigger is told of the user of --id, or of nobody in particular; a schedule is told nothing. What the function \
-writes is written.";
+Without --event, the function receives a sample event: for a database trigger, about the first document of its collection and an \
+operation that the trigger listens to; for an authentication trigger, about the user given with --id or, without it, a made-up user. \
+A scheduled function receives no event. The function's writes are real.";
 
-/// Run the function of a trigger once, now, as the system user; print its result, and on standard error its console
+/// Run the function of a trigger once, as the system user; print its result, and its console output on standard error
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Run {
     /// The name of the trigger; it may be disabled or paused
     #[arg(value_name = "NAME")]
     name: String,
-    /// What the function is told, in place of a sample
+    /// The event that the function receives, instead of a sample event
     #[arg(long, value_name = "JSON|FILE|-", conflicts_with = "id")]
     event: Option<String>,
-    /// The user of whom an authentication trigger is told
+    /// For an authentication trigger: the ID of the user that the sample event is about
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     #[command(flatten)]
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Run, output: &mut Output) -> Result<Answer, Trouble> {
 /// An event as the trigger would receive it.
 async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> Result<Option<Document>, Trouble> {
     if args.id.is_some() && !matches!(definition.event, TriggerEvent::Authentication(_)) {
-        return Err(Trouble::usage("--id is for authentication triggers; tell this one by --event"));
+        return Err(Trouble::usage("--id is for authentication triggers; for this one, pass the event with --event"));
     }
     match &definition.event {
         TriggerEvent::Scheduled(_) => Ok(None),
@@ -108,7 +108,7 @@ async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> 
             let user = match &args.id {
                 Some(id) => api.user(id).await?,
                 None => {
-                    note("the event tells of a user that there is not; name one by --id");
+                    note("the sample event is about a user who does not exist; name one with --id");
                     User::new(ObjectId::new().to_hex())
                 }
             };
@@ -116,11 +116,13 @@ async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> 
         }
         TriggerEvent::Database(trigger) => {
             let Source::Collection { database, collection } = &trigger.source else {
-                return Err(Trouble::usage("the trigger listens to more than one collection: tell it by --event"));
+                return Err(Trouble::usage(
+                    "the trigger listens to more than one collection: pass an event with --event",
+                ));
             };
             let found = first_document(api, trigger, database, collection).await?;
             if found.is_none() {
-                note("the collection is empty: the event tells of a document that there is not");
+                note("the collection is empty: the sample event is about a document that does not exist");
             }
             let document = found.unwrap_or_else(|| doc! { "_id": ObjectId::new() });
             Ok(Some(of_change(trigger, database, collection, document)))
