@@ -27,8 +27,8 @@ Examples:
   portcullis check . --custom-data users.json
   portcullis check --json . | jq '.findings[].code'
 
-Errors: it does not load, or exposes what it should protect. Warnings and notes: it loads, but is probably not what its \
-author intended.";
+An error means that something does not load or exposes what it should protect; a warning or note, that it loads but probably \
+does not do what its author intended.";
 
 /// Check application directories, or single rules and schema files; print all errors and lints
 #[derive(Debug, clap::Args)]

@@ -30,8 +30,8 @@ Examples:
   portcullis expand template.json --list
   portcullis expand rules.json --config --app DIR --tag production
 
-A template is JSON in which a string that is wholly one expansion becomes its value, with its type, and `%(…)` inside a
-string becomes text. See docs/templates.md for operators, defaults and what becomes of what does not resolve.";
+A template is JSON in which a string that is entirely one expansion becomes its value, with its type, and `%(…)` inside a string \
+becomes text. See docs/templates.md for operators, defaults and the handling of what does not resolve.";
 
 /// Resolve a template; print it (JSON or text) with `%%user` and other expansions replaced by their values
 #[derive(Debug, clap::Args)]

@@ -32,9 +32,10 @@ A first test file:
        "expect": {"denied": true}}
     ]
   }
-`app` is a path relative to the test file; `rules` instead of `app` holds the rules of one collection. Other cases:
-`insert`, `delete`, `search`, `query`, `expression`, `resolve`, `call`. `functions` are stubs, or "run": then the functions of
-the application are called for real, over documents, a clock and answers to HTTP requests that the file gives. See docs/testing-rules.md for all of them."#;
+`app` is a path relative to the test file; `rules`, instead of `app`, holds the rules of one collection.
+Other kinds of cases: `insert`, `delete`, `search`, `query`, `expression`, `resolve`, `call`.
+`functions` holds stubs or is "run": then the application's functions really run, on documents, a clock and HTTP responses from the file.
+docs/testing-rules.md describes all of this."#;
 
 /// Run rule tests; print every failing case and the number passed and failed
 #[derive(Debug, clap::Args)]
@@ -43,7 +44,7 @@ pub(crate) struct Args {
     /// Test files
     #[arg(required_unless_present = "example", value_name = "JSON|FILE|-")]
     files: Vec<String>,
-    /// Print a first test file for the application, which passes as it is, and run nothing
+    /// Instead of running tests, print a first test file for the application, which passes as it is
     #[arg(long, conflicts_with = "files")]
     example: bool,
     /// With --example: the application directory
