@@ -20,7 +20,7 @@ pub fn lint_anonymous(policy: &Policy) -> Vec<Finding> {
             "anonymous users can log in, and role `{}` lets everybody write every document of the collection",
             role.name
         );
-        let help = "disable the provider `anon-user`, or ask about the user in `apply_when` or `write`";
+        let help = "disable the provider `anon-user`, or test the user in `apply_when` or `write`";
         report.add(ANYONE_WRITES, write.expr.span, message, help);
     }
     report.finish()

@@ -42,7 +42,7 @@ catalogue! {
     CUSTOM_DATA_GRANTED: "custom-data-granted", Warning,
         "users of a privileged role can write the custom data that rules read, and so promote others and themselves";
     CUSTOM_DATA_LACKED: "custom-data-lacked", Note,
-        "what users lack of their custom data is Unknown on the right and Missing on the left: roles do not apply to them";
+        "a field that a user's custom data lacks is Unknown on the right and Missing on the left: roles do not apply to such users";
     CUSTOM_DATA_OPEN: "custom-data-open", Note,
         "users can write parts of their custom data that no rule reads, but functions may";
     CUSTOM_DATA_TYPE: "custom-data-type", Warning,
@@ -50,13 +50,13 @@ catalogue! {
     CUSTOM_DATA_WRITABLE: "custom-data-writable", Error,
         "users who can write or insert their own custom data control what the rules rely on";
     DOCUMENT_FILTERS_HALF: "document-filters-half", Warning,
-        "an absent half of `document_filters` counts as true: without `read` every document passes, without `write` nothing is asked of a write";
+        "an absent half of `document_filters` counts as true: without `read` every document passes, without `write` nothing is required of a write";
     DOCUMENT_MOVABLE: "document-movable", Note,
         "users who own a document only through `apply_when` can give it away";
     DOCUMENT_TAKE_OVER: "document-take-over", Warning,
         "users who can write the field that determines ownership can become owners";
     ELEMENTS_APART: "elements-apart", Warning,
-        "conditions on fields of an array's documents can be met by different documents; `$elemMatch` asks them of one";
+        "conditions on fields of an array's documents can be met by different documents; `$elemMatch` requires one that meets all";
     ENVIRONMENT_VALUE_PARTIAL: "environment-value-partial", Warning,
         "a value that some environment lacks is Missing there, and as a right operand Unknown";
     ENVIRONMENT_VALUE_UNKNOWN: "environment-value-unknown", Error,
@@ -64,7 +64,7 @@ catalogue! {
     EXPANSION_IN_TEXT: "expansion-in-text", Warning,
         "an expansion is resolved only where it is the whole string, and begins with `%%`";
     FIELD_FORBIDDEN: "field-forbidden", Warning,
-        "a schema with `additionalProperties: false` refuses fields that it does not describe, so a rule about one is idle";
+        "a schema with `additionalProperties: false` rejects fields that it does not describe, so a rule about one has no effect";
     FIELD_READS_DEAD: "field-reads-dead", Warning,
         "beside a document-level `read`, or `write: true`, field-level reading is never evaluated";
     FIELD_RULES_REDUNDANT: "field-rules-redundant", Note,
@@ -80,13 +80,13 @@ catalogue! {
     ID_NOT_CONVERTED: "id-not-converted", Note,
         "`%%user.id` is a string and never equals an ObjectId";
     INSERT_CHECK_EVADED: "insert-check-evaded", Warning,
-        "what only `insert` asks of a document can be changed by a later update";
+        "a condition that only `insert` checks can be undone by a later update";
     INSERT_FOR_OTHERS: "insert-for-others", Warning,
-        "who inserts a document can make it another's, though whose it is decides what may be done with it";
+        "users can insert documents that belong to another, although ownership decides what may be done with them";
     INSERT_WITHOUT_FIELD: "insert-without-field", Warning,
-        "to insert or delete takes write permission on every field that a role's documents have";
+        "inserts and deletes require write permission on every field that a role's documents have";
     INSERT_WITHOUT_ID: "insert-without-id", Warning,
-        "to insert or delete takes write permission on every field, `_id` included";
+        "inserts and deletes require write permission on every field, `_id` included";
     INSERT_WITHOUT_WRITE: "insert-without-write", Warning,
         "`insert` and `delete` grant nothing without write permission";
     LIST_NESTED: "list-nested", Warning,
@@ -112,7 +112,7 @@ catalogue! {
     PROPERTY_UNKNOWN: "property-unknown", Warning,
         "a property that does not exist is Unknown, and its test never grants";
     ROLE_GRANTS_NOTHING: "role-grants-nothing", Warning,
-        "a role that neither reads nor writes denies all for which it is chosen";
+        "a role that grants neither reads nor writes denies everything where it is chosen";
     ROLE_NAME_TWICE: "role-name-twice", Warning,
         "roles of the same name cannot be told apart in logs and answers";
     ROLE_NEVER_APPLIES: "role-never-applies", Note,
@@ -128,7 +128,7 @@ catalogue! {
     SCHEMA_WORD: "schema-word", Warning,
         "words of JSON Schema are field names in a rule, and their object is compared whole";
     SEARCH_CUT_SHORT: "search-cut-short", Warning,
-        "examples of take-overs and promotions are tried for as long as their number allows";
+        "the search for take-overs and promotions stops if there are too many examples to try";
     VALUE_UNKNOWN: "value-unknown", Error,
         "a value that no file defines is Missing, and as a right operand Unknown";
     WRITE_SHOWS_ALL: "write-shows-all", Warning,

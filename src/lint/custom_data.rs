@@ -152,9 +152,9 @@ impl<'b> Store<'b> {
     fn writable(&self, role: &Role, shown: &Shown<'_>, report: &mut Report) {
         let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
         let how = match shown.written == self.id_field && *shown.path != self.id_field {
-            true => format!("can choose whose custom data are theirs: they can write `{}`", self.id_field),
+            true => format!("can choose which custom data is theirs: they can write `{}`", self.id_field),
             false if shown.draft.custom != Custom::Own && shown.written != self.id_field => {
-                "can write the custom data of others, so that two of them promote each other".to_owned()
+                "can write the custom data of others, so that two of them can promote each other".to_owned()
             }
             false => "can write their own custom data".to_owned(),
         };
@@ -342,7 +342,7 @@ fn granted(role: &Role, shown: &Shown<'_>, report: &mut Report) {
         read_as(shown.path),
         example(&shown.draft)
     );
-    let help = "make sure that only administrators have the role, and that nobody becomes one by it";
+    let help = "make sure that only administrators have the role, and that it does not let anyone become one";
     report.add(CUSTOM_DATA_GRANTED, rule.expr.span, message, help);
 }
 

@@ -32,7 +32,7 @@ fn shown(search: &Search, role: &Role, report: &mut Report) {
         let Some(read) = &role.read else { return };
         if let Some(draft) = reader(search, role, None, role.write.as_ref(), None) {
             let message = format!("`read` hides nothing from those who may write the document ({})", example(&draft));
-            let help = "who may write may read: make `write` as restrictive as `read`, or remove `read`";
+            let help = "whoever may write may also read: make `write` as restrictive as `read`, or remove `read`";
             report.add(WRITE_SHOWS_ALL, read.expr.span, message, help);
         }
         return;
@@ -65,7 +65,7 @@ fn shown(search: &Search, role: &Role, report: &mut Report) {
             "the document",
             "a document's `write` shows all of it: leave it out, and let each field say who may write it",
         ),
-        None => ("it", "who may write a field may read it: let its `write` be as narrow as its `read`"),
+        None => ("it", "whoever may write a field may also read it: let its `write` be as narrow as its `read`"),
     };
     let message =
         format!("`read` of `{path}`{others} hides nothing from those who may write {who} ({})", example(&draft));

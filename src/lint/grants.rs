@@ -176,21 +176,21 @@ fn halves(role: &Role, report: &mut Report) {
             format!(
                 "`document_filters` of role `{name}` has neither `read` nor `write`, and so keeps no document from it"
             ),
-            "say what `read` and `write` ask, or leave `document_filters` out",
+            "give it `read` and `write`, or leave `document_filters` out",
         ),
         (None, Some(write)) if reads && !always(Some(write)) => (
             format!(
                 "`document_filters` of role `{name}` has no `read`, which counts as true: every document passes for \
                  reading, also where `write` does not hold"
             ),
-            "say what `read` asks: true, or a condition such as that of `write`",
+            "give it a `read`: true, or a condition such as that of `write`",
         ),
         (Some(_), None) if writes => (
             format!(
-                "`document_filters` of role `{name}` has no `write`, which counts as true: nothing is asked of a document \
+                "`document_filters` of role `{name}` has no `write`, which counts as true: nothing is required of a document \
                  that is written, also where `read` does not hold"
             ),
-            "say what `write` asks: true, or a condition such as that of `read`",
+            "give it a `write`: true, or a condition such as that of `read`",
         ),
         _ => return,
     };

@@ -134,7 +134,7 @@ fn list(operator: &str, elements: &[Spanned<Operand>], report: &mut Report) {
                     format!("`{expansion}` is probably an array, which a list of `{operator}` does not spread");
                 let help = match elements {
                     [_] => format!("write {{\"{operator}\": \"{expansion}\"}}"),
-                    _ => format!("ask of each by itself: {{\"{operator}\": \"{expansion}\"}}"),
+                    _ => format!("test each by itself: {{\"{operator}\": \"{expansion}\"}}"),
                 };
                 report.add(LIST_NESTED, element.span, message, help);
             }

@@ -66,6 +66,6 @@ fn cut_short(left: &[&Role], report: &mut report::Report) {
         catalogue::SEARCH_CUT_SHORT,
         first.name_span,
         message,
-        "let fewer roles, with conditions on values, serve the collection",
+        "give the collection fewer roles, with conditions on values",
     );
 }

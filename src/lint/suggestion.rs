@@ -56,7 +56,7 @@ pub(super) struct Closing<'p> {
 /// Suggests how to make one field read-only, without affecting anything else.
 pub(super) fn closing(role: &Role, Closing { act, read, written }: &Closing<'_>) -> String {
     if read.is_root() {
-        return "let the rules ask about single fields of the custom data, and let nobody write these".to_owned();
+        return "let the rules test individual fields of the custom data, and let nobody write these".to_owned();
     }
     let field = written.first().unwrap_or_default();
     if *act == Act::Delete {

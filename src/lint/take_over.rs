@@ -163,7 +163,7 @@ fn evaded(search: &Search, role: &Role, report: &mut Report) -> bool {
         let Some(draft) = search.find(inserts, role, |draft| undone(draft).is_some()) else { continue };
         let Some(after) = undone(&draft) else { continue };
         let message = format!(
-            "only `insert` asks about `{path}`: an update of role `{}` can set it to anything ({} is refused as an insert, \
+            "only `insert` checks `{path}`: an update of role `{}` can set it to anything ({} is refused as an insert, \
              but {} may become it)",
             role.name,
             document(&after),
@@ -223,7 +223,7 @@ fn taken(search: &Search, role: &Role, owners: &[(&Role, &Ownership<'_>)], repor
             };
             let message = format!("{message} ({})", example(&draft));
             let help = format!(
-                "let nobody but the owner write `{path}`: give it a field rule, or ask about the stored document too, as \
+                "let nobody but the owner write `{path}`: give it a field rule, or also test the stored document, as \
                  `%%prevRoot.{path}`"
             );
             report.add(DOCUMENT_TAKE_OVER, rule.expr.span, message, help);
