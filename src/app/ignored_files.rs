@@ -145,6 +145,6 @@ fn belongs(path: &str) -> &'static str {
         ["services", ..] => {
             "a service has services/<service>/config.json, its rules services/<service>/rules/<database>.<collection>.json"
         }
-        _ => "the rules of a collection belong to data_sources/<service>/<database>/<collection>/",
+        _ => "the rules of a collection belong in data_sources/<service>/<database>/<collection>/",
     }
 }

@@ -167,7 +167,7 @@ pub enum ProblemKind {
         what: &'static str,
     },
     /// A probable misspelling of a key that restricts who may call a function: `"Private": true`
-    #[error("the key `{key}` of a function keeps nobody out: it is not `{meant}`")]
+    #[error("the key `{key}` of a function has no effect: it should be `{meant}`")]
     FunctionGuardMisspelt {
         /// The key.
         key: String,

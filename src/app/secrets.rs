@@ -113,8 +113,8 @@ impl Secrets {
         let bytes = read(path, limit, || "secrets".to_owned())?
             .ok_or_else(|| form(format!("it is longer than {limit} bytes")))?;
         // The message of a JSON error may quote the file.
-        let node =
-            parse_bytes(&bytes).map_err(|error| form(format!("it is no JSON from byte {} on", error.span().start)))?;
+        let node = parse_bytes(&bytes)
+            .map_err(|error| form(format!("it is not valid JSON from byte {} on", error.span().start)))?;
         let members = node.as_object().ok_or_else(|| form(format!("it is {}", node.describe())))?;
         for member in members {
             let Some(value) = member.value.as_str() else {

@@ -48,7 +48,7 @@ pub enum EndpointErrorKind {
     #[error("nothing reads `verification_method`; every request is refused")]
     ValidationMisnamed,
     /// A probable misspelling of a key that restricts access: `"canEvaluate": {…}`
-    #[error("the key `{key}` of {what} keeps nobody out: it is not `{meant}`; every request is refused")]
+    #[error("the key `{key}` of {what} has no effect: it should be `{meant}`; every request is refused")]
     GuardMisspelt {
         /// What was being parsed.
         what: &'static str,
