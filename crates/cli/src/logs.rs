@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     }
     output.end_list()?;
     if count == 0 && !output.is_json() {
-        output.line("there are no such calls")?;
+        output.line("no matching calls")?;
     }
     Ok(Answer::Yes)
 }
@@ -124,7 +124,7 @@ fn to_text(application: &str, call: &Value) -> String {
     let text = |key: &str| call.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut shown = format!("{}  {}", text("time"), OneLine(application));
     if let Some(count) = call.get("left_out").and_then(Value::as_u64) {
-        return format!("{shown}  {count} calls are missing: they came faster than they were written\n");
+        return format!("{shown}  {count} calls are missing: they came faster than they could be logged\n");
     }
     let milliseconds = call.get("milliseconds").and_then(Value::as_u64).unwrap_or_default();
     let word = if call.get("error").is_some() { "failed" } else { "ok" };

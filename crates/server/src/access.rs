@@ -139,7 +139,7 @@ pub(crate) async fn search_resources(Extract(state): Extract<State>, received: R
     let page = body.as_ref().and_then(|body| body.get("page"));
     let number = |name: &str, text: Option<String>, default: u64| match text {
         None => Ok(default),
-        Some(text) => text.parse::<u64>().map_err(|_| bad(format!("`page.{name}` is none that was given out"))),
+        Some(text) => text.parse::<u64>().map_err(|_| bad(format!("`page.{name}` was not issued by this server"))),
     };
     let token = page.and_then(|page| page.get("token")).map(|token| token.as_str().unwrap_or("?").to_owned());
     let skip = number("token", token.filter(|token| !token.is_empty()), 0)?;

@@ -62,7 +62,7 @@ const CONNECTION: [HeaderName; 5] =
 pub(crate) fn http_reply(reply: HttpReply) -> Response {
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| !status.is_informational());
     let Some(status) = status else {
-        let error = ClientError::internal("an endpoint answered with a status that is none");
+        let error = ClientError::internal("an endpoint returned an invalid status");
         return Failure::from(error).into_response();
     };
     let mut response = Response::new(Body::from(reply.body.unwrap_or_default()));

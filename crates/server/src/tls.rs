@@ -74,10 +74,10 @@ impl Tls {
             match read(&self.0.certificate, &self.0.key) {
                 Ok(config) => {
                     *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-                    tracing::info!("read the certificate again");
+                    tracing::info!("reloaded the certificate");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the certificate has changed and cannot be used: the old one stays");
+                    tracing::error!(%error, "the certificate has changed but cannot be used: the old one stays in use");
                 }
             }
         }

@@ -28,7 +28,7 @@ pub(crate) async fn watch(client: Client, source: CustomDataSource, changes: Wea
         drop(changes);
         if !is_logged {
             is_logged = true;
-            tracing::warn!(%error, "custom data cannot be watched; meanwhile they are looked up for each request");
+            tracing::warn!(%error, "custom data cannot be watched; meanwhile it is looked up for each request");
         }
         tokio::time::sleep(PAUSE).await;
     }

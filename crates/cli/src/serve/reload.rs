@@ -53,11 +53,11 @@ pub(super) async fn reload(
                 images.keep(&host, &applications).await;
                 triggers.replace(&applications).await;
                 state.replace(applications);
-                note("the applications have changed and were loaded again");
+                note("the applications have changed and were reloaded");
             }
             Err(trouble) => {
                 note(&format!(
-                    "the applications have changed and do not load: the old ones are still served: {trouble}"
+                    "the applications have changed but do not load: the old ones are still served: {trouble}"
                 ));
             }
         }

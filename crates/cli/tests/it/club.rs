@@ -262,7 +262,7 @@ fn the_log_tells(state: &State, ada: &str) {
         "{}",
         said.stdout
     );
-    assert_eq!(state.run(&["logs", "--application", "another"]).stdout, "there are no such calls\n");
+    assert_eq!(state.run(&["logs", "--application", "another"]).stdout, "no matching calls\n");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn run_as(config: &Node) -> Result<RunAs, String> {
     let system = match config.get("run_as_system") {
         None => false,
         Some(node) if matches!(node.kind, Kind::Null) => false,
-        Some(node) => node.as_bool().ok_or("its run_as_system is no boolean")?,
+        Some(node) => node.as_bool().ok_or("its run_as_system is not a boolean")?,
     };
     let text = |key: &str| match config.get(key) {
         None => Ok(None),
@@ -135,7 +135,7 @@ fn run_as(config: &Node) -> Result<RunAs, String> {
         Some(node) => node
             .as_str()
             .map(|text| Some(text).filter(|text| !text.is_empty()))
-            .ok_or(format!("its {key} is no string")),
+            .ok_or(format!("its {key} is not a string")),
     };
     let (id, script) = (text("run_as_user_id")?, text("run_as_user_id_script_source")?);
     match (system, id, script) {

@@ -25,7 +25,7 @@ const MAX_ERROR: usize = 8192;
 const TARGET: &str = "portcullis::functions";
 
 /// The replacement for texts that cannot be searched for the caller's passwords.
-const NOT_KEPT: &str = "<not kept: what was sent is too large to be searched for passwords>";
+const NOT_KEPT: &str = "<left out: the request is too large to be searched for passwords>";
 
 /// The data known before a call.
 pub(crate) struct Begun {
@@ -98,7 +98,7 @@ impl Record {
         };
         let arguments = match arguments {
             Arguments::Hidden => None,
-            Arguments::TooLarge => Some(json!("larger than is kept")),
+            Arguments::TooLarge => Some(json!("too large to be logged")),
             Arguments::Kept(arguments) => {
                 let mut arguments = json::from_bson(&Bson::Array(arguments));
                 redaction.value(&mut arguments, hidden.as_deref().unwrap_or_default());

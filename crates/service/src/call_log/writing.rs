@@ -81,7 +81,7 @@ impl Writer {
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            tracing::warn!(dropped, "calls came faster than their log is written");
+            tracing::warn!(dropped, "calls came faster than they could be logged");
             for text in texts.values_mut().take(1) {
                 let time = iso_8601(DateTime::now()).unwrap_or_default();
                 text.extend_from_slice(format!("{}\n", json!({ "time": time, "left_out": dropped })).as_bytes());

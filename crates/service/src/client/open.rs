@@ -187,7 +187,7 @@ impl Host {
             let outcome = if began.elapsed() < IMAGES_PATIENCE {
                 server.keep_images(&namespace).await
             } else {
-                Err(StoreError::new("there was no time left for it", "the server takes too long"))
+                Err(StoreError::new("there was no time left to enable pre-images", "the server took too long"))
             };
             kept.push((namespace, outcome));
         }

@@ -123,7 +123,7 @@ async fn lookup(
     only(operand, &["as", "foreignField", "from", "let", "localField", "pipeline"], "$lookup")?;
     let name = text(operand, "as", "$lookup")?;
     if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
-        return Err(unsupported("an `as` of `$lookup` that is no plain name"));
+        return Err(unsupported("an `as` of `$lookup` that is not a plain name"));
     }
     let other = beside(namespace, text(operand, "from", "$lookup")?)?;
     let fields = match (operand.get_str("localField"), operand.get_str("foreignField")) {

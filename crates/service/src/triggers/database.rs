@@ -132,12 +132,12 @@ impl Handling<'_> {
     async fn failed(&mut self, error: DocumentsError) -> Result<(), Ended> {
         match error {
             DocumentsError::HistoryLost if self.changes.tolerates_lost_events => {
-                self.shared.warn(self.trigger, &format!("{error}; it goes on from now"));
+                self.shared.warn(self.trigger, &format!("{error}; the trigger resumes from now"));
                 // The position reached cannot be used: it is the one whose history is lost.
                 self.window = Window::default();
                 self.tally.position(Position::Forgotten);
                 self.tally.note(&*self.shared.stores.states, &self.held.lease).await?;
-                Err(Ended::Failed("the stream of changes begins anew".to_owned()))
+                Err(Ended::Failed("the change stream is opened again".to_owned()))
             }
             error if is_passing(&error) => Err(Ended::Failed(error.to_string())),
             error => Err(Ended::Suspended(error.to_string())),

@@ -107,7 +107,10 @@ fn closed(definition: &TriggerDefinition, accounts: Option<&str>) -> Option<Stri
     let accounts = accounts?;
     match &trigger.source {
         Source::Collection { database, .. } | Source::Database(database) if database.eq_ignore_ascii_case(accounts) => {
-            Some(format!("the database `{}` holds the users of applications, and is told to nobody", OneLine(database)))
+            Some(format!(
+                "the database `{}` stores users and sessions; no trigger receives its events",
+                OneLine(database)
+            ))
         }
         _ => None,
     }

@@ -82,7 +82,7 @@ impl Runner {
         let _ = self.stop.send(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(self.options.grace, ended).await.is_err() {
-            tracing::warn!("functions of triggers did not end in time; they are run again later");
+            tracing::warn!("trigger functions did not end in time; they will run again later");
         }
     }
 }

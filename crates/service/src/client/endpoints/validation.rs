@@ -29,19 +29,18 @@ pub(super) fn validate(
             let (Some((_, shown)), None) = (shown.next(), shown.next()) else {
                 return Err("the query has no secret, or several");
             };
-            if is_of(&shown, &hash(secret)) { Ok(()) } else { Err("the secret of the query is another") }
+            if is_of(&shown, &hash(secret)) { Ok(()) } else { Err("the secret in the query is wrong") }
         }
         Validation::Signature(_) => {
             let mut signatures = incoming.header(header);
             let (Some(signature), None) = (signatures.next(), signatures.next()) else {
                 return Err("the request has no signature, or several");
             };
-            let signature =
-                signature.strip_prefix("sha256=").and_then(bytes).ok_or("the signature has another form")?;
+            let signature = signature.strip_prefix("sha256=").and_then(bytes).ok_or("the signature is malformed")?;
             let mut mac =
-                Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| "the secret cannot be a key")?;
+                Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_err(|_| "the secret cannot be used as a key")?;
             mac.update(incoming.body);
-            mac.verify_slice(&signature).map_err(|_| "the signature is another")
+            mac.verify_slice(&signature).map_err(|_| "the signature is wrong")
         }
     }
 }

@@ -38,7 +38,7 @@ impl Mailer for QueuedMail {
             // Retries would occupy a place in the queue for minutes. The caller learns no more than about an address
             // that nobody reads.
             if let Err(error) = self.mailer.check(&mail.to) {
-                tracing::warn!(error, "a mail could not be sent and is given up");
+                tracing::warn!(error, "a mail could not be sent; giving up");
                 return Ok(());
             }
             let place = Arc::clone(&self.waiting).try_acquire_owned();
@@ -62,10 +62,10 @@ async fn send(mailer: &dyn Mailer, sending: &Semaphore, mail: Mail) {
         };
         let Err(error) = sent else { return };
         let Some(pause) = pauses.next() else {
-            tracing::error!(error, "a mail could not be sent and is given up");
+            tracing::error!(error, "a mail could not be sent; giving up");
             return;
         };
-        tracing::warn!(error, "a mail could not be sent and is tried again");
+        tracing::warn!(error, "a mail could not be sent; it will be retried");
         tokio::time::sleep(*pause).await;
     }
 }

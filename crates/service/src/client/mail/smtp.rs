@@ -53,7 +53,7 @@ impl SmtpMail {
 
 /// Parses an address without a display name: such a name would be text of a stranger in a mail of ours.
 fn address(text: &str) -> Result<Address, String> {
-    text.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())
+    text.parse().map_err(|_| "mail cannot be sent to this address".to_owned())
 }
 
 impl Mailer for SmtpMail {
