@@ -17,6 +17,6 @@ pub(super) fn load_app(directory: &Path, tag: Option<&str>) -> Result<App, Troub
     if found.is_empty() {
         Ok(app)
     } else {
-        Err(Trouble::Files { what: "the environment is not there".to_owned(), found })
+        Err(Trouble::Files { what: "the environment does not exist".to_owned(), found })
     }
 }

@@ -76,8 +76,10 @@ impl Asker<'_> {
             }
             user if self.stores.names_custom_data() => Err(Trouble::usage(match user {
                 None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
-                Some(user) if user.kind == UserType::System => "--custom-data says nothing about the system user",
-                Some(_) => "--custom-data looks up what the object given by --user has already: `custom_data`",
+                Some(user) if user.kind == UserType::System => {
+                    "--custom-data does not apply to the system user, who has no custom data"
+                }
+                Some(_) => "--custom-data and `custom_data` in the object given with --user cannot be combined",
             })),
             user => Ok(Asking { user, ..Asking::default() }),
         }

@@ -29,7 +29,7 @@ pub(super) fn caught<T>(matches: &ArgMatches, run: impl FnOnce() -> Result<T, Tr
         Err(Trouble::usage(if DAMAGED.load(Ordering::Relaxed) {
             format!("{} cannot be read: it is damaged; restore it from a backup", place(matches))
         } else {
-            "this is a fault of portcullis: please report it, with the message above".to_owned()
+            "this is a bug in portcullis: please report it, with the message above".to_owned()
         }))
     })
 }

@@ -85,7 +85,7 @@ async fn create(args: &Named, output: &mut Output) -> Result<(), Trouble> {
     }
     output.line(format!("id:  {id}"))?;
     output.line(format!("key: {key}"))?;
-    note("the key is shown only now; whoever has it can log in");
+    note("the key is shown only this once; whoever has it can log in");
     Ok(())
 }
 

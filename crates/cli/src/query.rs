@@ -210,7 +210,7 @@ fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>
     for RolePlan { name, applies, permits, settled } in &explanation.roles {
         let name = OneLine(name);
         out.push(match applies {
-            Plan::Never => format!("role `{name}`: applies to no document, whatever it holds"),
+            Plan::Never => format!("role `{name}`: applies to no document, whatever it contains"),
             _ => format!("role `{name}`: applies to {}, and permits {}", which(applies), permitted(permits)),
         });
         settled.iter().for_each(|trace| explain::trace_lines("", trace, 1, &mut out));

@@ -134,7 +134,7 @@ async fn caller(args: &Args, api: &ClientApi, looking_up: &Service) -> Result<Us
             (Some(id), _) => api.user(id).await?,
             (None, Some(user)) if user.custom_data == CustomData::NotLoaded => user,
             (None, _) => {
-                let message = "--custom-data looks up what the object given by --user has already: `custom_data`";
+                let message = "--custom-data and `custom_data` in the object given with --user cannot be combined";
                 return Err(Trouble::usage(message));
             }
         };

@@ -88,9 +88,9 @@ fn way_out(message: &str) -> &'static str {
         || message.contains("package")
         || message.contains("import")
     {
-        "see docs/functions.md for the modules that there are; other packages belong into functions/node_modules"
+        "see docs/functions.md for the supported modules; other packages belong in functions/node_modules"
     } else {
-        "see docs/functions.md for what runs"
+        "see docs/functions.md for what is supported"
     }
 }
 

@@ -24,12 +24,12 @@ impl Images {
             match outcome {
                 Ok(false) => {}
                 Ok(true) => note(&format!(
-                    "MongoDB keeps pre-images of `{}` from now on, so that `watch` tells of updates and deletions; with \
+                    "MongoDB keeps pre-images of `{}` from now on, so that `watch` reports updates and deletions; with \
                      --pre-images off collections stay as they are",
                     OneLine(&name)
                 )),
                 Err(error) => note(&format!(
-                    "`watch` tells of updates and deletions in `{}` only where the rules hide nothing: {error}",
+                    "`watch` reports updates and deletions in `{}` only where the rules hide nothing: {error}",
                     OneLine(&name)
                 )),
             }

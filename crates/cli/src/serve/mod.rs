@@ -217,7 +217,7 @@ fn note_errors(served: &Served) {
     if let Some(first) = errors.first() {
         let directory = served.app.directory.display();
         note(&format!(
-            "{} in `{directory}`; what they concern grants nothing: `portcullis check {directory}` shows them. The first: {first}",
+            "{} in `{directory}`; the parts concerned grant nothing; `portcullis check {directory}` shows them all. The first: {first}",
             plural(&errors.len(), "error")
         ));
     }
@@ -287,7 +287,7 @@ impl Args {
         }
         note(&format!("{address} can be reached from other machines"));
         if exposure.rate_limits == "off" {
-            note("logins are not limited: --rate-limits is off");
+            note("the rate of logins is not limited: --rate-limits is off");
         }
         Ok(())
     }
@@ -366,7 +366,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let images = if args.pre_images == "on" { Images::Kept } else { Images::LeftAsTheyAre };
         images.keep(&host, &apis).await;
         if let Some(path) = made {
-            note(&format!("made the signing key `{}`", path.display()));
+            note(&format!("created signing key `{}`; anyone who has it can issue tokens", path.display()));
         }
         announce(&apis, &base(address, tls.is_some()), output)?;
         let options = args.options(&apis)?;
@@ -403,6 +403,6 @@ async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Troubl
 
 async fn measure(listener: TcpListener, state: State) {
     if let Err(error) = portcullis_server::serve_metrics(listener, metrics(state)).await {
-        tracing::error!(%error, "metrics are not served any more");
+        tracing::error!(%error, "the metrics listener failed; metrics are no longer served");
     }
 }

@@ -15,8 +15,10 @@ pub(super) async fn purge(applications: Vec<Accounts>) {
         for accounts in &applications {
             match accounts.delete_expired(SystemClock.now()).await {
                 Ok(0) => {}
-                Ok(users) => tracing::info!(users, "anonymous users who stayed away for 90 days were deleted"),
-                Err(error) => tracing::warn!(%error, "expired users and sessions stay until tomorrow"),
+                Ok(users) => tracing::info!(users, "deleted anonymous users who had not logged in for 90 days"),
+                Err(error) => {
+                    tracing::warn!(%error, "expired users and sessions could not be deleted; the next attempt is tomorrow")
+                }
             }
         }
     }

@@ -47,7 +47,9 @@ pub(crate) fn with_settings(arguments: Vec<OsString>, known: &[String]) -> Resul
                 Value::String(text) => filled(text).map_err(|what| wrong(format!("`{key}`: {what}")))?,
                 Value::Integer(number) => number.to_string(),
                 _ => {
-                    return Err(wrong(format!("`{key}` must be a text, a number, true or false, or an array of them")));
+                    return Err(wrong(format!(
+                        "`{key}` must be a string, a number, true or false, or an array of them"
+                    )));
                 }
             };
             all.push(format!("--{key}={}", relative(&path, key, text)).into());

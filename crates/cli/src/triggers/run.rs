@@ -64,7 +64,7 @@ pub(super) fn run(args: &Run, output: &mut Output) -> Result<Answer, Trouble> {
             let reason = errors.first().map(ToString::to_string).unwrap_or_default();
             return Err(Trouble::usage(format!("the trigger `{}` cannot run: {reason}", OneLine(&args.name))));
         }
-        None => return Err(Trouble::usage("the trigger is not there")),
+        None => return Err(Trouble::usage("there is no such trigger")),
     };
     let given = args.event.as_deref().map(|event| input::document(event, "--event")).transpose()?;
     let served = Served { secrets: args.secrets.read(&app)?, app: Arc::new(app) };

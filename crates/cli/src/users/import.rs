@@ -111,7 +111,7 @@ async fn write(
         let id = OneLine(&account.id);
         if matches!(address, Some(LoginAddition::AddressTaken | LoginAddition::IdTaken)) {
             let message = format!(
-                "the user `{id}` is there, but the e-mail address is registered by another: no mail gives it a password"
+                "the user `{id}` exists, but another user has registered the e-mail address: a reset mail cannot set a password"
             );
             imported.refused.push((line, message));
         }

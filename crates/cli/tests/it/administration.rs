@@ -242,7 +242,7 @@ fn an_address_that_is_registered_by_another_is_told() {
     state.on("data.redb", &["users", "import", "-"], user).is(&expect![[r#"
         exit: 1
         stdout:
-        line 1: the user `65a0000000000000000000b2` is there, but the e-mail address is registered by another: no mail gives it a password
+        line 1: the user `65a0000000000000000000b2` exists, but another user has registered the e-mail address: a reset mail cannot set a password
         1 user added, 0 unchanged, 1 refused
     "#]]);
 }
