@@ -72,7 +72,7 @@ pub enum EndpointErrorKind {
     #[error("the Data API has no version `{0}`; it has `v1` and `beta`")]
     VersionUnknown(String),
     /// Two users to run as: `run_as_user_id` and `run_as_user_id_script_source`
-    #[error("`run_as_user_id` and `run_as_user_id_script_source` exclude each other; every request is refused")]
+    #[error("`run_as_user_id` and `run_as_user_id_script_source` cannot be combined; every request is refused")]
     RunAsBoth,
 }
 

@@ -82,16 +82,16 @@ pub enum TriggerErrorKind {
     #[error("`project` must not change `_id`, from which the change stream resumes")]
     ProjectToken,
     /// A filter with an unknown operator: `"match": {"fullDocument.status": {"$equals": 1}}`
-    #[error("`match` has the operator `{0}`, which MongoDB does not know there, so that the stream is refused")]
+    #[error("`match` has the operator `{0}`, which is unknown there: MongoDB would refuse the change stream")]
     MatchOperator(String),
     /// A filter on a field that change events do not have: `"match": {"status": "open"}`
-    #[error("`match` asks for `{0}`, which no change event has, so that the trigger is not told what is meant")]
+    #[error("`match` tests `{0}`, a field that no change event has")]
     MatchField(String),
     /// A filter with an expansion, which has no meaning there: `"match": {"fullDocument.owner": "%%user.id"}`
-    #[error("`match` has `{0}`, but triggers know no expansions")]
+    #[error("`match` has `{0}`, but triggers do not support expansions")]
     MatchExpansion(String),
     /// A malformed filter: `"match": {"$or": []}`
-    #[error("`{0}` in `match` has not the form that MongoDB asks for")]
+    #[error("`{0}` in `match` does not have the form that MongoDB requires")]
     MatchForm(String),
     /// Malformed extended JSON: `"match": {"$oid": 1}`
     #[error("{0}")]

@@ -30,7 +30,7 @@ pub(super) async fn run(
     state: &TriggerState,
 ) -> Result<(), Ended> {
     let feed =
-        shared.stores.changes.as_ref().ok_or_else(|| Ended::Failed("this store does not tell changes".to_owned()))?;
+        shared.stores.changes.as_ref().ok_or_else(|| Ended::Failed("this store does not report changes".to_owned()))?;
     let request = request(changes, shared.stores.accounts.as_deref(), state.position.clone());
     let mut handling = Handling {
         shared,

@@ -51,7 +51,7 @@ impl TriggerPlan {
         let mut plan = Self::of(app);
         plan.refuse(|definition| match &definition.event {
             TriggerEvent::Database(_) if stores.changes.is_none() => {
-                Some("this store does not tell changes".to_owned())
+                Some("this store does not report changes".to_owned())
             }
             _ => None,
         });
