@@ -64,7 +64,7 @@ pub(crate) fn refusal_of(name: &str) -> &'static str {
             "client-supplied code is not executed"
         }
         "$meta" => "it tells of an index, whose fields may be hidden",
-        "$rand" | "$sampleRate" => "its result is not the same twice",
+        "$rand" | "$sampleRate" => "its result is not reproducible",
         _ => "it is not on the list of operators",
     }
 }

@@ -14,7 +14,7 @@ pub fn lint_portable<'p>(predicates: impl IntoIterator<Item = &'p Predicate>) ->
         predicate.each_test(&mut |test| {
             if test.references().iter().any(|reference| reference.root == ContextRoot::Now) {
                 let message = "`%%now` is an extension: App Services refuses the expression";
-                let help = "where App Services must understand it too, let a `%function` compare with the time";
+                let help = "if App Services must understand it too, let a `%function` compare with the time";
                 report.add(NOT_PORTABLE, test.span, message, help);
             }
         });

@@ -9,7 +9,7 @@ pub(super) fn refusal(name: &str) -> Option<FindError> {
         "$text" => "a text index would reveal hidden fields; use `$regex` to search in a string",
         "$near" | "$nearSphere" | "$geoNear" | "$geoWithin" | "$geoIntersects" | "$within" | "$maxDistance"
         | "$minDistance" => "compare coordinates with `$gt` and `$lt`",
-        "$sampleRate" | "$rand" => "its result is not the same twice",
+        "$sampleRate" | "$rand" => "its result is not reproducible",
         _ => return None,
     };
     Some(FindError::Unsupported { what: format!("`{name}`"), help: Some(help) })

@@ -92,7 +92,7 @@ pub enum Reason {
     #[error("a number of the path is both an index of an array and a key of its elements")]
     Ambiguous,
     /// A secret, although the caller does not allow secrets.
-    #[error("it is a secret, and secrets are not let into this template")]
+    #[error("it is a secret, and this template may not use secrets")]
     Secret,
     /// `%%values` as a whole, although some of its values are secrets.
     #[error("some of the values are secrets: name the values that are needed")]

@@ -240,7 +240,7 @@ fn check_expectation(kind: &str, expect: &Node, errors: &mut Vec<FormatError>) {
     for member in expect.as_object().unwrap_or_default() {
         let is_empty = member.key == "fails" && member.value.as_str() == Some("");
         if is_empty {
-            errors.push(format_error("`fails` must not be empty: every failure would be one", &member.value));
+            errors.push(format_error("`fails` must not be empty: every failure would match", &member.value));
         }
         let (fits, wanted) = match (kind, member.key.as_str()) {
             (_, "role") => {
@@ -418,7 +418,7 @@ fn read_call(name: &Node, node: &Node, errors: &mut Vec<FormatError>) -> Option<
         },
     };
     if let (Some(Caller::Trigger), Some(user)) = (caller, node.get("user")) {
-        let error = format_error("a call by a trigger has no `user`: the system runs it", user);
+        let error = format_error("a call by a trigger has no `user`: it runs as the system", user);
         errors.push(error.help("remove `user`, or `\"as\": \"trigger\"`"));
     }
     Some(Kind::Call {

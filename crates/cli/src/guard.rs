@@ -74,7 +74,7 @@ impl GuardArgs {
             }
             if self.stores.names_custom_data() {
                 return Err(Trouble::usage(
-                    "--custom-data needs --app, which says in which field of its documents the user's id is; or write \
+                    "--custom-data needs --app, which says which field of its documents holds the user's ID; or write \
                      `\"custom_data\": {…}` into the object of --user",
                 ));
             }
@@ -127,7 +127,7 @@ fn guard(args: &GuardArgs, namespace: Option<&str>, missing: &str) -> Result<(Gu
             app_guard(args, directory, namespace)
         }
         (None, Some(_)) if args.stores.names_custom_data() => Err(Trouble::usage(
-            "--custom-data belongs to --app, which says in which field of its documents the user's id is; with --rules write \
+            "--custom-data belongs to --app, which says which field of its documents holds the user's ID; with --rules write \
              `\"custom_data\": {…}` into the object of --user",
         )),
         (None, Some(rules)) => {

@@ -99,7 +99,7 @@ async fn list(args: &List, output: &mut Output) -> Result<(), Trouble> {
         let state = if *is_disabled { "disabled" } else { "enabled" };
         output.line(format!("{id}  {state}  {}", OneLine(name)))?;
     }
-    if keys.is_empty() { output.line("there are no keys of servers") } else { Ok(()) }
+    if keys.is_empty() { output.line("there are no server keys") } else { Ok(()) }
 }
 
 async fn set_disabled(args: &Named, is_disabled: bool, output: &mut Output) -> Result<(), Trouble> {

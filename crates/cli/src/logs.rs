@@ -59,7 +59,8 @@ const PERIOD: Duration = Duration::from_millis(250);
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if !args.state.is_dir() {
         let state = args.state.display().to_string();
-        let message = format!("there is no directory `{}`: name that of `serve` with --state", OneLine(state));
+        let message =
+            format!("there is no directory `{}`: pass the state directory of `serve` with --state", OneLine(state));
         return Err(Trouble::usage(message));
     }
     let application = args.application()?;

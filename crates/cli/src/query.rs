@@ -116,7 +116,7 @@ fn shown<T: PartialEq>(args: &Args, found: T, masked: T) -> T {
         return found;
     }
     note(
-        "the expansions stand in the places of secrets and headers: so the filter finds nothing; --show-secrets prints \
+        "secrets and headers are replaced by their expansions, so this filter finds nothing; --show-secrets prints \
          it as it is sent",
     );
     masked

@@ -49,8 +49,8 @@ impl SecretArgs {
     /// Refuses secrets if rules are given without an application, since nothing then says which values they are.
     pub(super) fn refuse_without_app(&self) -> Result<(), Trouble> {
         if self.is_given() {
-            let message = "--secret and --secrets give what an application's values/*.json take from secrets, and need --app; \
-                           without one give values by --values";
+            let message = "--secret and --secrets supply the secrets that an application's values/*.json refer to, and need --app; \
+                           without an application, pass values with --values";
             return Err(Trouble::usage(message));
         }
         Ok(())

@@ -87,7 +87,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
         return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
     };
     if questions.len() > QUESTIONS {
-        return Err(bad(format!("at most {QUESTIONS} evaluations can be asked for at once")).into());
+        return Err(bad(format!("at most {QUESTIONS} evaluations are allowed per request")).into());
     }
     let until = semantics(shared)?;
     let mut evaluator = api.evaluator();

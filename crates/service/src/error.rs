@@ -144,9 +144,9 @@ pub enum Setting {
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::State => "the directory of the state",
+            Self::State => "the state directory",
             Self::Database => "the database of users and sessions",
-            Self::CustomData => "the place of custom data",
+            Self::CustomData => "the location of custom data",
         })
     }
 }

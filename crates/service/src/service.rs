@@ -105,7 +105,7 @@ impl Service {
     /// An authenticator that looks up custom data, which is enough to refresh tokens.
     ///
     /// # Errors
-    /// Those of [`tokens`](Self::tokens), or the place of custom data is not configured.
+    /// Those of [`tokens`](Self::tokens), or the location of custom data is not configured.
     pub async fn authenticator(&self) -> Result<Authenticator, ServiceError> {
         Ok(self.looking_up(IfMissing::Refuse).await?.0)
     }

@@ -24,7 +24,7 @@ pub enum IssueError {
     #[error("the token would not verify: {0}")]
     Claims(AssembleError),
     /// A refresh token for a user who is not anonymous needs an expiry.
-    #[error("only an anonymous user's refresh token has no end")]
+    #[error("only an anonymous user's refresh token never expires")]
     ExpiryMissing,
     /// The refresh token would have expired already.
     #[error("the refresh token would have expired already")]

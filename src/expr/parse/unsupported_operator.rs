@@ -8,7 +8,7 @@ pub(super) fn refused(key: &str) -> Option<&'static str> {
         }
         "expr" => "to compare two fields write an expansion on the right: {\"a\": \"%%root.b\"}",
         "text" => "rules cannot use a text index; use `$regex` to search in a string",
-        "jsonSchema" => "put it into schema.json, or say it with operators",
+        "jsonSchema" => "put it into schema.json, or express it with operators",
         "near" | "nearSphere" | "geoWithin" | "geoIntersects" | "geoWithinCenter" | "within" | "maxDistance"
         | "minDistance" => "rules do not support geospatial operators; call a function instead",
         "bitsAllSet" | "bitsAnySet" | "bitsAllClear" | "bitsAnyClear" => {

@@ -30,7 +30,7 @@ const REFUSED: [(&str, &str); 33] = [
     ("$queue", "it is the server's own"),
     ("$rankFusion", "it reads an index, whose fields may be hidden"),
     ("$redact", "the rules redact the documents; leave fields out by `$project`, documents by `$match`"),
-    ("$sample", "its result is not the same twice; use `$limit`"),
+    ("$sample", "its result is not reproducible; use `$limit`"),
     ("$scoreFusion", "it reads an index, whose fields may be hidden"),
     ("$search", "it reads an index, whose fields may be hidden"),
     ("$searchMeta", "it reads an index, whose fields may be hidden"),

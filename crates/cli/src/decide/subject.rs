@@ -67,8 +67,8 @@ pub(super) fn refuse_operators(after: &Document) -> Result<(), Trouble> {
     match after.keys().next() {
         Some(first) if UpdateOperator::ALL.iter().any(|(_, spelling)| spelling == first) => {
             Err(Trouble::usage(format!(
-                "`{first}` is an update operator: the second document of an update is the whole document as it becomes; \
-                 `portcullis update` carries operators out, and judges what they make"
+                "`{first}` is an update operator: pass the whole new document as the second one; \
+                 `portcullis update` applies operators and judges the result"
             )))
         }
         _ => Ok(()),

@@ -131,7 +131,7 @@ impl Args {
             }
             None if self.stores.names_custom_data() => {
                 return Err(Trouble::usage(
-                    "--custom-data belongs to --app, which says in which field of its documents the user's id is; else write \
+                    "--custom-data belongs to --app, which says which field of its documents holds the user's ID; else write \
                      `\"custom_data\": {…}` into the object of --user",
                 ));
             }

@@ -12,7 +12,7 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
     output.line(format!("listening on {base}"))?;
     for api in apis {
         let names: Vec<String> = api.providers().served.iter().map(|(name, _)| OneLine(name).to_string()).collect();
-        output.line(format!("{}: log in by {}", OneLine(api.id()), listed(&names)))?;
+        output.line(format!("{}: login with {}", OneLine(api.id()), listed(&names)))?;
         output.line(format!("  collections: {}", listed(&collections(api.app()))))?;
         let library = api.functions().library();
         let functions: Vec<String> = library.names().map(|name| OneLine(name).to_string()).collect();
@@ -67,8 +67,8 @@ fn collections(app: &App) -> Vec<String> {
 fn left_out(app: &App) -> [(usize, &'static str); 3] {
     let folder = |name: &str| usize::from(app.directory.join(name).is_dir());
     [
-        (app.sync.len(), "device sync configurations: there is no sync server"),
-        (folder("graphql"), "folder of GraphQL: there is no GraphQL"),
-        (folder("hosting"), "folder of static hosting: its files are for another web server"),
+        (app.sync.len(), "device sync configurations: device sync is not supported"),
+        (folder("graphql"), "GraphQL folder: GraphQL is not supported"),
+        (folder("hosting"), "static hosting folder: serve its files with another web server"),
     ]
 }

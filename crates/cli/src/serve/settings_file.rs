@@ -28,7 +28,7 @@ pub(crate) fn with_settings(arguments: Vec<OsString>, known: &[String]) -> Resul
     let mut all = arguments;
     for (key, value) in &table {
         if !known.contains(key) || key == "config" {
-            return Err(wrong(format!("`{key}` is no option of `serve`; there are {}", known.join(", "))));
+            return Err(wrong(format!("`{key}` is not an option of `serve`; the options are {}", known.join(", "))));
         }
         if is_given(&all, key) {
             continue;
@@ -136,7 +136,7 @@ mod tests {
     fn what_the_file_has_wrong_is_named() {
         assert_eq!(
             merged("lisen = \"127.0.0.1:1\"", &[]).unwrap_err(),
-            "`DIR/server.toml`: `lisen` is no option of `serve`; there are app, listen, store, watch, config, smtp"
+            "`DIR/server.toml`: `lisen` is not an option of `serve`; the options are app, listen, store, watch, config, smtp"
         );
         let unset = "`DIR/server.toml`: `smtp`: the variable `PORTCULLIS_NO_SUCH_VARIABLE` is not set";
         assert_eq!(merged("smtp = \"${PORTCULLIS_NO_SUCH_VARIABLE}\"", &[]).unwrap_err(), unset);

@@ -239,7 +239,7 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
     world.run(&[&rules[..], &["--custom-data", "profiles.json"]].concat()).is(&expect![[r#"
         exit: 2
         stderr:
-        error: --custom-data belongs to --app, which says in which field of its documents the user's id is; with --rules write `"custom_data": {…}` into the object of --user
+        error: --custom-data belongs to --app, which says which field of its documents holds the user's ID; with --rules write `"custom_data": {…}` into the object of --user
     "#]]);
 }
 

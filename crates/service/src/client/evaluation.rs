@@ -252,7 +252,7 @@ impl Changed {
             return document_of(document).map(Self::Document);
         }
         let update = part("update").ok_or_else(|| {
-            bad("`update` needs `update` with operators, or `document` as it is to be, in the action's `properties`")
+            bad("`update` needs `update` with operators, or `document`, the new document, in the action's `properties`")
         })?;
         document_of(update).map(Self::By)
     }
@@ -291,7 +291,7 @@ fn document_of(node: &Node) -> Result<Document, ClientError> {
 fn namespace_of(name: &str) -> Result<Namespace, ClientError> {
     Namespace::parse(name).ok_or_else(|| {
         let shown: String = name.chars().take(128).collect();
-        bad(format!("the resource type `{shown}` is no `database.collection`"))
+        bad(format!("the resource type `{shown}` is not of the form `database.collection`"))
     })
 }
 

@@ -102,6 +102,7 @@ impl ClientApi {
             error @ CallError::Failed(_) => private(&error),
             error => Some(error.to_string()),
         })?;
-        decided(&returned.value).ok_or_else(|| Some("the function returned no `status` that lets it pass".to_owned()))
+        decided(&returned.value)
+            .ok_or_else(|| Some("the function did not return a `status` that lets the request pass".to_owned()))
     }
 }

@@ -78,7 +78,7 @@ impl ClientApi {
     ) {
         let asker = Asker { user: Arc::clone(&watcher.user), request: None };
         let opened = || {
-            let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not tell changes");
+            let missing = || ClientError::bad(ErrorCode::ServiceCommandNotFound, "this store does not report changes");
             let changes = self.changes.as_ref().ok_or_else(missing)?;
             self.check_service(&asked.service, "watch")?;
             let query = Query::compile(asked.query.as_ref(), None, None)
@@ -206,7 +206,7 @@ impl Asked {
         let present = |name: &str| options.get(name).filter(|node| !matches!(node.kind, Kind::Null));
         let (ids, filter) = (present("ids"), present("filter"));
         if ids.is_some() && filter.is_some() {
-            let message = "`ids` and `filter` exclude each other";
+            let message = "`ids` and `filter` cannot be combined";
             return Err(ClientError::bad(ErrorCode::BadRequest, message));
         }
         let object = |key: &str, value: Node| {

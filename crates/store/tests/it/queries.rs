@@ -66,7 +66,7 @@ fn a_filter_is_mongodbs_and_nothing_else() {
         (r#"{"a": {"$near": [1, 1]}}"#, "compare coordinates with `$gt` and `$lt`"),
         (r#"{"$expr": {"$function": {}}}"#, "client-supplied code is not executed"),
         (r#"{"$expr": {"$push": "$a"}}"#, "it is not on the list of operators"),
-        (r#"{"$expr": {"$rand": {}}}"#, "its result is not the same twice"),
+        (r#"{"$expr": {"$rand": {}}}"#, "its result is not reproducible"),
     ] {
         let refused = compiled(filter).unwrap_err();
         assert!(refused.contains(reason), "{filter}: {refused}");

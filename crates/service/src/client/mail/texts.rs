@@ -47,7 +47,7 @@ struct MailText {
 #[non_exhaustive]
 pub enum MailTextsError {
     /// There are no built-in texts in this language.
-    #[error("there are no mails in the language `{0}`; there are {list}, or write your own", list = LANGUAGES.join(", "))]
+    #[error("there are no mail texts in the language `{0}`; there are {list}, or write your own", list = LANGUAGES.join(", "))]
     Language(String),
     /// A file cannot be read.
     #[error("cannot read `{}`: {error}", path.display())]
