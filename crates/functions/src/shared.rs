@@ -66,7 +66,7 @@ impl Shared {
     /// The rights of the user with this ID, or why there are none.
     pub(crate) async fn user_rights(&self, id: &str) -> Result<Rights, String> {
         match self.backend.user(id).await {
-            Ok(Some(user)) if user.kind == UserType::System => Err("the system is no user with an id".into()),
+            Ok(Some(user)) if user.kind == UserType::System => Err("the system user has no ID".into()),
             Ok(Some(user)) => Ok(Rights::User(Arc::new(user))),
             Ok(None) => Err("there is no such user, or it is disabled".into()),
             Err(error) => Err(format!("the user cannot be looked up: {error}")),

@@ -20,7 +20,7 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
         for call in script.context_calls("values", "get") {
             let known = || app.values.keys().chain(app.secret_values.keys()).map(String::as_str);
             if known().all(|known| known != call.name) {
-                let message = "there is no value `{}`, so that the function gets undefined".to_owned();
+                let message = "there is no value `{}`, so the function gets undefined".to_owned();
                 let near = closest(call.name, known());
                 let otherwise = "add it to values/, with `from_secret` if it is a secret";
                 report("function-value-unknown", call.name, script.line(call.begin), message, near, otherwise);
@@ -30,7 +30,7 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
     if is_readable("functions") {
         for call in script.context_calls("functions", "execute") {
             if !library.contains(call.name) {
-                let message = "there is no function `{}`, so that this call throws".to_owned();
+                let message = "there is no function `{}`, so this call throws".to_owned();
                 let near = closest(call.name, library.names());
                 let otherwise = "list it in functions/config.json";
                 report("function-callee-unknown", call.name, script.line(call.begin), message, near, otherwise);
@@ -43,12 +43,12 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
             let known = || sources().chain(app.service_rules.iter().map(|rule| rule.service.as_str()));
             let is_known = known().any(|known| known == call.name);
             if !is_known && app.other_services.contains(call.name) {
-                let message = "the service `{}` is not served, so that the function gets undefined".to_owned();
+                let message = "the service `{}` is not served, so the function gets undefined".to_owned();
                 let otherwise =
                     "only data sources, and services of the type http with rules, are available in functions";
                 report("function-service-unknown", call.name, script.line(call.begin), message, None, otherwise);
             } else if !is_known {
-                let message = "there is no data source or service `{}`, so that the function gets undefined".to_owned();
+                let message = "there is no data source or service `{}`, so the function gets undefined".to_owned();
                 let near = closest(call.name, known());
                 let otherwise = "name a data source of data_sources/";
                 report("function-service-unknown", call.name, script.line(call.begin), message, near, otherwise);

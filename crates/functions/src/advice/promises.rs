@@ -50,10 +50,7 @@ pub(super) fn tested(script: &Script, unfinished: &BTreeSet<&str>, found: &mut V
             code: "function-promise-tested",
             file: script.file.clone(),
             line: script.line(call.begin),
-            message: format!(
-                "`{}` is async, so that this test is of a promise, which is always true",
-                OneLine(call.name)
-            ),
+            message: format!("`{}` is async, so this tests a promise, which is always true", OneLine(call.name)),
             help: format!(
                 "write `await context.functions.execute(\"{}\", …)` in an async function",
                 OneLine(call.name)

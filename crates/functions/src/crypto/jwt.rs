@@ -93,7 +93,7 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
 }
 
 fn sign(algorithm: Algorithm, input: &[u8], key: &str) -> Result<Vec<u8>, CryptoError> {
-    let broken = || CryptoError::new("the key is no private key in PKCS#8 PEM for this signing method");
+    let broken = || CryptoError::new("the key is not a private key in PKCS#8 PEM for this signing method");
     Ok(match algorithm {
         Algorithm::Hmac(hash) => hmac(hash, key.as_bytes(), input)?,
         Algorithm::Rsa(scheme, hash) => sign_with(&private_key(key)?, scheme, hash, input)?,
@@ -117,7 +117,7 @@ fn sign(algorithm: Algorithm, input: &[u8], key: &str) -> Result<Vec<u8>, Crypto
 }
 
 fn verify(algorithm: Algorithm, input: &[u8], key: &str, signature: &[u8]) -> Result<bool, CryptoError> {
-    let broken = || CryptoError::new("the key is no public key in PEM for this signing method");
+    let broken = || CryptoError::new("the key is not a public key in PEM for this signing method");
     Ok(match algorithm {
         Algorithm::Hmac(hash) => hmac(hash, key.as_bytes(), input)?.ct_eq(signature).into(),
         Algorithm::Rsa(scheme, hash) => verify_with(&public_key(key)?, scheme, hash, input, signature),

@@ -54,7 +54,7 @@ fn scheme_of(name: &str) -> Result<Scheme, CryptoError> {
 pub(super) fn private_key(key: &str) -> Result<RsaPrivateKey, CryptoError> {
     let key = RsaPrivateKey::from_pkcs1_pem(key)
         .or_else(|_| RsaPrivateKey::from_pkcs8_pem(key).map_err(|_| ()))
-        .map_err(|()| CryptoError::new("the key is no RSA private key in PEM"))?;
+        .map_err(|()| CryptoError::new("the key is not an RSA private key in PEM"))?;
     within(rsa::traits::PublicKeyParts::size(&key))?;
     Ok(key)
 }
@@ -64,7 +64,7 @@ pub(super) fn public_key(key: &str) -> Result<RsaPublicKey, CryptoError> {
         .ok()
         .or_else(|| RsaPublicKey::from_public_key_pem(key).ok())
         .or_else(|| private_key(key).ok().map(|key| key.to_public_key()))
-        .ok_or_else(|| CryptoError::new("the key is no RSA public key in PEM"))?;
+        .ok_or_else(|| CryptoError::new("the key is not an RSA public key in PEM"))?;
     within(rsa::traits::PublicKeyParts::size(&key))?;
     Ok(key)
 }

@@ -79,7 +79,7 @@ pub(super) fn add_texts<'js>(ctx: &Ctx<'js>, host: &Object<'js>, now: Option<Dat
     host.set("toUtf8", Function::new(ctx.clone(), to_utf8)?)?;
     let decimal = |ctx: Ctx<'js>, text: String| match text.parse::<Decimal128>() {
         Ok(number) => Ok(number.to_string()),
-        Err(_) => Err(Exception::throw_range(&ctx, "the text is no Decimal128")),
+        Err(_) => Err(Exception::throw_range(&ctx, "the text is not a Decimal128")),
     };
     host.set("decimal", Function::new(ctx.clone(), decimal)?)
 }
