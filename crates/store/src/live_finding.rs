@@ -139,9 +139,9 @@ impl LiveFinding {
             LiveFindingKind::IndexMissing { .. } | LiveFindingKind::IndexNotUnique => {
                 format!("create the index {{ \"{field}\": 1 }} with the option unique and simple collation")
             }
-            LiveFindingKind::IdTwice(_) => "delete those that are not meant".to_owned(),
+            LiveFindingKind::IdTwice(_) => "delete those that are not intended".to_owned(),
             LiveFindingKind::IdInArray(_) => {
-                "who wrote them may have tried to claim another's id; delete them".to_owned()
+                "whoever wrote them may have tried to claim another's id; delete them".to_owned()
             }
             LiveFindingKind::IdOfOtherType(_) => "write the id as a string or an ObjectId".to_owned(),
             LiveFindingKind::DocumentLarge(_) | LiveFindingKind::DocumentTooLarge(_) => {

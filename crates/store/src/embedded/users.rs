@@ -154,7 +154,7 @@ impl Users for Embedded {
                     None => Account::new(ObjectId::new().to_hex(), identity.clone(), now),
                     Some(id) => {
                         let lost = || {
-                            Failure::from(format!("an identity leads to the user `{}`, who is not there", shown(&id)))
+                            Failure::from(format!("an identity leads to the user `{}`, who does not exist", shown(&id)))
                         };
                         let mut account = tables.find(&id)?.ok_or_else(lost)?;
                         if account.state.is_disabled() {

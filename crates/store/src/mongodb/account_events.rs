@@ -301,7 +301,7 @@ fn position(id: &str) -> Result<(Timestamp, String), Failure> {
     let hex = |range: std::ops::Range<usize>| id.get(range).and_then(|digits| u32::from_str_radix(digits, 16).ok());
     match (hex(0..8), hex(8..16), id.get(16..)) {
         (Some(time), Some(increment), Some(id)) => Ok((Timestamp { time, increment }, id.to_owned())),
-        _ => Err(Failure::new("this is no id of an event")),
+        _ => Err(Failure::new("this is not the ID of an event")),
     }
 }
 

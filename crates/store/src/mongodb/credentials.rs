@@ -125,7 +125,7 @@ impl MongoCredentials {
                 Err(error) => return Err(error),
             }
         }
-        Err(Failure::new("others added keys of the same user all the time; try again"))
+        Err(Failure::new("other requests kept adding keys of the same user; try again"))
     }
 
     /// The names and slots of the keys of a user, or of servers.

@@ -213,7 +213,7 @@ pub(super) fn failed(failure: Failure) -> DocumentsError {
         _ if failure.is_transient() => DocumentsError::Conflict(message),
         _ if failure.is_duplicate_key() => DocumentsError::DuplicateKey,
         Some(code) => DocumentsError::Refused { code: Some(code), message },
-        None => StoreError::new("the database cannot be asked", failure).into(),
+        None => StoreError::new("the database cannot be queried", failure).into(),
     }
 }
 

@@ -31,7 +31,7 @@ impl MongoDocuments {
     /// series of this name.
     pub async fn keep_images(&self, namespace: &Namespace) -> Result<ImagesKept, StoreError> {
         let kept = within(PATIENCE, self.try_keep_images(namespace)).await;
-        kept.map_err(|failure: Failure| failure.during("cannot make the server keep what documents were"))
+        kept.map_err(|failure: Failure| failure.during("cannot enable pre-images"))
     }
 
     async fn try_keep_images(&self, namespace: &Namespace) -> Result<ImagesKept, ::mongodb::error::Error> {

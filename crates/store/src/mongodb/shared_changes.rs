@@ -157,7 +157,7 @@ impl SharedChanges {
 async fn now(store: &MongoDocuments) -> Result<Timestamp, Failure> {
     let database = store.database("admin");
     let answer = patiently(async { database.run_command(doc! { "ping": 1 }).await }).await?;
-    answer.get_timestamp("operationTime").map_err(|_| Failure::new("only a replica set tells what changes"))
+    answer.get_timestamp("operationTime").map_err(|_| Failure::new("change streams need a replica set"))
 }
 
 /// A reader of a shared stream.

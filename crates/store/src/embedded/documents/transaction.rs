@@ -166,7 +166,7 @@ impl<'c> Changing<'c> {
             Change::Pipeline(stages) => {
                 let mut names = stages.iter().flat_map(Document::keys);
                 if let Some(name) = names.find(|name| !UPDATE_STAGES.contains(&name.as_str())) {
-                    return Err(refused(72, format!("`{name}` is no stage of an update")));
+                    return Err(refused(72, format!("`{name}` is not a stage of an update")));
                 }
                 Search::of_pipeline(stages)?;
                 Ok(Self::Pipeline(stages))
