@@ -35,7 +35,7 @@ pub enum LoginError {
     #[error("there is no user `{}`", OneLine(.0))]
     UserUnknown(String),
     /// The anonymous user has expired.
-    #[error("the account of the anonymous user `{}` has ended, after 90 days without a login", OneLine(.0))]
+    #[error("the account of the anonymous user `{}` has expired, after 90 days without a login", OneLine(.0))]
     UserExpired(String),
     /// The session has expired or was ended, by the user or by an administrator.
     #[error("invalid session: it has ended; log in again")]

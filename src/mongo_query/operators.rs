@@ -274,7 +274,7 @@ fn regex(value: &Bson, all: &Document, at: At<'_>) -> Result<TestKind, FindError
         Bson::RegularExpression(regex) => match (regex.options.as_str(), options) {
             ("", options) => pattern(regex.pattern.as_str(), options.unwrap_or_default(), at)?,
             (own, None) => pattern(regex.pattern.as_str(), own, at)?,
-            _ => return Err(FindError::refused(51074, "the options of `$regex` are said twice")),
+            _ => return Err(FindError::refused(51074, "the options of `$regex` are given twice")),
         },
         value => return Err(takes("$regex", "a pattern", value)),
     };

@@ -102,7 +102,7 @@ impl Keys {
             "other_fields" => Some("this is from the first Stitch rules; write `additional_fields`".to_owned()),
             "valid" => Some("this is from the first Stitch rules; write it as `validate` in the schema".to_owned()),
             "fields" if self.place == ADDITIONAL_FIELDS.place => {
-                Some("it speaks of top-level fields only; name the field in `fields` to go deeper".to_owned())
+                Some("it applies to top-level fields only; name the field in `fields` to go deeper".to_owned())
             }
             _ => closest(key, names.clone()).map(|known| format!("did you mean `{known}`?")).or_else(|| {
                 let all: Vec<_> = names.map(|name| format!("`{name}`")).collect();

@@ -197,7 +197,7 @@ impl Parser {
         if let Some((operator, span, operand)) = members.iter().find(|(key, _, _)| is_operator(key)) {
             let form = match members {
                 [_, _, ..] if OPERATORS.contains(operator) => {
-                    let help = "put what stands beside it elsewhere, or write {\"%literal\": {…}} if it is data";
+                    let help = "move the other keys elsewhere, or write {\"%literal\": {…}} if it is data";
                     self.error(
                         TemplateErrorKind::OperatorNotAlone((*operator).to_owned()),
                         *span,

@@ -171,7 +171,7 @@ pub(super) fn read_documents(node: &Node, errors: &mut Vec<FormatError>) -> BTre
 pub(super) fn read_http(node: &Node, errors: &mut Vec<FormatError>) -> Vec<HttpStub> {
     let Some(node) = node.get("http") else { return Vec::new() };
     let Some(list) = node.as_array() else {
-        errors.push(format_error(format!("`http` must be an array of answers, not {}", node.describe()), node));
+        errors.push(format_error(format!("`http` must be an array of responses, not {}", node.describe()), node));
         return Vec::new();
     };
     list.iter().filter_map(|node| read_answer(node, errors)).collect()
@@ -179,10 +179,10 @@ pub(super) fn read_http(node: &Node, errors: &mut Vec<FormatError>) -> Vec<HttpS
 
 fn read_answer(node: &Node, errors: &mut Vec<FormatError>) -> Option<HttpStub> {
     let before = errors.len();
-    check_keys(node, &["method", "url", "status", "headers", "body", "json"], "an answer of `http`", errors);
+    check_keys(node, &["method", "url", "status", "headers", "body", "json"], "a response of `http`", errors);
     let url = text(node, "url", errors);
     if url.is_none() && errors.len() == before {
-        errors.push(format_error("an answer of `http` needs `url`, the whole URL of the request", node));
+        errors.push(format_error("a response of `http` needs `url`, the whole URL of the request", node));
     }
     let status = match node.get("status").map(json::to_bson) {
         None => Some(200),
@@ -201,7 +201,7 @@ fn read_answer(node: &Node, errors: &mut Vec<FormatError>) -> Option<HttpStub> {
     }
     let body = match (text(node, "body", errors), node.get("json")) {
         (Some(_), Some(both)) => {
-            errors.push(format_error("an answer of `http` has either `body` or `json`", both));
+            errors.push(format_error("a response of `http` has either `body` or `json`", both));
             return None;
         }
         (Some(body), None) => body.into_bytes(),

@@ -70,6 +70,6 @@ fn instead(comparison: Comparison, name: &str, key: &str) -> String {
     match comparison {
         Comparison::Eq => format!("leave `$eq` out: {{\"{name}\": {{\"{key}\": …}}}}"),
         Comparison::Ne => format!("write {{\"{name}\": {{\"$not\": {{\"{key}\": …}}}}}}"),
-        _ => format!("only equality can be asked of what `{key}` gives: {{\"{name}\": {{\"{key}\": …}}}}"),
+        _ => format!("the result of `{key}` can only be tested for equality: {{\"{name}\": {{\"{key}\": …}}}}"),
     }
 }

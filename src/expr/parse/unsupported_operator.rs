@@ -12,7 +12,7 @@ pub(super) fn refused(key: &str) -> Option<&'static str> {
         "near" | "nearSphere" | "geoWithin" | "geoIntersects" | "geoWithinCenter" | "within" | "maxDistance"
         | "minDistance" => "rules do not support geospatial operators; call a function instead",
         "bitsAllSet" | "bitsAnySet" | "bitsAllClear" | "bitsAnyClear" => {
-            "let a function decide, or compare whole values by `$in`"
+            "let a function decide, or compare whole values with `$in`"
         }
         "comment" => "write remarks beside the rules, or into the role's name",
         "rand" | "sampleRate" => "random results are not supported",

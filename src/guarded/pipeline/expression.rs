@@ -24,7 +24,7 @@ pub(super) fn check(expression: &Bson) -> Result<(), GuardedError> {
 /// [`check`] for the expressions in the fields of a document.
 pub(super) fn fields(fields: &Document) -> Result<(), GuardedError> {
     match fields.keys().find(|key| key.starts_with('$')) {
-        Some(key) => Err(refused(key, "the name of a field stands there")),
+        Some(key) => Err(refused(key, "a field name belongs there")),
         None => fields.values().try_for_each(check),
     }
 }

@@ -174,7 +174,8 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
         }
         if let Some(name) = stages.iter().flat_map(Document::keys).find(|name| !UPDATE_STAGES.contains(&name.as_str()))
         {
-            let reason = "an update changes each document by itself, by `$set`, `$unset`, `$project` or `$replaceWith`";
+            let reason =
+                "an update changes each document by itself, with `$set`, `$unset`, `$project` or `$replaceWith`";
             let what = name.clone();
             return Err(GuardedError::Unsupported { what, place: Some("a pipeline as an update"), reason });
         }

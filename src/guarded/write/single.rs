@@ -125,7 +125,7 @@ fn as_stored(document: &Document, store: &dyn DocumentStore) -> Result<Document,
     // The server replaces this value with its own time, which the rules would not see.
     let now = Bson::Timestamp(Timestamp { time: 0, increment: 0 });
     if document.iter().any(|(key, value)| key != "_id" && *value == now) {
-        return Err(needed("the server puts the time in place of an empty timestamp, after the rules were asked"));
+        return Err(needed("the server puts the time in place of an empty timestamp, after the rules were evaluated"));
     }
     let with_id = with_id(document, store);
     let (id, others): (Vec<_>, Vec<_>) = with_id.into_owned().into_iter().partition(|(key, _)| key == "_id");

@@ -80,7 +80,7 @@ const STORE: &str = "this store";
 
 /// Help for a request that takes too many steps on a document.
 const STEPS: &str =
-    "one document would take more steps than it may: write fewer conditions about arrays, or shorter lists";
+    "one document would take more steps than allowed: write fewer conditions on arrays, or shorter lists";
 
 fn too_many_steps() -> DocumentsError {
     DocumentsError::Unsupported { what: "so much work on one document".to_owned(), store: STORE, help: Some(STEPS) }
