@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(1);
 const READ_AT_ONCE: usize = 500;
 const READ_BYTES: usize = 1024 * 1024;
 
-const READ: &str = "cannot read the log of changes";
+const READ: &str = "cannot read the change log";
 
 /// Changes made by this process, the only one that has the file open. The documents before and after are always
 /// known.
@@ -58,7 +58,7 @@ impl EmbeddedDocuments {
             WatchStart::Now => None,
             WatchStart::After(document) => {
                 let wanted = Position::read(document);
-                Some(wanted.ok_or_else(|| refused(260, "this is not a position in the log of changes"))?)
+                Some(wanted.ok_or_else(|| refused(260, "this is not a position in the change log"))?)
             }
         };
         let transaction = self.file.begin_read().map_err(broken(READ))?;

@@ -12,7 +12,7 @@ use portcullis::store::documents::DocumentsError;
 /// only if there are newer ones.
 pub(in crate::embedded) const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("document_changes");
 
-const WRITE: &str = "cannot write the log of changes";
+const WRITE: &str = "cannot write the change log";
 
 /// The maximum number of records that one commit removes because of their age.
 const AGED_AT_ONCE: usize = 1000;

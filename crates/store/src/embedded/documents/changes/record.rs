@@ -118,7 +118,7 @@ impl<'r> Record<'r> {
 }
 
 fn unreadable() -> DocumentsError {
-    DocumentsError::Refused { code: None, message: "a record of the log of changes cannot be decoded".to_owned() }
+    DocumentsError::Refused { code: None, message: "a record of the change log cannot be decoded".to_owned() }
 }
 
 /// A position in the log: after a record. The time distinguishes this log from that of another file, or of a restored
