@@ -184,7 +184,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             Some("cursor") => refuse("a cursor: await its toArray()"),
             Some(kind) => refuse(&format!("a {kind}: a plain object is needed")),
             None if self.undefined == Undefined::Pass => {
-                refuse("an instance of a class, which cannot pass between functions under different rights")
+                refuse("an instance of a class, which cannot pass between functions with different rights")
             }
             None if self.undefined == Undefined::Refuse => refuse("an instance of a class: a plain object is needed"),
             None => Ok(()),
@@ -193,7 +193,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
 
     fn cannot_pass(&self, place: &str) -> Error {
         let message =
-            format!("'{place}' is or has a function, which cannot pass between functions under different rights");
+            format!("'{place}' is or has a function, which cannot pass between functions with different rights");
         self.bridge.type_error(&message)
     }
 

@@ -222,8 +222,8 @@ impl CallState {
                     "a transaction around this call keeps all other writers waiting: a function that a rule calls cannot write within it"
                 }
                 false => {
-                    "the caller has a transaction open, which keeps all other writers waiting: it must end before a function under other \
-                     rights writes"
+                    "the caller has a transaction open, which keeps all other writers waiting: it must end before a function with \
+                     different rights writes"
                 }
             };
             return Err(Exception::throw_message(ctx, message));

@@ -52,7 +52,7 @@ pub(super) fn visit<'js>(
     let ctx = &bridge.ctx;
     let level = state.input.level + 1;
     if level >= MAX_ENGINES {
-        let message = format!("functions under other rights call each other more than {MAX_ENGINES} levels deep");
+        let message = format!("functions with different rights call each other more than {MAX_ENGINES} levels deep");
         return Err(Exception::throw_range(ctx, &message));
     }
     state.count(ctx)?;
