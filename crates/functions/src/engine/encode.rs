@@ -132,6 +132,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         }
         match value.as_object() {
             Some(object) if value.as_function().is_none() => self.object(object, place, depth),
+            Some(function) if let Some(key) = self.boundary_key(function)? => Ok(key),
             // `undefined`, a function or a symbol.
             _ => match self.undefined {
                 Undefined::Keep => Ok(Bson::Undefined),
@@ -141,6 +142,12 @@ impl<'b, 'js> Encoder<'b, 'js> {
                 Undefined::Refuse => Err(self.bridge.type_error(&format!("the value of `{place}` is undefined"))),
             },
         }
+    }
+
+    /// `MinKey` or `MaxKey` if a function is the constructor of one: `BSON.MinKey` is used as a value, too.
+    fn boundary_key(&self, function: &Object<'js>) -> Result<Option<Bson>> {
+        let parts: Value<'js> = self.unwrap.call((function.clone(),))?;
+        parts.as_array().map(|parts| self.special(parts, "", 0)).transpose()
     }
 
     fn object(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Bson> {
@@ -237,6 +244,12 @@ impl<'b, 'js> Encoder<'b, 'js> {
         for property in object.props::<Value<'js>, Value<'js>>() {
             let (key, value) = property?;
             let key = self.name(&key)?;
+            if let Some(function) = value.as_function()
+                && let Some(made) = self.boundary_key(function)?
+            {
+                document.insert(key, made);
+                continue;
+            }
             if value.as_function().is_some() || value.is_symbol() {
                 match self.undefined {
                     Undefined::Refuse => {

@@ -55,6 +55,10 @@ fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<St
     if value.is_undefined() {
         return Ok("undefined".to_owned());
     }
+    if value.is_null() {
+        // The engine throws `null` if no memory is left for an error.
+        return Ok("null was thrown, by the function or because it ran out of memory".to_owned());
+    }
     let thrown = Encoder::new(bridge, Undefined::Keep, 1024 * 1024)?.value(value, "", 0)?;
     Ok(thrown.into_relaxed_extjson().to_string())
 }

@@ -145,6 +145,7 @@
 
   // For the host: the kind and the parts of an object that represents a BSON value; `undefined` for any other object.
   const unwrap = (object) => {
+    if (typeof object === "function") return object === types.minKey ? ["minKey"] : object === types.maxKey ? ["maxKey"] : undefined;
     const kind = kindOf(object);
     if (kind !== undefined) {
       const data = dataOf(object);
