@@ -11,8 +11,8 @@ use super::reader::Reader;
 use super::services::Services;
 use super::settings::{Extents, Settings};
 use super::{
-    AppError, Collection, ConfigFile, ConfigPart, DataSource, Endpoint, FileFinding, Function, Policies, Provider,
-    ServiceRule, SyncConfig, Trigger, custom_data, functions, ignored_files, secret_names,
+    AppError, Collection, ConfigFile, ConfigPart, DataSource, Endpoint, FileFinding, Function, OtherService, Policies,
+    Provider, ServiceRule, SyncConfig, Trigger, custom_data, functions, ignored_files, secret_names,
 };
 use crate::eval::Environment;
 use crate::text::Severity;
@@ -55,8 +55,8 @@ pub struct App {
     pub custom_user_data: ConfigPart,
     /// The settings of device sync.
     pub sync: Vec<SyncConfig>,
-    /// The names of services other than databases, such as `http` and `twilio`.
-    pub other_services: BTreeSet<String>,
+    /// The services other than databases, such as `http` and `twilio`, by name.
+    pub other_services: BTreeMap<String, OtherService>,
     /// The rules of services other than databases.
     pub service_rules: Vec<ServiceRule>,
     /// The problems found while reading the files.

@@ -64,7 +64,7 @@ pub(crate) use {
     functions::{Endpoint, Function, Provider, Trigger},
     namespace::Collection,
     policies::Loaded,
-    services::{DataSource, ServiceRule},
+    services::{DataSource, OtherService, ServiceRule},
     sync::SyncConfig,
 };
 #[cfg(feature = "unstable")]
@@ -75,6 +75,6 @@ pub use {
     functions::{Endpoint, Function, Provider, Trigger},
     namespace::Collection,
     policies::Loaded,
-    services::{DataSource, ServiceRule},
+    services::{DataSource, OtherService, ServiceRule},
     sync::SyncConfig,
 };

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::namespace::{Collections, Namespace};
@@ -21,6 +21,15 @@ pub struct DataSource {
     /// `default_rule.json`: the roles and filters for collections without their own. It also counts as broken if part
     /// of the directory cannot be read, since that part may contain the rules of some collection.
     pub default_rule: ConfigPart,
+}
+
+/// A service other than a database: `services/<name>/`, or the directory of an HTTP service.
+#[derive(Clone, Debug)]
+pub struct OtherService {
+    /// The type, such as `twilio`, `http` or `aws`; `None` if no file contains it.
+    pub kind: Option<String>,
+    /// The path of its `config.json`, relative to the application directory, whether or not the file exists.
+    pub file: String,
 }
 
 /// A rule of a service other than a database: `services/<service>/rules/<name>.json`, with `actions` and `when`.
@@ -57,8 +66,8 @@ pub(super) struct Services {
     pub(super) rules: Vec<ServiceRule>,
     pub(super) webhooks: Vec<Endpoint>,
     pub(super) sync: Vec<SyncConfig>,
-    /// The names of services other than databases.
-    pub(super) others: BTreeSet<String>,
+    /// The services other than databases, by name.
+    pub(super) others: BTreeMap<String, OtherService>,
     /// The directory of each name found so far.
     names: HashMap<String, String>,
 }
@@ -180,7 +189,7 @@ impl Services {
         if has_collections || is_database.unwrap_or(!default_rule.is_absent()) {
             self.add(DataSource { name, kind, config, default_rule });
         } else {
-            self.others.insert(name);
+            self.others.insert(name, OtherService { kind, file: format!("{path}/config.json") });
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
             let sources = || app.data_sources.iter().map(|source| source.name.as_str());
             let known = || sources().chain(app.service_rules.iter().map(|rule| rule.service.as_str()));
             let is_known = known().any(|known| known == call.name);
-            if !is_known && app.other_services.contains(call.name) {
+            if !is_known && app.other_services.contains_key(call.name) {
                 let message = "the service `{}` is not served, so the function gets undefined".to_owned();
                 let otherwise =
                     "only data sources, and services of the type http with rules, are available in functions";

@@ -158,18 +158,21 @@ impl Library {
 
     /// Reports services that are neither data sources nor HTTP clients: they are not supported.
     fn refuse_services(&mut self, app: &App) {
-        let mut seen: Vec<(&str, &str)> = Vec::new();
-        for rule in &app.service_rules {
-            let kind = rule.kind.as_deref().unwrap_or("of an unknown type");
-            if kind != "http" && !seen.contains(&(rule.service.as_str(), kind)) {
-                seen.push((&rule.service, kind));
-                self.problems.push(Problem {
-                    function: String::new(),
-                    file: rule.config.source.name().to_owned(),
-                    line: None,
-                    message: format!("the service `{}` ({kind}) is not available in functions", rule.service),
-                });
-            }
+        for (name, service) in &app.other_services {
+            let has_rules = || app.service_rules.iter().any(|rule| rule.service == *name);
+            let kind = match service.kind.as_deref() {
+                Some("http") => continue,
+                Some(kind) => kind,
+                None if has_rules() => "of an unknown type",
+                // A directory of HTTP endpoints.
+                None => continue,
+            };
+            self.problems.push(Problem {
+                function: String::new(),
+                file: service.file.clone(),
+                line: None,
+                message: format!("the service `{name}` ({kind}) is not available in functions"),
+            });
         }
     }
 }

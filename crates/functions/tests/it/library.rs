@@ -102,8 +102,6 @@ fn services_that_do_not_run_here_are_named() {
             &format!("services/my-{kind}/config.json"),
             json!({"name": format!("my-{kind}"), "type": kind}).to_string(),
         );
-        directory
-            .write(&format!("services/my-{kind}/rules/r.json"), json!({"name": "r", "actions": ["x"]}).to_string());
     }
     let library = Library::load(&App::load(&directory.0).unwrap());
     let said: Vec<&str> = library.problems().iter().map(|problem| problem.message.as_str()).collect();

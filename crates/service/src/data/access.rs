@@ -118,7 +118,7 @@ impl Data {
 
     /// Whether the application has a service of this name that is not a data source.
     pub(crate) fn has_other_service(&self, name: &str) -> bool {
-        self.app.other_services.contains(name)
+        self.app.other_services.contains_key(name)
     }
 
     /// The evaluation context of a request.
