@@ -1,20 +1,15 @@
 use thiserror::Error;
 
+use super::excerpt::excerpt;
 use super::limits::MAX_FIELD_NAME;
 use super::metadata_path::MetadataPathError;
 use super::provider_type::ProviderType;
 use crate::path::PathError;
-use crate::text::{Code, Located};
-#[cfg(feature = "jwt")]
-use {
-    super::excerpt::excerpt,
-    crate::text::{Span, closest},
-};
+use crate::text::{Code, Located, Span, closest};
 
 /// Why a configuration file in `auth/` is invalid, and where.
 pub type ConfigError = Located<ConfigErrorKind>;
 
-#[cfg(feature = "jwt")]
 impl ConfigError {
     /// The error for an unknown key, which names the key that was probably intended.
     pub(super) fn unknown_key(

@@ -7,6 +7,9 @@ use super::reader::Reader;
 use crate::json::Node;
 use crate::text::{Spanned, closest};
 
+/// The key that keeps users out.
+const GUARD: [&str; 1] = ["disabled"];
+
 /// An authentication provider: an entry of `auth/providers.json`, as far as it concerns the user object. The part about
 /// verifying tokens (`config`, `secret_config`) is in `auth::token`.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +68,13 @@ impl Provider {
             .map_err(|errors| errors.into_iter().for_each(|error| reader.add(error)))
             .ok();
         let mut unknown_keys = reader.finish()?;
+        // A misspelt `disabled` must not let users in. `TokenProviderConfig` checks more keys of `custom-token`.
+        let misspelt =
+            unknown_keys.iter().filter(|key| node.get("disabled").is_none() && closest(key, GUARD).is_some());
+        let errors: Vec<_> = misspelt.map(|key| ConfigError::unknown_key("a provider", key, key.span, GUARD)).collect();
+        if !errors.is_empty() && kind != Some(ProviderType::CustomToken) {
+            return Err(errors);
+        }
         unknown_keys.extend(inner);
         // If either is missing, an error has been reported.
         let Some((kind, metadata_fields)) = kind.zip(metadata_fields) else { return Err(Vec::new()) };
