@@ -33,6 +33,8 @@ struct Known {
     users: HashMap<String, DateTime>,
     /// The last time at which the data of any user may have changed.
     everyone: Option<DateTime>,
+    /// The latest time that the clock has shown.
+    latest: Option<DateTime>,
 }
 
 /// Whether all changes are reported.
@@ -54,7 +56,8 @@ impl CustomDataChanges {
 
     /// Declares that from this moment on, the store itself reports all changes as it makes them.
     pub fn watched_always(&self) {
-        let (mut known, now) = (self.known(), self.clock.now());
+        let mut known = self.known();
+        let now = known.now(&*self.clock);
         known.changed_all(now);
         known.watched = Watched::Always;
     }
@@ -73,7 +76,8 @@ impl CustomDataChanges {
     /// Whether a user's data that were read at this time are known to be current.
     #[must_use]
     pub fn is_current(&self, user_id: &str, read_at: DateTime) -> bool {
-        let known = self.known();
+        let mut known = self.known();
+        known.now(&*self.clock);
         let is_watched = match known.watched {
             Watched::No => false,
             Watched::Until(end) => Instant::now() < end,
@@ -96,7 +100,8 @@ impl CustomDataChanges {
 
 impl CustomDataObserver for CustomDataChanges {
     fn changed(&self, users: &BTreeSet<String>) {
-        let (mut known, now) = (self.known(), self.clock.now());
+        let mut known = self.known();
+        let now = known.now(&*self.clock);
         known.users.extend(users.iter().map(|user| (user.clone(), now)));
         if known.users.len() > MAX_USERS {
             known.changed_all(now);
@@ -104,11 +109,21 @@ impl CustomDataObserver for CustomDataChanges {
     }
 
     fn changed_all(&self) {
-        self.known().changed_all(self.clock.now());
+        let mut known = self.known();
+        let now = known.now(&*self.clock);
+        known.changed_all(now);
     }
 }
 
 impl Known {
+    /// The time by the clock, or the latest that it has shown if it was set back: a change must not seem older than data
+    /// that were read before it.
+    fn now(&mut self, clock: &dyn Clock) -> DateTime {
+        let now = self.latest.map_or_else(|| clock.now(), |latest| latest.max(clock.now()));
+        self.latest = Some(now);
+        now
+    }
+
     fn changed_all(&mut self, now: DateTime) {
         self.users.clear();
         self.everyone = Some(now);
@@ -159,6 +174,26 @@ mod tests {
         assert!(!changes.is_current("bob", ago(1000)) && changes.has_changed_since("bob", ago(1000)));
         // If the clock was set back, the age is unknown.
         assert!(!changes.is_current("eve", ago(-60_000)));
+    }
+
+    #[test]
+    fn data_read_before_a_change_are_not_current_though_the_clock_was_set_back() {
+        struct Settable(Mutex<DateTime>);
+        impl Clock for Settable {
+            fn now(&self) -> DateTime {
+                *self.0.lock().unwrap()
+            }
+        }
+        let (read, earlier, later) = (ago(0), ago(60_000), ago(-60_000));
+        let clock = Arc::new(Settable(Mutex::new(read)));
+        let changes = CustomDataChanges::default().with_clock(Arc::<Settable>::clone(&clock));
+        changes.watched_for(Duration::from_secs(3600));
+        assert!(changes.is_current("ada", read));
+        *clock.0.lock().unwrap() = earlier;
+        changes.changed(&users(&["ada"]));
+        assert!(!changes.is_current("ada", read));
+        *clock.0.lock().unwrap() = later;
+        assert!(!changes.is_current("ada", read));
     }
 
     #[test]
