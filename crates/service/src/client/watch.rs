@@ -35,6 +35,10 @@ pub enum StreamItem {
 /// The most items that are buffered for a slow client. Each may contain a document of 16 MiB.
 const WAITING: usize = 4;
 
+/// How long a stream without changes goes on after its token has expired until its user is looked up again. A change is
+/// sent only after a look-up of its own.
+const LOOK_UP: Duration = Duration::from_secs(30);
+
 /// The longest time without an item.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -164,12 +168,15 @@ struct Watcher {
 
 impl ClientApi {
     /// Fails if the session has ended, or if the reader's user has changed. The user is looked up only if the token has
-    /// expired or custom data have changed, since until then requests are served as the same user.
+    /// expired or custom data have changed, since until then requests are served as the same user; and without urgency
+    /// not each time, since thousands of streams may be older than their tokens.
     async fn still_watches(self: &Arc<Self>, watcher: &mut Watcher, urgency: Urgency) -> Result<(), ClientError> {
         let Watcher { token, user, read_at } = watcher;
         self.session_lasts(token, urgency).await?;
         let now = bson::DateTime::now();
-        if now < token.expires_at && !self.authenticator.has_changed_since(&user.id, *read_at) {
+        let has_time = urgency == Urgency::HasTime && now.saturating_duration_since(*read_at) < LOOK_UP;
+        let is_current = now < token.expires_at || has_time;
+        if is_current && !self.authenticator.has_changed_since(&user.id, *read_at) {
             return Ok(());
         }
         if !self.is_still(user).await {
