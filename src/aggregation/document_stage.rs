@@ -197,7 +197,7 @@ fn insert_all(tree: &mut Vec<(String, Node)>, fields: &Document, adds: bool, dep
                     return refused(if adds { 40180 } else { 51270 }, "the value of a field cannot be an empty object");
                 }
                 if depth > 100 {
-                    return refused(15, "a projection is nested too deep");
+                    return refused(15, "a projection is nested too deeply");
                 }
                 let mut below = Vec::new();
                 insert_all(&mut below, inner, adds, depth + 1)?;

@@ -109,7 +109,7 @@ impl Scope {
             _ => Err(FindError::Unsupported {
                 what: format!("`{text}`"),
                 help: Some(
-                    "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those of the expression's own",
+                    "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those that the expression defines itself",
                 ),
             }),
         }
@@ -308,7 +308,7 @@ fn call(operator: &'static Operator, operands: Vec<Expression>) -> Expression {
 
 fn known(operator: &str, members: &Document, names: &[&str]) -> Outcome<()> {
     match members.keys().find(|key| !names.contains(&key.as_str())) {
-        Some(key) => refused(9, format!("`{operator}` has no member `{key}`")),
+        Some(key) => refused(9, format!("`{operator}` has no argument `{key}`")),
         None => Ok(()),
     }
 }

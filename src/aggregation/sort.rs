@@ -45,17 +45,17 @@ impl Sort {
     pub fn compile(sort: &Document) -> Result<Self, FindError> {
         let keys = sort.iter().map(|(name, direction)| {
             if name.split('.').any(|part| part.starts_with('$')) {
-                return Err(FindError::unsupported(format!("`{name}` in an order")));
+                return Err(FindError::unsupported(format!("sorting by `{name}`")));
             }
             let path = FieldPath::parse(name)
-                .map_err(|error| FindError::unsupported(format!("ordering by `{name}` ({error})")))?;
+                .map_err(|error| FindError::unsupported(format!("sorting by `{name}` ({error})")))?;
             match ValueRef::from(direction).number().and_then(Number::integer) {
                 Some(1) => Ok((path, Direction::Up)),
                 Some(-1) => Ok((path, Direction::Down)),
                 _ if matches!(direction, Bson::Document(_)) => {
-                    Err(FindError::unsupported(format!("an expression about `{name}` in an order")))
+                    Err(FindError::unsupported(format!("an expression as the sort order of `{name}`")))
                 }
-                _ => Err(FindError::refused(DIRECTION, format!("the direction of `{name}` is 1 or -1"))),
+                _ => Err(FindError::refused(DIRECTION, format!("the sort order of `{name}` must be 1 or -1"))),
             }
         });
         Self::of(keys.collect::<Result<_, _>>()?)
@@ -67,7 +67,7 @@ impl Sort {
     /// If there are too many fields.
     pub(crate) fn of(keys: Vec<(FieldPath, Direction)>) -> Result<Self, FindError> {
         if keys.len() > MAX_FIELDS {
-            return Err(FindError::refused(13103, format!("documents are ordered by at most {MAX_FIELDS} fields")));
+            return Err(FindError::refused(13103, format!("a sort can have at most {MAX_FIELDS} fields")));
         }
         Ok(Self { keys })
     }
@@ -296,7 +296,7 @@ fn next<'s, 'd>(
     };
     match (named, placed) {
         (Some(_), Some(_)) => {
-            Err(FindError::refused(16746, format!("`{}` is an index and a field at once", first.name())))
+            Err(FindError::refused(16746, format!("`{}` is both an array index and a field name", first.name())))
         }
         (None, Some(element)) => Ok((follow(element, rest, steps)?, matches!(element, ValueRef::Array(_)))),
         (Some(value), None) => Ok((follow(value, rest, steps)?, false)),

@@ -63,7 +63,7 @@ pub(crate) fn refusal_of(name: &str) -> &'static str {
         "$function" | "$accumulator" | "$where" | "$_internalJsEmit" | "$_internalJsReduce" => {
             "client-supplied code is not executed"
         }
-        "$meta" => "it tells of an index, whose fields may be hidden",
+        "$meta" => "it reveals the keys of an index, whose fields may be hidden",
         "$rand" | "$sampleRate" => "its result is not reproducible",
         _ => "it is not on the list of operators",
     }

@@ -22,7 +22,7 @@ impl ConfigError {
         let error = Self::new(kind, span);
         match closest(key, known) {
             Some(known) => error.help(format!("did you mean `{known}`?")),
-            None => error.help("remove it: nothing reads it"),
+            None => error.help("remove it: it has no effect"),
         }
     }
 }
@@ -70,7 +70,7 @@ pub enum ConfigErrorKind {
     #[error("`user_id_field` is not a field path: {0}")]
     UserIdPath(PathError),
     /// A path that MongoDB would take for an operator: `"user_id_field": "$where"`
-    #[error("`user_id_field` must not begin with `$`: `{0}` names no field")]
+    #[error("`user_id_field` must not begin with `$`: `{0}` is not the name of a field")]
     UserIdOperator(String),
     /// An unknown type of provider: `"type": "custom-tokn"`
     #[error("unknown provider type `{0}`")]

@@ -37,7 +37,7 @@ pub enum AssembleError {
     #[error("the access token has no `portcullis` claim, which describes the user")]
     PortcullisMissing,
     /// The user would be the system user: `"portcullis": { "type": "system" }`
-    #[error("a claim cannot make a user of type \"system\"")]
+    #[error("a token cannot claim the user type \"system\"")]
     UserTypeSystem,
     /// The type of user is unknown: `"portcullis": { "type": "admin" }`
     #[error("the claim `portcullis.type` must be \"normal\" or \"server\", not `{0}`")]

@@ -43,7 +43,7 @@ pub enum MetadataError {
     },
     /// A claim would not survive in a token issued by Portcullis: it contains a field such as `$oid`, or more than 98
     /// levels.
-    #[error("the claim `{0}` holds a field of extended JSON such as `$oid`, or too many levels")]
+    #[error("the claim `{0}` contains a field of extended JSON such as `$oid`, or is nested too deeply")]
     NotCarried(MetadataPath),
 }
 

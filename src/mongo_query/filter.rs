@@ -136,9 +136,8 @@ fn clause(name: &str, value: &Bson, inside: Inside, at: At<'_>) -> Result<Predic
             Err(FindError::refused(FAILED_TO_PARSE, format!("`{name}` takes 1")))
         }
         "$alwaysTrue" | "$alwaysFalse" => Ok(Predicate::Constant(name == "$alwaysTrue")),
-        name if name.starts_with('$') => Err(refusal(name).unwrap_or_else(|| {
-            FindError::refused(BAD_VALUE, format!("there is no operator `{name}` in place of a field"))
-        })),
+        name if name.starts_with('$') => Err(refusal(name)
+            .unwrap_or_else(|| FindError::refused(BAD_VALUE, format!("unknown top-level operator `{name}`")))),
         name => {
             let path = FieldPath::parse(name)
                 .map_err(|error| FindError::unsupported(format!("a field name such as `{name}` ({error})")))?;

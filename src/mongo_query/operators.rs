@@ -92,7 +92,7 @@ pub(super) fn condition(subject: &Subject, value: &Bson, at: At<'_>) -> Result<P
         Bson::RegularExpression(regex) => pattern(regex.pattern.as_str(), regex.options.as_str(), at)
             .map(|pattern| subject.test(TestKind::Regex(pattern))),
         Bson::Document(document) if is_operators(document) => operators(subject, document, at),
-        Bson::Undefined => Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`")),
+        Bson::Undefined => Err(FindError::refused(BAD_VALUE, "values cannot be compared with `undefined`")),
         value => Ok(subject.equals(value)),
     }
 }
@@ -111,11 +111,11 @@ fn operators(subject: &Subject, document: &Document, at: At<'_>) -> Result<Predi
 fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, at: At<'_>) -> Result<Predicate, FindError> {
     let check = match name {
         "$eq" | "$ne" if *value == Bson::Undefined => {
-            return Err(FindError::refused(BAD_VALUE, "nothing is compared with `undefined`"));
+            return Err(FindError::refused(BAD_VALUE, "values cannot be compared with `undefined`"));
         }
         "$eq" => return Ok(subject.equals(value)),
         "$ne" if matches!(value, Bson::RegularExpression(_)) => {
-            return Err(takes(name, "a value that is no pattern (write `$not`)", value));
+            return Err(takes(name, "a value that is not a pattern (use `$not`)", value));
         }
         "$ne" => return Ok(not(subject.equals(value))),
         "$gt" => return ordered(subject, name, Comparison::Gt, value),
@@ -151,7 +151,7 @@ fn operator(subject: &Subject, name: &str, value: &Bson, all: &Document, at: At<
 fn ordered(subject: &Subject, name: &str, comparison: Comparison, value: &Bson) -> Result<Predicate, FindError> {
     let reference = ValueRef::from(value);
     let check = match value {
-        Bson::RegularExpression(_) | Bson::Undefined => return Err(takes(name, "a value that has an order", value)),
+        Bson::RegularExpression(_) | Bson::Undefined => return Err(takes(name, "a value that can be ordered", value)),
         // Only null and Missing can be compared with null. They are equal to it.
         Bson::Null if matches!(comparison, Comparison::Gt | Comparison::Lt) => return Ok(Predicate::Constant(false)),
         Bson::Null => return Ok(subject.equals(value)),
@@ -169,7 +169,7 @@ fn one_of(subject: &Subject, name: &str, value: &Bson, at: At<'_>) -> Result<Pre
     for element in list {
         match element {
             Bson::Document(document) if is_operators(document) => {
-                return Err(takes(name, "values, no operators,", element));
+                return Err(takes(name, "values rather than operators", element));
             }
             Bson::Undefined => return Err(takes(name, "values that can be compared", element)),
             Bson::RegularExpression(_) => parts.push(condition(subject, element, at)?),
@@ -196,10 +196,12 @@ fn every(subject: &Subject, value: &Bson, at: At<'_>) -> Result<Predicate, FindE
     let part = |element: &Bson| match element {
         Bson::Document(document) if first_asks => match document.get("$elemMatch") {
             Some(inner) if document.len() == 1 => Ok(subject.test(elem_match(inner, at.deeper())?)),
-            _ => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
+            _ => Err(takes("$all", "either only `$elemMatch` or only values", element)),
         },
-        element if first_asks => Err(takes("$all", "either `$elemMatch` everywhere or values", element)),
-        Bson::Document(document) if has_operator(document) => Err(takes("$all", "values, no operators,", element)),
+        element if first_asks => Err(takes("$all", "either only `$elemMatch` or only values", element)),
+        Bson::Document(document) if has_operator(document) => {
+            Err(takes("$all", "values rather than operators", element))
+        }
         Bson::Document(_) => Ok(subject.equals(element)),
         element => condition(subject, element, at),
     };
@@ -249,7 +251,7 @@ fn types(value: &Bson) -> Result<TypeSet, FindError> {
             Bson::String(alias) => Type::from_alias(alias),
             value => integer(value).and_then(Type::from_number),
         };
-        kind.map(|kind| set.with(kind)).ok_or_else(|| takes("$type", "names or numbers of BSON's types", value))
+        kind.map(|kind| set.with(kind)).ok_or_else(|| takes("$type", "names or numbers of BSON types", value))
     })
 }
 

@@ -30,7 +30,7 @@ pub fn compile_projection(projection: &Document) -> Result<Projection, FindError
     apart(projection)?;
     // Beside other fields, `_id` can be included or excluded only as a whole.
     if projection.keys().any(|name| name.starts_with("_id.")) && projection.len() > 1 {
-        return Err(FindError::unsupported("a part of `_id` beside other fields in a projection"));
+        return Err(FindError::unsupported("part of `_id` alongside other fields in a projection"));
     }
     let node = Node { span: Span::default(), kind: Kind::Object(members) };
     Projection::compile(&node).map_err(|errors| {
@@ -49,7 +49,7 @@ fn is_included(name: &str, value: &Bson) -> Result<bool, FindError> {
         _ => {
             let kind = ValueRef::from(value).kind().alias();
             Err(FindError::Unsupported {
-                what: format!("a value of type {kind} about `{name}` in a projection"),
+                what: format!("a value of type {kind} for `{name}` in a projection"),
                 help: Some("write 1, 0, true or false"),
             })
         }

@@ -65,11 +65,11 @@ pub(super) fn unsupported(key: &str) -> Option<&'static str> {
     Some(match key {
         "$ref" | "$dynamicRef" | "$recursiveRef" => "inline the schema",
         "definitions" | "$defs" => "inline each schema where it is used",
-        "format" => "use `pattern`, or with `bsonType`",
+        "format" => "use `pattern` or `bsonType`",
         "if" | "then" | "else" => "use `anyOf` and `not`",
         "contains" | "minContains" | "maxContains" => "use `validate`, with `$elemMatch`",
-        "prefixItems" | "unevaluatedItems" => "use an array of `items`, and with `additionalItems`",
-        "propertyNames" => "use `patternProperties`, and `additionalProperties: false`",
+        "prefixItems" | "unevaluatedItems" => "use an array as `items`, with `additionalItems`",
+        "propertyNames" => "use `patternProperties`, with `additionalProperties: false`",
         "dependentRequired" | "dependentSchemas" => "use `dependencies`",
         "unevaluatedProperties" => "use `additionalProperties`",
         "contentEncoding" | "contentMediaType" | "contentSchema" | "extends" | "disallow" | "divisibleBy" => {

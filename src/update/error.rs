@@ -85,7 +85,7 @@ pub enum UpdateErrorKind {
         code: i32,
     },
     /// A path into a value that cannot contain fields.
-    #[error("the path leads through a value without such a field")]
+    #[error("the path leads through a value that cannot have such a field")]
     NotViable,
     /// An array operator applied to a value of another type.
     #[error("expected an array, found a value of type {found}")]
@@ -141,7 +141,7 @@ pub enum UpdateErrorKind {
     #[error("a document has at most {MAX_BYTES} bytes")]
     TooLarge,
     /// An upsert whose filter requires two values for a field.
-    #[error("an upsert cannot take `{0}` from its filter, which has it twice")]
+    #[error("an upsert cannot take `{0}` from its filter, which specifies it twice")]
     QueryTwice(String),
     /// An upsert whose filter determines only part of `_id`.
     #[error("the filter of an upsert with a replacement must contain either the whole `_id` or no part of it")]

@@ -161,7 +161,7 @@ impl Parser<'_> {
         if operator != Operator::Rename {
             return compiled.fields.add(&steps, leaf(action(operator, operand, self.patterns)?));
         }
-        let Bson::String(to) = operand else { return Err(self::operand("the new name, a string,", operand, 2)) };
+        let Bson::String(to) = operand else { return Err(self::operand("the new name as a string", operand, 2)) };
         compiled.named.push(Named { operator, path: to.clone() });
         let target = steps::parse(to)?;
         let from = plain(&steps)?;
@@ -202,7 +202,7 @@ fn action(operator: Operator, value: &Bson, patterns: &PatternAllowance) -> Resu
             Bson::Document(each) if each.keys().next().is_some_and(|first| first == "$each") => match each.get("$each")
             {
                 Some(Bson::Array(values)) if each.len() == 1 => values.iter().map(written).collect::<Result<_, _>>()?,
-                Some(Bson::Array(_)) | None => return Err(operand("nothing beside `$each`", value, 2)),
+                Some(Bson::Array(_)) | None => return Err(operand("a document whose only field is `$each`", value, 2)),
                 Some(other) => return Err(operand("an array as its `$each`", other, 14)),
             },
             value => vec![written(value)?],

@@ -111,7 +111,7 @@ fn place(position: i64, length: usize) -> usize {
 
 impl Order {
     fn compile(operand: &Bson) -> Result<Self, UpdateErrorKind> {
-        let expected = "1, -1 or a document of such as its `$sort`";
+        let expected = "1, -1 or a document of these as its `$sort`";
         match operand {
             Bson::Document(fields) if fields.len() > MAX_FIELDS => {
                 let found = format!("{} fields", fields.len());

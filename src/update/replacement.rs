@@ -55,7 +55,7 @@ fn check_id(id: &Bson) -> Result<(), UpdateErrorKind> {
         Bson::RegularExpression(_) => Err(UpdateErrorKind::IdInvalid("a regular expression")),
         Bson::Undefined => Err(UpdateErrorKind::IdInvalid("undefined")),
         Bson::Document(document) if has_dollar(document) => {
-            Err(UpdateErrorKind::IdInvalid("a document with a name that begins with a dollar"))
+            Err(UpdateErrorKind::IdInvalid("a document with a field name that begins with `$`"))
         }
         _ => Ok(()),
     }

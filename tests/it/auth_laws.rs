@@ -132,7 +132,7 @@ fn each_refusal_has_its_own_error() {
     give(with("portcullis", bson!("x")), "the claim `portcullis` must be a document, not of type `string`");
     give(with("user_data", bson!([])), "the claim `user_data` must be a document, not of type `array`");
     let give = |portcullis: Bson, error: &str| give(with("portcullis", portcullis), error);
-    give(bson!({ "type": "system" }), "a claim cannot make a user of type \"system\"");
+    give(bson!({ "type": "system" }), "a token cannot claim the user type \"system\"");
     give(bson!({ "type": "admin" }), "the claim `portcullis.type` must be \"normal\" or \"server\", not `admin`");
     give(bson!({ "type": 1 }), "the claim `portcullis.type` must be a string, not of type `int`");
     give(bson!({ "data": [] }), "the claim `portcullis.data` must be a document, not of type `array`");

@@ -121,7 +121,7 @@ fn an_order_has_as_many_fields_as_mongodb_takes() {
     };
     assert!(Query::compile(None, None, Some(&sort(32))).is_ok());
     let error = Query::compile(None, None, Some(&sort(33))).unwrap_err();
-    assert_eq!(error.to_string(), "documents are ordered by at most 32 fields");
+    assert_eq!(error.to_string(), "a sort can have at most 32 fields");
 }
 
 /// Binding decides a check against an empty list, but the explanation examined the document first and reported an

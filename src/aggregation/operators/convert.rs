@@ -160,13 +160,15 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
         (Type::Int | Type::Long, Bson::String(text)) => {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+');
             let number = text.parse::<i64>().ok().filter(|_| is_plain).and_then(|number| whole(number, to));
-            number.ok_or_else(|| failed("it is not such a number"))?
+            number.ok_or_else(|| failed("it is not a whole number in the range of the type"))?
         }
         (Type::Double, Bson::String(text)) => {
             let is_plain = !text.is_empty() && !text.contains(char::is_whitespace);
-            Bson::Double(text.parse().ok().filter(|_| is_plain).ok_or_else(|| failed("it is no number"))?)
+            Bson::Double(text.parse().ok().filter(|_| is_plain).ok_or_else(|| failed("it is not a number"))?)
         }
-        (Type::Decimal, Bson::String(text)) => Bson::Decimal128(text.parse().map_err(|_| failed("it is no number"))?),
+        (Type::Decimal, Bson::String(text)) => {
+            Bson::Decimal128(text.parse().map_err(|_| failed("it is not a number"))?)
+        }
         (Type::Int | Type::Long, Bson::DateTime(date)) if to == Type::Long => Bson::Int64(date.timestamp_millis()),
         (Type::Double, Bson::DateTime(date)) => Bson::Double(Num::Long(date.timestamp_millis()).double()),
         (Type::Decimal, Bson::DateTime(date)) => Num::Long(date.timestamp_millis()).decimal().into(),
@@ -182,7 +184,7 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
         }
         (Type::Decimal, _) => Bson::Decimal128(number.ok_or_else(no_way)?.decimal()),
         (Type::Date, Bson::String(text)) => {
-            Bson::DateTime(DateTime::from_millis(calendar::parse(text).ok_or_else(|| failed("it is no date"))?))
+            Bson::DateTime(DateTime::from_millis(calendar::parse(text).ok_or_else(|| failed("it is not a date"))?))
         }
         (Type::Date, Bson::ObjectId(id)) => Bson::DateTime(id.timestamp()),
         (Type::Date, Bson::Timestamp(timestamp)) => {
@@ -192,7 +194,7 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
             Bson::DateTime(DateTime::from_millis(truncated(number.ok_or_else(no_way)?)?))
         }
         (Type::ObjectId, Bson::String(text)) => {
-            Bson::ObjectId(ObjectId::parse_str(text).map_err(|_| failed("it is no ObjectId"))?)
+            Bson::ObjectId(ObjectId::parse_str(text).map_err(|_| failed("it is not an ObjectId"))?)
         }
         (Type::String, Bson::Boolean(holds)) => Bson::from(if *holds { "true" } else { "false" }),
         (Type::String, Bson::ObjectId(id)) => Bson::from(id.to_hex()),

@@ -26,7 +26,7 @@ pub(super) fn zone(args: &Args<'_>, at: usize) -> Outcome<Option<i64>> {
         value if is_nullish(value) => Ok(None),
         Some(Bson::String(zone)) => calendar::offset(zone).map(Some).ok_or_else(|| FindError::Unsupported {
             what: "this time zone".to_owned(),
-            help: Some("dates are in UTC; the zones are `UTC` and offsets such as `+05:30`"),
+            help: Some("use `UTC` or an offset such as `+05:30`"),
         }),
         other => refused(40517, format!("timezone must evaluate to a string, found {}", kind(other))),
     }

@@ -50,9 +50,9 @@ fn to_place(args: &Args<'_>, rounding: Rounding) -> Outcome<Option<Bson>> {
         1 => 0,
         _ if args.is_nullish(0) || args.is_nullish(1) => return null(),
         _ => match args.get(1).and_then(Num::of).and_then(Num::integer) {
-            None => return refused(51082, format!("the place of {} must be a whole number", args.name)),
+            None => return refused(51082, format!("the second argument of {} must be a whole number", args.name)),
             Some(place) if !(-20..=100).contains(&place) => {
-                return refused(51083, format!("the place of {} must be from -20 to 100", args.name));
+                return refused(51083, format!("the second argument of {} must be from -20 to 100", args.name));
             }
             Some(place) => i32::try_from(place).unwrap_or(0),
         },

@@ -41,7 +41,7 @@ pub enum TokenError {
         limit: usize,
     },
     /// The token does not consist of three parts, but of this many.
-    #[error("a token is three parts joined by dots, not {0}")]
+    #[error("a token has three parts separated by dots, not {0}")]
     Parts(usize),
     /// The header has more than [`MAX_HEADER`] characters.
     #[error("the token's header has {0} characters; at most {MAX_HEADER} are accepted")]
@@ -59,7 +59,7 @@ pub enum TokenError {
     #[error("the token is not signed: its `alg` is `none`")]
     AlgorithmNone,
     /// The algorithm is not the configured one.
-    #[error("the token is signed with `{found}`; only `{}` is taken", .expected.name())]
+    #[error("the token is signed with `{found}`; only `{}` is accepted", .expected.name())]
     AlgorithmUnexpected {
         /// The configured algorithm.
         expected: Algorithm,

@@ -15,7 +15,7 @@ pub enum IssueError {
     CustomDataNotLoaded,
     /// A part of the user would not survive in extended JSON: a field such as `$oid`, a key with U+0000, more than 100
     /// levels, or a NaN with a sign.
-    #[error("the user's `{0}` holds what a token cannot carry unchanged")]
+    #[error("the user's `{0}` contains values that a token cannot represent unchanged")]
     Unfaithful(&'static str),
     /// The id of the user, session or device is empty.
     #[error("`{0}` must not be empty")]

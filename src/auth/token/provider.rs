@@ -164,7 +164,7 @@ fn signing_key(
         // tokens.
         Algorithm::Hs256 if is_key_material(secret) => {
             Err(ConfigError::new(ConfigErrorKind::SecretIsKey(shown()), name.span)
-                .help("tokens that a public key verifies need `signingAlgorithm`: \"RS256\" in `config`"))
+                .help("tokens verified with a public key need `signingAlgorithm`: \"RS256\" in `config`"))
         }
         Algorithm::Hs256 => {
             let characters = secret.chars().count();
@@ -177,7 +177,7 @@ fn signing_key(
         Algorithm::Rs256 => RsaKey::from_pem(secret).map(|key| key.decoding().clone()).map_err(|error| {
             let kind = ConfigErrorKind::SecretNotKey { name: shown(), reason: error.to_string() };
             ConfigError::new(kind, name.span)
-                .help("the secret holds a public key, such as `openssl rsa -pubout` writes it")
+                .help("the secret must be a public key, as written by `openssl rsa -pubout`")
         }),
     }
 }

@@ -45,7 +45,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`SigningKeyError::Length`] if the secret is too short or too long.
-    #[expect(clippy::needless_pass_by_value, reason = "who hands over a secret should not go on holding it")]
+    #[expect(clippy::needless_pass_by_value, reason = "the caller should not keep the secret")]
     pub fn from_secret(secret: Vec<u8>) -> Result<Self, SigningKeyError> {
         if !(Self::MIN_BYTES..=Self::MAX_BYTES).contains(&secret.len()) {
             return Err(SigningKeyError::Length(secret.len()));

@@ -49,7 +49,10 @@ pub(super) fn text(text: &str) -> Result<(), GuardedError> {
     if name.starts_with(|first: char| first.is_ascii_lowercase() || !first.is_ascii()) || VARIABLES.contains(&name) {
         return Ok(());
     }
-    Err(refused(text, "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those of the expression's own"))
+    Err(refused(
+        text,
+        "the variables are `$$ROOT`, `$$CURRENT`, `$$REMOVE`, `$$NOW` and those that the expression defines itself",
+    ))
 }
 
 fn refused(what: &str, reason: &'static str) -> GuardedError {
