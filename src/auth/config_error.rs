@@ -22,7 +22,7 @@ impl ConfigError {
         let error = Self::new(kind, span);
         match closest(key, known) {
             Some(known) => error.help(format!("did you mean `{known}`?")),
-            None => error.help("remove it: it has no effect"),
+            None => error.help("remove it"),
         }
     }
 }
