@@ -17,6 +17,7 @@ mod app;
 mod architecture;
 mod auth_laws;
 mod budget;
+mod doc_links;
 mod endpoints;
 mod fixtures;
 mod functions;

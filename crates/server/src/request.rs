@@ -59,9 +59,10 @@ impl<S: Send + Sync> FromRequest<S> for Received {
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
-    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer")).map(str::trim);
-    match token {
-        Some(token) if !token.is_empty() => Ok(token),
+    // The name of the scheme is case-insensitive.
+    let parts = value.to_str().ok().and_then(|value| value.split_at_checked("Bearer".len()));
+    match parts.map(|(scheme, token)| (scheme.eq_ignore_ascii_case("Bearer"), token.trim())) {
+        Some((true, token)) if !token.is_empty() => Ok(token),
         _ => Err(refused("expected Authorization header with JWT")),
     }
 }

@@ -74,6 +74,9 @@ fn as_documented(name: &str, message: String) -> String {
             Some(word) if quoted(word) => format!("'{word}' is not defined"),
             _ => message,
         },
+        "TypeError" if message == "cannot convert BigInt to number" => {
+            format!("{message}: to calculate with a Long beyond 2^53, use its methods, such as `add`")
+        }
         "TypeError" => ["cannot read property '", "cannot set property '"]
             .into_iter()
             .find_map(|start| message.strip_prefix(start))

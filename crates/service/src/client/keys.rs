@@ -151,8 +151,12 @@ pub(super) async fn make_key(
     let name = name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| ClientError::plain(ErrorClass::BadRequest, "'name' is a required string"))?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if name.len() > 128 || !name.bytes().all(is_plain) {
-        let message = "can only contain ASCII letters, numbers, underscores, and hyphens";
+    let message = if !name.bytes().all(is_plain) {
+        Some("can only contain ASCII letters, numbers, underscores, and hyphens")
+    } else {
+        (name.len() > 128).then_some("the name of a key can have at most 128 characters")
+    };
+    if let Some(message) = message {
         return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
     }
     let id = ObjectId::new().to_hex();

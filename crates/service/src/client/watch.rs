@@ -216,6 +216,9 @@ impl Asked {
             let message = "`ids` and `filter` cannot be combined";
             return Err(ClientError::bad(ErrorCode::BadRequest, message));
         }
+        if ids.is_some_and(|ids| ids.as_array().is_none()) {
+            return Err(ClientError::bad(ErrorCode::InvalidParameter, "'ids' must be an array"));
+        }
         let object = |key: &str, value: Node| {
             let member = Member { key: key.to_owned(), key_span: Span::default(), value };
             Node { span: Span::default(), kind: Kind::Object(vec![member]) }

@@ -62,6 +62,7 @@ pub(crate) fn all() -> Vec<(&'static str, Story)> {
             a_refresh_after_the_custom_data_changed_is_enough
             watched_custom_data_are_seen_by_the_token_that_is_held
             a_stream_ends_when_watched_custom_data_change
+            a_stream_older_than_its_token_sends_no_change_to_a_changed_user
             a_stream_ends_when_its_user_is_disabled_or_deleted;
         takeovers:
             claims_take_over_whom_they_may

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::Bson;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bson::{Bson, DateTime};
 use portcullis::CustomData;
 use portcullis_service::client::{ClientApi, ClientError, StreamItem};
-use serde_json::json;
+use portcullis_testkit::keys::{SECRET, hs256, sign};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{CodeName, PASSWORD, Place, call, claims, log_in_by, payload, register, told};
@@ -123,6 +126,46 @@ pub(super) async fn a_stream_ends_when_watched_custom_data_change(place: Place) 
         // The same token can open another stream, which is that of the changed user.
         see(&api, &ken.access_token, Some(expected)).await;
     }
+}
+
+/// The same token, valid for two more seconds only.
+fn shortened(token: &str) -> String {
+    let text = |part: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut claims: Value = serde_json::from_str(&text(parts[1])).unwrap();
+    claims["exp"] = json!(DateTime::now().timestamp_millis() / 1000 + 2);
+    sign(&text(parts[0]), &claims.to_string(), &hs256(&SECRET))
+}
+
+pub(super) async fn a_stream_older_than_its_token_sends_no_change_to_a_changed_user(place: Place) {
+    let api = Arc::new(place.open().await);
+    api.add_user("admin@example.com", PASSWORD).await.unwrap();
+    register(&api, "ken@example.com").await;
+    let admin = log_in_by(&api, "admin@example.com").await;
+    let ken = log_in_by(&api, "ken@example.com").await;
+    let short = shortened(&ken.access_token);
+    let mut stream = watch(&api, &short).await;
+    let expired = async {
+        while api.bearer(&short).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, expired).await.expect("the token does not expire");
+    set_level(&api, &admin.access_token, &ken.user_id, 1).await;
+    let first = async {
+        loop {
+            match stream.recv().await.expect("the stream ends without a failure") {
+                StreamItem::Quiet => {}
+                StreamItem::Change(change) => panic!("{change}"),
+                StreamItem::Failed(error) => return error,
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, first).await.expect("the stream goes on");
+    assert_eq!(
+        (error.code_name(), error.message.as_str()),
+        ("InvalidSession", "invalid session: the user has changed")
+    );
 }
 
 pub(super) async fn a_stream_ends_when_its_user_is_disabled_or_deleted(place: Place) {

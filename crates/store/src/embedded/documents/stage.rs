@@ -92,8 +92,11 @@ fn single(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, Docume
             count(operand).ok_or_else(|| refused(5107200, "`$skip` takes a number that is not negative"))?,
         )),
         "$limit" => {
-            let limit = count(operand).filter(|limit| *limit > 0);
-            Ok(Stage::Limit(limit.ok_or_else(|| refused(5107201, "`$limit` takes a number above 0"))?))
+            let limit = count(operand).ok_or_else(|| refused(5107201, "`$limit` takes a number above 0"))?;
+            if limit == 0 {
+                return Err(refused(15958, "`$limit` takes a number above 0"));
+            }
+            Ok(Stage::Limit(limit))
         }
         "$count" => match operand {
             Bson::String(name) if !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0']) => {
