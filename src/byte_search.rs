@@ -63,7 +63,7 @@ mod tests {
     use super::string_end;
 
     #[test]
-    fn the_first_special_byte_is_found_wherever_it_stands() {
+    fn the_first_special_byte_is_found_at_any_position() {
         for length in 0..40 {
             let plain = vec![b'a'; length];
             assert_eq!(string_end(&plain), None);

@@ -214,7 +214,7 @@ mod tests {
     use super::iso_8601;
 
     #[test]
-    fn dates_have_milliseconds_when_there_are_any() {
+    fn dates_show_milliseconds_unless_they_are_zero() {
         let of = |millis| iso_8601(bson::DateTime::from_millis(millis));
         assert_eq!(of(0).as_deref(), Some("1970-01-01T00:00:00Z"));
         assert_eq!(of(100).as_deref(), Some("1970-01-01T00:00:00.100Z"));

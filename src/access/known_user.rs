@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_only_for_the_user_is_bound_once_for_an_object() {
+    fn rules_that_depend_only_on_the_user_are_bound_once_per_user_object() {
         let (policy, red, blue) = (of_user(), known("red"), known("blue"));
         let may_read = |user: &KnownUser, team: &str| guard(&policy, user).read(&doc! { "team": team }).is_allowed();
         for _ in 0..2 {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_more_is_bound_to_each_request() {
+    fn other_rules_are_bound_for_each_request() {
         let contexts = |user: &KnownUser, answer: i32| {
             let environment = Environment { tag: answer.to_string(), values: doc! { "a": answer } };
             let request = doc! { "httpMethod": answer.to_string(), "requestHeaders": { "A": [answer.to_string()] } };
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn few_policies_stay_bound() {
+    fn the_number_of_bound_policies_is_limited() {
         let user = known("red");
         let policies: Vec<_> = (0..=MAX_BOUND).map(|_| of_user()).collect();
         let first: Vec<_> = policies.iter().map(|policy| guard(policy, &user)).collect();

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_the_driver_has_them() {
+    fn values_are_written_like_the_driver_writes_them() {
         let code = JavaScriptCodeWithScope { code: "f()".to_owned(), scope: doc! { "a": 1 } };
         let regex = Regex { pattern: bson::cstr!("^a\"").into(), options: bson::cstr!("i").into() };
         let values: [Bson; 33] = [
@@ -128,14 +128,14 @@ mod tests {
 
     /// The result is the same as for a document that is decoded first.
     #[test]
-    fn of_duplicate_keys_the_first_value_is_written() {
+    fn the_first_value_of_a_duplicate_key_is_written() {
         let bytes = b"\x1a\0\0\0\x10a\0\x01\0\0\0\x10a\0\x02\0\0\0\x10b\0\x03\0\0\0\0";
         let document = RawDocument::from_bytes(bytes.as_slice()).unwrap();
         assert_eq!(written(document).unwrap(), r#"{"a":{"$numberInt":"1"},"b":{"$numberInt":"3"}}"#);
     }
 
     #[test]
-    fn what_is_not_bson_is_an_error() {
+    fn malformed_bson_is_an_error() {
         // The second value, under a duplicate key, is a string that is not UTF-8.
         let bytes = b"\x15\0\0\0\x10a\0\x01\0\0\0\x02a\0\x02\0\0\0\xff\0\0";
         assert!(written(RawDocument::from_bytes(bytes.as_slice()).unwrap()).is_err());

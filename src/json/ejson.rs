@@ -228,7 +228,7 @@ mod tests {
     use crate::json;
 
     #[test]
-    fn numbers_of_literals_may_be_literals() {
+    fn numbers_in_extended_json_may_be_extended_json() {
         let read = |text: &str| to_bson(&json::parse(text).unwrap()).ok();
         let timestamp = Some(Bson::Timestamp(bson::Timestamp { time: 4, increment: 2 }));
         let cases = [

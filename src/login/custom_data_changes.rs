@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_current_that_nobody_watches() {
+    fn nothing_is_current_without_a_watcher() {
         let changes = CustomDataChanges::default();
         assert!(!changes.is_current("ada", ago(10)));
         changes.watched_for(Duration::from_secs(3600));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_a_change_is_not_current() {
+    fn data_read_before_a_change_is_not_current() {
         let changes = CustomDataChanges::default();
         changes.watched_always();
         // Data that were read before the watch began may have changed before it began.
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_changes_are_changes_of_everybody() {
+    fn too_many_changes_affect_every_user() {
         let changes = CustomDataChanges::default();
         changes.watched_for(Duration::from_secs(3600));
         let many: BTreeSet<String> = (0..MAX_USERS).map(|n| n.to_string()).collect();

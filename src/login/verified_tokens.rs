@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn few_tokens_are_held_and_those_in_use_stay() {
+    fn the_number_of_cached_tokens_is_limited_and_recently_used_ones_stay() {
         let tokens = VerifiedTokens::default();
         for number in 0..5 * MAX_TOKENS {
             tokens.insert(key(number), entry(100));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn few_bytes_are_held() {
+    fn the_size_of_cached_tokens_is_limited() {
         let tokens = VerifiedTokens::default();
         for number in 0..100 {
             tokens.insert(key(number), entry(MAX_BYTES / 4));

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_asked_for_once_within_the_limit() {
+    fn a_session_is_looked_up_once_within_the_time_limit() {
         let (store, recent) = recent(&["1"]);
         for _ in 0..3 {
             assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), Some(session("1")));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_session_is_asked_for_each_time() {
+    fn an_unknown_session_is_looked_up_every_time() {
         let (_, recent) = recent(&[]);
         assert_eq!(now(recent.find_within("1", HOUR)).unwrap(), None);
         now(recent.start(&session("1"))).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_here_has_ended_at_once() {
+    fn a_session_ended_by_this_process_ends_immediately() {
         type End = fn(&RecentSessions) -> u64;
         let ends: [(&str, End); 3] = [
             ("the session", |recent| u64::from(now(recent.end("1")).unwrap())),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_ends_while_it_is_asked_for_is_not_remembered() {
+    fn a_session_that_ends_during_its_lookup_is_not_cached() {
         let (store, recent) = recent(&["1"]);
         store.is_slow.store(true, Ordering::Relaxed);
         let mut found = recent.find_within("1", HOUR);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_take_much_room_is_not_remembered() {
+    fn cached_sessions_are_limited_in_number_and_size() {
         let (store, recent) = recent(&[]);
         let large = Session { device_id: "d".repeat(MAX_TEXT), ..session("1") };
         now(recent.start(&large)).unwrap();

@@ -170,14 +170,14 @@ mod tests {
     use super::{Integer, decimal, double};
 
     #[test]
-    fn integers_have_all_their_digits() {
+    fn integers_are_written_with_all_digits() {
         for number in [0, 1, -1, 9, 10, -10, 99, 100, 1_234_567_890, i64::from(i32::MIN), i64::MAX, i64::MIN] {
             assert_eq!(Integer::new(number).as_str(), number.to_string());
         }
     }
 
     #[test]
-    fn doubles_are_written_as_ecmascript_does() {
+    fn doubles_are_written_like_ecmascript() {
         for (number, text) in [
             (0.0, "0"),
             (-0.0, "0"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_keep_all_their_digits() {
+    fn decimals_are_written_with_all_digits() {
         for (number, text) in [
             ("0", "0"),
             ("-0", "-0"),

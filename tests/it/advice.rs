@@ -76,7 +76,7 @@ fn allowed(rules: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_way_out_of_a_document_that_can_be_given_away_closes_it_and_opens_nothing() {
+fn the_fix_for_a_takeover_closes_it_and_grants_nothing_new() {
     let roles = [
         r#"{"apply_when": {"owner": "%%user.id"}, "read": true, "write": true}"#,
         r#"{"apply_when": {"owner": "%%user.id"}, "read": true, "write": {"paid": false}}"#,
@@ -114,7 +114,7 @@ fn the_way_out_of_a_document_that_can_be_given_away_closes_it_and_opens_nothing(
 }
 
 #[test]
-fn a_collection_with_more_roles_than_can_be_tried_says_so() {
+fn a_collection_with_too_many_roles_to_check_is_reported() {
     let roles: Vec<Value> = (0..3000)
         .map(|n| {
             serde_json::json!({
@@ -128,7 +128,7 @@ fn a_collection_with_more_roles_than_can_be_tried_says_so() {
 }
 
 #[test]
-fn a_role_that_writes_unconditionally_is_tried_before_those_that_take_long() {
+fn roles_that_write_unconditionally_are_checked_first() {
     let compiled = |roles: Vec<Value>| {
         let node = json::parse(&serde_json::json!({ "roles": roles }).to_string()).unwrap();
         RulesFile::effective(Some(&policy::compile(&node).unwrap()), None).unwrap()

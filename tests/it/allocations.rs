@@ -53,7 +53,7 @@ fn allocations(decide: impl Fn()) -> u64 {
 }
 
 #[test]
-fn a_plain_allow_allocates_nothing() {
+fn a_simple_allow_does_not_allocate() {
     let (guard, document) = (guard(), document());
     let raw = RawDocumentBuf::try_from(&document).unwrap();
     assert_eq!(allocations(|| assert!(guard.read(&document).is_allowed())), 0, "read, decoded");
@@ -70,7 +70,7 @@ fn a_plain_allow_allocates_nothing() {
 }
 
 #[test]
-fn a_plain_deny_allocates_nothing() {
+fn a_simple_deny_does_not_allocate() {
     let guard = guard();
     // By owner, salary and site: no role applies, `write` does not hold, and a filter hides the document.
     for (key, value) in [("owner_id", bson::bson!("ken")), ("salary", 200_000.into()), ("site", 7.into())] {
@@ -109,7 +109,7 @@ const REDACTION: &str = r#"{
 }"#;
 
 #[test]
-fn a_part_of_a_raw_document_is_written_without_an_allocation() {
+fn redacting_a_raw_document_does_not_allocate() {
     let rules = policy::compile(&json::parse(REDACTION).unwrap()).unwrap();
     let policy = policy::RulesFile::effective(Some(&rules), None).map(Arc::new);
     let guard = Guard::new(policy, Context::new().with_user(User::new("ada")));
@@ -134,7 +134,7 @@ fn a_part_of_a_raw_document_is_written_without_an_allocation() {
 }
 
 #[test]
-fn a_template_that_resolves_allocates_nothing_but_its_result() {
+fn resolving_a_template_allocates_only_its_result() {
     let user = User::new("ada").with_custom_data(
         doc! { "name": "Ada \"A\" L.", "grade": 7, "teams": ["red", 1], "address": { "zip": "27568" } },
     );

@@ -31,7 +31,7 @@ fn imported(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_module_imports_one_that_follows_it_in_the_documentation() {
+fn modules_import_only_those_listed_before_them_in_the_documentation() {
     let order = order();
     let places: HashMap<&str, usize> = order.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
     assert_eq!(places.len(), order.len(), "a module stands in the table twice");

@@ -145,7 +145,7 @@ fn each_refusal_has_its_own_error() {
 }
 
 #[test]
-fn a_provider_refuses_what_it_must() {
+fn a_provider_refuses_invalid_claims() {
     let give = |provider: &str, claims, error: &str| {
         let provider = Provider::compile(&portcullis::json::parse(provider).unwrap()).unwrap();
         let assembly = Assembly { provider: Some(&provider), custom_data: None };
@@ -174,7 +174,7 @@ fn a_provider_refuses_what_it_must() {
 }
 
 #[test]
-fn the_size_of_custom_data_counts_in_bytes_of_bson() {
+fn the_size_of_custom_data_is_measured_in_bson_bytes() {
     let sized = |bytes: usize| {
         let empty = doc! { "user_id": "ada", "text": "" };
         let text = "x".repeat(bytes - empty.to_vec().unwrap().len());
@@ -190,7 +190,7 @@ fn the_size_of_custom_data_counts_in_bytes_of_bson() {
 }
 
 #[test]
-fn data_of_an_imported_user_is_what_the_first_identity_says_unless_one_says_something() {
+fn the_data_of_an_imported_user_goes_to_the_first_identity_unless_one_has_its_own() {
     let said = |second: Document| {
         let first = doc! { "id": "a", "provider_type": "custom-token" };
         let user = doc! { "_id": "u1", "data": { "team": "red" }, "identities": [first, second] };
@@ -203,7 +203,7 @@ fn data_of_an_imported_user_is_what_the_first_identity_says_unless_one_says_some
 }
 
 #[test]
-fn another_spelling_of_an_object_id_is_another_id() {
+fn object_ids_in_another_spelling_are_different_ids() {
     let documents = [doc! { "user_id": ObjectId::parse_str("65a0000000000000000000a1").unwrap() }];
     assert!(config("user_id").select("65a0000000000000000000a1", &documents).unwrap().document.is_some());
     assert!(config("user_id").select("65A0000000000000000000A1", &documents).unwrap().document.is_none());
@@ -224,14 +224,14 @@ proptest! {
     }
 
     #[test]
-    fn a_metadata_path_finds_what_lies_under_its_names(names in names()) {
+    fn a_metadata_path_finds_the_value_under_its_names(names in names()) {
         let claims = names.iter().rev().fold(bson!(7), |value, name| bson!({ name: value }));
         let path = MetadataPath::from_names(names).unwrap();
         prop_assert_eq!(path.look_up(claims.as_document().unwrap()), Some(&bson!(7)));
     }
 
     #[test]
-    fn no_claims_and_no_documents_make_the_assembler_panic_or_a_system_user(
+    fn no_input_makes_the_assembler_panic_or_return_the_system_user(
         claims in claims(),
         documents in vec(a_document(), 0..5),
         third_party: bool,
@@ -253,7 +253,7 @@ proptest! {
     }
 
     #[test]
-    fn our_own_claims_mean_nothing_from_a_third_party(ours in a_document(), typ in a_value(), data in a_value()) {
+    fn portcullis_claims_are_ignored_in_third_party_tokens(ours in a_document(), typ in a_value(), data in a_value()) {
         let text = r#"{ "type": "custom-token", "metadata_fields": [{ "name": "email" }] }"#;
         let provider = Provider::compile(&portcullis::json::parse(text).unwrap()).unwrap();
         let assembly = Assembly { provider: Some(&provider), ..Assembly::default() };
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn an_array_never_claims_a_user(mut documents in vec(a_document(), 0..6), id in select(&TEXTS[..])) {
+    fn an_array_never_names_a_user(mut documents in vec(a_document(), 0..6), id in select(&TEXTS[..])) {
         for document in &mut documents {
             let held = document.remove("user_id").unwrap_or(bson!(id));
             document.insert("user_id", vec![held, bson!(id)]);
@@ -276,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn a_selected_document_is_one_of_those_given_and_names_the_user(
+    fn the_selected_document_is_among_the_given_ones_and_names_the_user(
         documents in vec((a_document(), select(vec![bson!("65a0000000000000000000a1"),
             Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000a1").unwrap()), bson!(1)])), 0..6),
     ) {
@@ -294,7 +294,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_identities_changes_no_value_of_their_union(data in vec(a_document(), 0..4)) {
+    fn the_union_of_identities_does_not_depend_on_their_order(data in vec(a_document(), 0..4)) {
         let forth: Vec<Bson> = data.iter().map(|data| bson!({ "id": "i", "data": data.clone() })).collect();
         let back: Vec<Bson> = forth.iter().rev().cloned().collect();
         let (forth, back) = (union_of_identities(&forth), union_of_identities(&back));
@@ -306,7 +306,7 @@ proptest! {
     }
 
     #[test]
-    fn custom_data_that_is_looked_up_replaces_what_the_token_says(documents in vec(a_document(), 0..4)) {
+    fn looked_up_custom_data_replaces_that_of_the_token(documents in vec(a_document(), 0..4)) {
         let claims = doc! { "typ": "access", "sub": "ada", "portcullis": {}, "user_data": { "promoted": true } };
         let config = config("user_id");
         let assembly = Assembly { provider: None, custom_data: Some((&config, &documents)) };

@@ -50,7 +50,7 @@ fn values() -> Vec<Bson> {
 }
 
 #[test]
-fn a_long_list_holds_what_equals_one_of_its_values() {
+fn a_long_list_contains_exactly_the_values_equal_to_its_elements() {
     let values = values();
     for left in &values {
         for start in 0..values.len() {
@@ -71,7 +71,7 @@ fn a_long_list_holds_what_equals_one_of_its_values() {
 }
 
 #[test]
-fn a_long_list_of_the_document_holds_what_equals_one_of_its_values() {
+fn a_long_list_in_the_document_contains_exactly_the_values_equal_to_its_elements() {
     let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{"a":{"$in":"%%root.b"}},"read":true}]}"#);
     let values: Vec<Bson> = values().into_iter().filter(|value| !matches!(value, Bson::Array(_))).collect();
     for (at, wanted) in values.iter().enumerate() {
@@ -87,7 +87,7 @@ fn a_long_list_of_the_document_holds_what_equals_one_of_its_values() {
 }
 
 #[test]
-fn all_of_many_values_is_each_of_them() {
+fn all_with_many_values_requires_each_of_them() {
     for count in [3, 8, 9, 40] {
         let list: Vec<Bson> = (0..count).map(int).collect();
         let filter = Filter::compile(&doc! { "a": { "$all": list.clone() } }).unwrap();
@@ -121,7 +121,7 @@ fn all_of_many_values_is_each_of_them() {
 }
 
 #[test]
-fn which_element_all_of_many_values_found_is_unclear() {
+fn all_with_many_values_matches_no_definite_element() {
     let list: Vec<Bson> = (0..9).map(int).collect();
     let filter = Filter::compile(&doc! { "a": { "$all": list.clone() } }).unwrap();
     assert_eq!(filter.position(&doc! { "a": list }).unwrap(), Position::Unclear);
@@ -129,7 +129,7 @@ fn which_element_all_of_many_values_found_is_unclear() {
 
 /// The lists and arrays are so long that comparing all pairs would take minutes.
 #[test]
-fn many_values_are_not_compared_in_pairs() {
+fn many_values_are_not_compared_pairwise() {
     let documents: Vec<Bson> = (0..30_000).map(|n| doc! { "n": int(n), "x": 1 }.into()).collect();
     let others: Vec<Bson> = (30_000..60_000).map(|n| doc! { "n": int(n), "x": 1 }.into()).collect();
     let filter = Filter::compile(&doc! { "a": { "$in": documents.clone() } }).unwrap();
@@ -157,7 +157,7 @@ fn wide(count: usize) -> (Document, RawDocumentBuf) {
 }
 
 #[test]
-fn a_wide_raw_document_answers_as_a_decoded_one() {
+fn wide_raw_and_decoded_documents_agree() {
     let (decoded, raw) = wide(3000);
     let names = (0..100).map(|number| number * 31);
     let of = |condition: &dyn Fn(usize) -> Document| -> Document {
@@ -177,7 +177,7 @@ fn a_wide_raw_document_answers_as_a_decoded_one() {
 }
 
 #[test]
-fn a_projection_of_many_fields_leaves_what_one_of_few_does() {
+fn projections_of_many_and_few_fields_agree() {
     let (document, raw) = wide(200);
     for sign in [0, 1] {
         let names: Vec<String> = (0..120)
@@ -204,7 +204,7 @@ fn a_projection_of_many_fields_leaves_what_one_of_few_does() {
 }
 
 #[test]
-fn many_fields_are_renamed_as_single_ones_are() {
+fn renaming_many_fields_equals_renaming_them_one_by_one() {
     let now = Moment::at(DateTime::now());
     let rename = |pairs: Document, document: Document| {
         Update::compile(&doc! { "$rename": pairs }, &[]).unwrap().apply(document, &now)
@@ -234,7 +234,7 @@ fn many_fields_are_renamed_as_single_ones_are() {
 }
 
 #[test]
-fn the_patterns_of_a_request_are_limited_together() {
+fn the_patterns_of_a_request_share_a_limit() {
     let pattern = r"\w{400}";
     let few: Vec<Bson> = (0..10).map(|n| doc! { format!("f{n}"): { "$regex": pattern } }.into()).collect();
     let many: Vec<Bson> = few.iter().cycle().take(200).cloned().collect();
@@ -259,7 +259,7 @@ fn the_patterns_of_a_request_are_limited_together() {
 
 /// Matching takes time linear in the text, but each byte may cost as much as the pattern has states.
 #[test]
-fn a_large_pattern_on_a_large_text_takes_too_many_steps() {
+fn a_large_pattern_on_a_large_string_exceeds_the_step_limit() {
     let text = "ab".repeat(1_000_000);
     let document = doc! { "_id": 1, "s": text };
     let open = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"read":true}]}"#);
@@ -282,7 +282,7 @@ fn a_large_pattern_on_a_large_text_takes_too_many_steps() {
 }
 
 #[test]
-fn conditions_on_the_elements_of_an_array_take_a_bounded_number_of_steps() {
+fn conditions_on_array_elements_take_a_bounded_number_of_steps() {
     let parts: Vec<Bson> = (0..3000).map(|n| doc! { "a": { "$ne": int(n + 100_000) } }.into()).collect();
     let inside: Vec<Bson> = (0..3000).map(|n| doc! { "x": { "$ne": int(n + 100_000) } }.into()).collect();
     let numbers = doc! { "a": (0..10_000).map(int).collect::<Vec<_>>() };
@@ -298,7 +298,7 @@ fn conditions_on_the_elements_of_an_array_take_a_bounded_number_of_steps() {
 }
 
 #[test]
-fn what_an_update_does_to_the_elements_of_an_array_takes_a_bounded_number_of_steps() {
+fn updates_of_array_elements_take_a_bounded_number_of_steps() {
     let now = Moment::at(DateTime::now());
     let array = doc! { "a": (0..20_000).map(|n| doc! { "x": int(n) }.into()).collect::<Vec<Bson>>() };
     let refused = |update: Document, filters: &[Document]| {
@@ -326,7 +326,7 @@ fn what_an_update_does_to_the_elements_of_an_array_takes_a_bounded_number_of_ste
 }
 
 #[test]
-fn fields_that_an_update_makes_count_by_the_memory_that_they_take() {
+fn fields_added_by_an_update_count_by_their_memory() {
     let now = Moment::at(DateTime::now());
     let array = doc! { "a": vec![Bson::from(doc! {}); 20_000] };
     for update in [doc! { "$set": {} }, doc! { "$inc": {} }] {
@@ -342,7 +342,7 @@ fn fields_that_an_update_makes_count_by_the_memory_that_they_take() {
 
 /// For each element of an array, the sort order would follow the path from the element at the index again.
 #[test]
-fn an_order_by_an_index_takes_a_bounded_number_of_steps() {
+fn sorting_by_an_array_index_takes_a_bounded_number_of_steps() {
     let inner: Vec<Bson> = (0..6000).map(int).collect();
     let outer: Vec<Bson> = [Bson::Array(inner)].into_iter().chain((0..6000).map(int)).collect();
     let document = doc! { "a": outer };
@@ -353,7 +353,7 @@ fn an_order_by_an_index_takes_a_bounded_number_of_steps() {
 }
 
 #[tokio::test]
-async fn values_are_held_up_to_the_limit_whatever_one_document_has() {
+async fn values_are_kept_up_to_the_limit_regardless_of_one_document() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("db.c").unwrap());
     let mut transaction = store.begin().await.unwrap();
     let many = doc! { "_id": 1, "a": (0..200_000).map(|n| int(200_000 - n)).collect::<Vec<_>>() };
@@ -368,7 +368,7 @@ async fn values_are_held_up_to_the_limit_whatever_one_document_has() {
 
 /// A literal passes through the parser once per nesting level, and a condition through the printer.
 #[test]
-fn values_deep_inside_are_read_once() {
+fn deeply_nested_values_are_read_once() {
     let list = vec!["1"; 100_000].join(",");
     for (open, close) in [("[", "]"), (r#"{"$not":"#, "}"), (r#"{"$elemMatch":{"$not":"#, "}}")] {
         let levels = 90 / open.matches(['{', '[']).count();
@@ -378,7 +378,7 @@ fn values_deep_inside_are_read_once() {
 }
 
 #[test]
-fn of_a_large_filter_the_database_is_asked_a_part() {
+fn only_part_of_a_large_filter_is_sent_to_the_database() {
     let guard = guard_of(r#"{"roles":[{"name":"R","apply_when":{},"read":true}]}"#);
     let few = query(r#"{"a":1,"b":2}"#).unwrap();
     assert!(!guard.narrow(&few).unwrap().needs_check());

@@ -14,7 +14,7 @@ fn texts<T>(compiled: Result<T, Vec<EndpointError>>) -> Vec<String> {
 }
 
 #[test]
-fn settings_say_what_is_wrong_with_them() {
+fn errors_in_settings_are_explained() {
     let text = fs::read_to_string("fixtures/endpoints/settings.json").unwrap();
     let file = parse(&text).unwrap();
     let mut count = 0;
@@ -36,7 +36,7 @@ fn settings_say_what_is_wrong_with_them() {
 }
 
 #[test]
-fn what_is_not_said_is_the_narrower() {
+fn omitted_settings_default_to_the_narrower_choice() {
     let data_api = DataApiConfig::compile(&parse(r#"{"versions": ["v1"]}"#).unwrap()).unwrap();
     assert_eq!((&data_api.validation, &data_api.run_as), (&Validation::None, &RunAs::Caller));
     assert!(!data_api.fetches_custom_data && !data_api.creates_users);
@@ -54,7 +54,7 @@ fn what_is_not_said_is_the_narrower() {
 }
 
 #[test]
-fn the_check_of_an_application_finds_what_cannot_be_served() {
+fn check_finds_endpoints_that_cannot_be_served() {
     let app = App::load(Path::new("fixtures/served/shop")).unwrap();
     let found = app.check();
     let mut found: Vec<String> = found
@@ -81,7 +81,7 @@ fn the_check_of_an_application_finds_what_cannot_be_served() {
 }
 
 #[test]
-fn rules_that_need_custom_data_are_told_of_a_data_api_that_fetches_none() {
+fn rules_that_need_custom_data_are_reported_if_the_data_api_does_not_fetch_it() {
     let found = |settings: &str| {
         let folder = std::env::temp_dir().join(format!("portcullis-endpoints-{}", bson::oid::ObjectId::new().to_hex()));
         for (path, text) in [

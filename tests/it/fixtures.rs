@@ -52,27 +52,27 @@ fn all_pass(folder: &str) {
 }
 
 #[test]
-fn the_language_is_as_described() {
+fn the_language_matches_its_fixtures() {
     all_pass("language");
 }
 
 #[test]
-fn documents_are_matched_as_by_mongodb() {
+fn documents_are_matched_like_mongodb_does() {
     all_pass("mongodb");
 }
 
 #[test]
-fn policies_decide_as_described() {
+fn policies_match_their_fixtures() {
     all_pass("policies");
 }
 
 #[test]
-fn templates_resolve_as_described() {
+fn templates_match_their_fixtures() {
     all_pass("templates");
 }
 
 #[test]
-fn what_the_laws_once_found_stays_found() {
+fn counterexamples_found_by_random_tests_stay_fixed() {
     all_pass("regressions");
 }
 

@@ -36,7 +36,7 @@ fn a_function_is_called_once_for_equal_arguments() {
 }
 
 #[test]
-fn a_failing_function_denies_and_is_not_asked_again() {
+fn a_failing_function_denies_and_is_not_called_again() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let functions = Closures::new().with("mayRead", move |_| {
@@ -54,7 +54,7 @@ fn a_failing_function_denies_and_is_not_asked_again() {
 }
 
 #[test]
-fn the_calls_of_a_request_are_bounded() {
+fn function_calls_of_a_request_are_limited() {
     let guard = guard(ASKS, Arc::new(Closures::new().with("mayRead", |_| Ok(true.into()))));
     for number in 0..MAX_CALLS {
         assert!(guard.read(&doc! { "a": i64::try_from(number).unwrap() }).is_allowed());

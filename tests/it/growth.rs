@@ -50,7 +50,7 @@ impl Drop for Application {
 }
 
 #[test]
-fn twenty_thousand_values_are_looked_for_among_as_many() {
+fn twenty_thousand_values_are_looked_up_in_an_enum_of_as_many() {
     let values: Vec<String> = (0..20_000).map(|number| format!(r#"{{"n":{number}}}"#)).collect();
     let text = format!(r#"{{"properties":{{"a":{{"items":{{"enum":[{}]}}}}}}}}"#, values.join(","));
     let schema = in_time(|| Schema::compile(&json::parse(&text).unwrap()).unwrap());
@@ -63,7 +63,7 @@ fn twenty_thousand_values_are_looked_for_among_as_many() {
 }
 
 #[test]
-fn a_thousand_roles_are_looked_through() {
+fn a_thousand_roles_are_evaluated() {
     let role = |number: usize| {
         format!(
             r#"{{"name":"R{number}","apply_when":{{"a":{number},"b":{{"$nin":[1,"%%user.custom_data.b"]}}}},"read":true}}"#
@@ -76,7 +76,7 @@ fn a_thousand_roles_are_looked_through() {
 }
 
 #[test]
-fn templates_have_a_bound_over_all_files() {
+fn templates_share_a_limit_across_files() {
     let directory = Application::new("templates");
     let write = |name: &str, text: &str| directory.write(name, text);
     write("values/long.json", &format!(r#"{{"name":"long","value":"{}"}}"#, "x".repeat(500_000)));
@@ -96,7 +96,7 @@ fn templates_have_a_bound_over_all_files() {
 
 /// Each of the patterns is small enough by itself.
 #[test]
-fn regular_expressions_have_a_bound_over_all_files() {
+fn regular_expressions_share_a_limit_across_files() {
     let directory = Application::new("patterns");
     let count = 1_500;
     for number in 0..11 {
@@ -128,7 +128,7 @@ fn regular_expressions_have_a_bound_over_all_files() {
 }
 
 #[test]
-fn json_values_have_a_bound_over_all_files() {
+fn json_values_share_a_limit_across_files() {
     let directory = Application::new("values");
     let list = vec!["1"; 1_200_000].join(",");
     for number in 0..2 {

@@ -106,7 +106,7 @@ fn reached<'f>(from: &'f Names, imports: &'f BTreeMap<Names, BTreeSet<Names>>) -
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_circularly() {
     let mut found = Vec::new();
     files(Path::new("src"), &mut found);
     let module = |path: &Path| -> Names {

@@ -112,7 +112,7 @@ fn a_nested_quantifier_takes_linear_time() {
 }
 
 #[test]
-fn a_pattern_that_would_grow_too_large_is_refused() {
+fn a_pattern_that_compiles_too_large_is_refused() {
     let rules = r#"{"roles":[{"name":"R","apply_when":{"a":{"$regex":"((a{1000}){1000}){1000}"}},"read":true}]}"#;
     let node = json::parse(rules).unwrap();
     assert_eq!(in_time(|| policy::compile(&node)).unwrap_err().len(), 1);
@@ -122,7 +122,7 @@ fn a_pattern_that_would_grow_too_large_is_refused() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_refused() {
+fn a_duplicate_key_is_refused() {
     let error = json::parse("{\"a\": 1,\n \"b\": {\"c\": 1, \"\\u0063\": 2}}").unwrap_err();
     assert_eq!(error.to_string(), "duplicate key `c`, first defined on line 2");
     let keys: Vec<String> = (0..100_000).map(|number| format!(r#""{number}":1"#)).collect();
@@ -131,7 +131,7 @@ fn a_key_that_stands_twice_is_refused() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused() {
+fn invalid_utf8_is_refused() {
     for bytes in [&b"{\"a\": \"\xff\"}"[..], b"\xc0\x80", b"{\"\xed\xa0\x80\": 1}", b"\xff\xfe{\x00}\x00"] {
         let error = json::parse_bytes(bytes).unwrap_err();
         assert!(matches!(error.kind(), JsonErrorKind::Encoding(_)), "{error}");
@@ -142,7 +142,7 @@ fn bytes_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn numbers_that_are_none_are_refused() {
+fn invalid_numbers_are_refused() {
     for text in ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "01", "1.", ".5", "+1", "0x10", "1_000", "--1", "-"]
     {
         json::parse(text).unwrap_err();
@@ -172,7 +172,7 @@ fn numbers_that_are_none_are_refused() {
 }
 
 #[test]
-fn dates_at_the_ends_of_time_are_kept() {
+fn extreme_dates_are_preserved() {
     for millis in [i64::MIN, i64::MIN + 1, -1, 0, 253_402_300_800_000, i64::MAX] {
         let date = Bson::DateTime(bson::DateTime::from_millis(millis));
         let text = json::from_bson(&date).to_string();
@@ -181,7 +181,7 @@ fn dates_at_the_ends_of_time_are_kept() {
 }
 
 #[test]
-fn a_text_of_one_byte_too_many_is_refused() {
+fn json_one_byte_too_long_is_refused() {
     let text = format!("\"{}\"", "a".repeat(MAX_SIZE - 2));
     assert_eq!(text.len(), MAX_SIZE);
     json::parse(&text).unwrap();
@@ -205,7 +205,7 @@ fn a_path_of_a_hundred_thousand_segments_is_refused() {
 
 /// In an array of documents whose keys are indexes, each number in a path can be followed in two ways.
 #[test]
-fn a_path_of_many_numbers_is_refused() {
+fn a_path_of_many_array_indexes_is_refused() {
     let path = format!("a{}", ".0".repeat(MAX_INDEXES + 1));
     assert_eq!(FieldPath::parse(&path), Err(PathError::IndexesTooMany));
     let document = (0..40).fold(Bson::Int32(1), |inner, _| Bson::Array(vec![doc! { "0": inner }.into()]));
@@ -221,7 +221,7 @@ fn a_path_of_many_numbers_is_refused() {
 }
 
 #[test]
-fn of_a_hundred_thousand_errors_the_first_thousand_are_reported() {
+fn only_the_first_thousand_errors_are_reported() {
     let roles: Vec<String> = (0..50_000).map(|number| format!(r#"{{"name":"R{number}","aply_when":{{}}}}"#)).collect();
     let rules = format!(r#"{{"roles":[{}]}}"#, roles.join(",\n"));
     let node = json::parse(&rules).unwrap();
@@ -246,7 +246,7 @@ fn deep(levels: usize, element: u8, key: u8) -> RawDocumentBuf {
 }
 
 #[test]
-fn documents_ten_thousand_levels_deep_are_an_error_and_no_overflow() {
+fn documents_ten_thousand_levels_deep_are_an_error_without_stack_overflow() {
     for (element, key) in [(3, b'a'), (4, b'0')] {
         let document = deep(10_000, element, key);
         let value = || ValueRef::from(portcullis::value::DocumentRef::from(&document));
@@ -279,7 +279,7 @@ fn documents_ten_thousand_levels_deep_are_an_error_and_no_overflow() {
 }
 
 #[test]
-fn the_schema_meets_deep_documents_without_overflow() {
+fn schemas_check_deep_documents_without_stack_overflow() {
     let rules = r#"{"roles":[{"name":"R","apply_when":{},"write":true}],
         "schema":{"properties":{"a":{"uniqueItems":true,"enum":[1],"validate":{"%%this":"%%prev"}}}}}"#;
     for (element, key) in [(3, b'a'), (4, b'0')] {
@@ -302,7 +302,7 @@ fn twice() -> RawDocumentBuf {
 }
 
 #[test]
-fn of_a_key_that_stands_twice_the_first_counts() {
+fn the_first_value_of_a_duplicate_key_counts() {
     let document = twice();
     let first = guard_of(r#"{"roles":[{"name":"R","apply_when":{"a":1},"fields":{"a":{"read":{"%%this":1}}}}]}"#);
     let seen = first.read(&document).allowed().unwrap().to_document().unwrap();
@@ -315,7 +315,7 @@ fn of_a_key_that_stands_twice_the_first_counts() {
 }
 
 #[test]
-fn a_document_with_a_key_twice_is_not_written() {
+fn a_document_with_a_duplicate_key_cannot_be_written() {
     let document = twice();
     let nested = {
         let mut outer = RawDocumentBuf::new();
@@ -336,7 +336,7 @@ fn a_document_with_a_key_twice_is_not_written() {
 }
 
 #[test]
-fn bytes_that_are_no_document_deny() {
+fn malformed_documents_are_denied() {
     let whole =
         RawDocumentBuf::from_bytes(bson::serialize_to_vec(&doc! { "a": "u1", "b": { "c": 1 } }).unwrap()).unwrap();
     let rules = r#"{"roles":[{"name":"R","apply_when":{"a":"u1"},"fields":{"a":{"read":true,"write":true}},
@@ -357,7 +357,7 @@ fn bytes_that_are_no_document_deny() {
 }
 
 #[test]
-fn names_as_long_as_texts_may_be_are_answered() {
+fn unknown_names_of_a_million_bytes_are_reported_in_time() {
     let name = "n".repeat(1_000_000);
     let rules =
         format!(r#"{{"roles":[{{"name":"R","apply_when":{{"%%{name}":1,"${name}":1,"{name}":{{"${name}":1}}}}}}]}}"#);

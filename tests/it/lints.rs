@@ -178,7 +178,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_case_finds_what_it_expects() {
+fn every_lint_case_has_the_expected_findings() {
     let mut failures = Vec::new();
     for Case { title, mut expect, found } in cases() {
         let mut found: Vec<_> = found.into_iter().map(|(place, _)| place).collect();
@@ -192,7 +192,7 @@ fn every_case_finds_what_it_expects() {
 }
 
 #[test]
-fn every_code_that_is_found_is_in_the_catalogue_and_every_other_is_fixed_by_a_case() {
+fn the_lint_cases_cover_exactly_the_catalogue() {
     let found: BTreeSet<_> =
         cases().into_iter().flat_map(|case| case.found).map(|(_, f)| (f.code, f.severity)).collect();
     // Cutting a search short takes thousands of roles, so there is a separate test for this.
@@ -210,7 +210,7 @@ fn the_catalogue_is_in_order_and_its_reasons_are_one_line() {
 }
 
 #[test]
-fn every_message_is_one_line_in_lower_case_with_a_way_out() {
+fn every_message_is_one_lower_case_line_with_help() {
     for (place, finding) in cases().into_iter().flat_map(|case| case.found) {
         let first = finding.message.chars().next().unwrap();
         assert!(!first.is_uppercase() && !finding.message.contains('\n'), "{place}: {}", finding.message);
@@ -219,7 +219,7 @@ fn every_message_is_one_line_in_lower_case_with_a_way_out() {
 }
 
 #[test]
-fn the_findings_that_make_check_fail_are_few() {
+fn few_lints_are_errors() {
     let errors: Vec<_> = CATALOGUE.iter().filter(|i| i.severity == Severity::Error).map(|info| info.code).collect();
     let wanted =
         ["custom-data-writable", "environment-value-unknown", "function-unknown", "projection-mixed", "value-unknown"];

@@ -53,7 +53,7 @@ fn the_time_is_a_date_in_the_filters_of_plans() {
 }
 
 #[test]
-fn a_context_is_of_the_time_at_which_it_was_made() {
+fn a_context_has_the_time_of_its_creation() {
     let before = DateTime::now();
     let now = Context::new().now().unwrap();
     assert!(before <= now && now <= DateTime::now());
@@ -102,7 +102,7 @@ impl Events for Inserted {
 }
 
 #[tokio::test]
-async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
+async fn a_change_stream_decides_each_event_at_its_own_time() {
     let rules = r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#;
     let guard = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
     let document = doc! { "_id": 1, "until": at(10) };
@@ -128,7 +128,7 @@ async fn a_stream_of_changes_judges_each_event_by_its_own_time() {
 }
 
 #[tokio::test]
-async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
+async fn a_change_stream_uses_the_system_clock() {
     let rules = r#"{"roles": [{"name": "R", "apply_when": {"until": {"$gt": "%%now"}}, "read": true}]}"#;
     // A guard that was bound long ago.
     let guard = guard(rules, Context::new().with_user(User::new("u")).with_now(at(0)));
@@ -141,7 +141,7 @@ async fn a_stream_of_changes_goes_by_the_clock_of_the_system() {
 }
 
 #[test]
-fn a_lone_expression_is_a_filter_in_which_values_stay_values() {
+fn a_single_expression_becomes_a_filter_without_operator_injection() {
     let plan = |text: &str, team: bson::Bson| {
         let user = User::new("u1").with_custom_data(doc! { "team": team });
         plan_expression(&expression(text), &Context::new().with_user(user).with_now(at(0))).unwrap()
@@ -165,7 +165,7 @@ fn a_lone_expression_is_a_filter_in_which_values_stay_values() {
 }
 
 #[test]
-fn what_a_lone_expression_asks_for_must_be_supplied() {
+fn values_used_by_a_single_expression_must_be_supplied() {
     let team = expression(r#"{"%or": [{"public": true}, {"%not": {"team": "%%user.custom_data.team"}}]}"#);
     let errors = plan_expression(&team, &Context::new().with_user(User::new("u1"))).unwrap_err();
     assert!(matches!(errors.as_slice(), [EvalError::NotSupplied(_)]), "{errors:?}");
@@ -176,7 +176,7 @@ fn what_a_lone_expression_asks_for_must_be_supplied() {
 }
 
 #[test]
-fn what_app_services_does_not_know_is_found_in_every_file_of_an_application() {
+fn extensions_of_app_services_are_found_in_every_file_of_an_application() {
     let directory = std::env::temp_dir().join(format!("portcullis-portable-{}", std::process::id()));
     let write = |path: &str, text: &str| {
         let path = directory.join(path);

@@ -110,7 +110,7 @@ fn reader(apply_when: &Json) -> Json {
 }
 
 #[test]
-fn an_explanation_says_what_remains_to_be_checked() {
+fn an_explanation_lists_the_remaining_checks() {
     let by_fields = |fields: Json| json!({ "roles": [{ "name": "R", "apply_when": {}, "fields": fields }] });
     let cases = [
         (reader(&json!({ "owner": "%%user.id" })), vec![]),
@@ -141,7 +141,7 @@ fn an_explanation_says_what_remains_to_be_checked() {
 }
 
 #[test]
-fn an_explanation_has_a_projection_where_all_documents_show_the_same() {
+fn an_explanation_has_a_projection_if_all_documents_show_the_same_fields() {
     let role = |more: Json| {
         let mut role = json!({ "name": "R", "apply_when": { "owner": "%%user.id" } });
         role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -176,7 +176,7 @@ fn an_explanation_has_a_projection_where_all_documents_show_the_same() {
 }
 
 #[test]
-fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
+fn an_explanation_shows_comparisons_with_values_of_the_user() {
     let elements = |list: &str, condition: Json| {
         reader(&json!({ (format!("%%user.custom_data.{list}")): { "$elemMatch": condition } }))
     };
@@ -201,7 +201,7 @@ fn an_explanation_says_what_remains_of_a_comparison_with_a_value_of_the_user() {
 /// Roles that differ in one value become a single list. Roles that permit some documents are nested only as deeply as a
 /// server allows.
 #[test]
-fn a_plan_of_a_thousand_roles_is_made_in_time() {
+fn planning_a_thousand_roles_takes_bounded_time() {
     let role = |number: usize, read: Json| json!({ "name": format!("R{number}"), "apply_when": { "a": number, "b": { "$in": [1, 2] } }, "read": read });
     let plan = |read: &dyn Fn(usize) -> Json| {
         let roles: Vec<Json> = (0..1_000).map(|number| role(number, read(number))).collect();

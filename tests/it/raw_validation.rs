@@ -241,7 +241,7 @@ fn check(guard: &Guard, bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn documents_are_written_up_to_the_greatest_depth() {
+fn documents_are_written_up_to_the_maximum_depth() {
     for kind in [0x03, 0x04] {
         for (levels, is_taken) in [(1, true), (MAX_DEPTH - 1, true), (MAX_DEPTH, true), (MAX_DEPTH + 1, false)] {
             assert_eq!(check(&guard(), &nested(levels, kind)), is_taken, "{levels} levels of {kind}");
@@ -273,7 +273,7 @@ fn of_all_types() -> RawDocumentBuf {
 }
 
 #[test]
-fn any_byte_may_be_any_other_and_the_document_is_taken_as_the_slow_reading_takes_it() {
+fn any_single_changed_byte_is_accepted_exactly_if_the_strict_parser_accepts_it() {
     let (guard, document) = (guard(), of_all_types());
     assert!(check(&guard, document.as_bytes()));
     let mut bytes = document.as_bytes().to_vec();
@@ -295,7 +295,7 @@ proptest! {
 
     // A single guard validates all of them, so that it predicts keys from earlier documents.
     #[test]
-    fn bytes_are_written_exactly_where_a_slow_reading_takes_them(
+    fn damaged_bytes_are_accepted_exactly_if_the_strict_parser_accepts_them(
         documents in prop::collection::vec((fields(value()), prop::collection::vec(damage(), 0..3)), 1..8),
     ) {
         let guard = guard();

@@ -24,7 +24,7 @@ fn a_message_that_quotes_a_line_break_stays_on_one_line() {
 
 /// Names in an untrusted document split a denial into two lines, and a million of them made it as long as the document.
 #[test]
-fn a_denial_stays_on_one_line_whatever_names_a_document_has() {
+fn a_denial_stays_on_one_line_for_any_field_names() {
     let rules = json::parse(r#"{"roles": [{"name": "R", "apply_when": {}, "fields": {"_id": {"write": true}}}]}"#);
     let rules = policy::compile(&rules.unwrap()).unwrap();
     let guard = Guard::new(RulesFile::effective(Some(&rules), None), Context::new());
@@ -72,7 +72,7 @@ pub(crate) fn ways(apply_when: &str, raw: &RawDocumentBuf) -> [bool; 4] {
 /// The NUL of an empty key was mistaken for the key, and the first byte of the length for its NUL, so that parsing
 /// continued within a text.
 #[test]
-fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
+fn an_empty_key_in_an_array_neither_hides_nor_adds_a_string() {
     let padded = |begin: &[u8]| [begin, &vec![b'a'; 255 - begin.len()]].concat();
     let swallows = padded(b"\0x\x021\0\x05\x01\0\0");
     let hidden = with_array("labels", &[("", &swallows), ("1", b"secret")]);
@@ -84,7 +84,7 @@ fn an_empty_key_in_an_array_hides_no_text_and_makes_none() {
 
 /// The search for duplicate keys ended at the first one, and values after it were not validated.
 #[test]
-fn a_prepared_document_is_checked_behind_a_key_that_stands_twice() {
+fn a_prepared_document_is_validated_after_a_duplicate_key() {
     let bytes = b"\x20\0\0\0\x10a\0\x01\0\0\0\x10a\0\x01\0\0\0\x02owner\0\x02\0\0\0\xff\0\0";
     let raw = RawDocument::from_bytes(bytes.as_slice()).unwrap();
     assert_eq!(Prepared::new(raw).unwrap_err().to_string(), "malformed BSON: a string is not UTF-8");
@@ -92,7 +92,7 @@ fn a_prepared_document_is_checked_behind_a_key_that_stands_twice() {
 
 /// Two parsers disagreed on the range of doubles.
 #[test]
-fn a_number_is_as_large_straight_as_carefully() {
+fn both_json_parsers_accept_the_same_doubles() {
     let mut bytes = Vec::new();
     for (number, is_one) in [
         ("1.7976931348623157e308", true),
@@ -114,7 +114,7 @@ fn a_number_is_as_large_straight_as_carefully() {
 
 /// Only MongoDB limited the number of fields, and each field of a sort order held a copy of the document's value.
 #[test]
-fn an_order_has_as_many_fields_as_mongodb_takes() {
+fn a_sort_has_as_many_fields_as_mongodb_accepts() {
     let sort = |fields: usize| {
         let fields: Vec<String> = (0..fields).map(|number| format!(r#""f{number}": 1"#)).collect();
         json::parse(&format!("{{{}}}", fields.join(", "))).unwrap()
@@ -127,7 +127,7 @@ fn an_order_has_as_many_fields_as_mongodb_takes() {
 /// Binding decides a check against an empty list, but the explanation examined the document first and reported an
 /// error.
 #[test]
-fn an_empty_list_is_explained_as_it_is_decided() {
+fn the_explanation_of_an_empty_list_matches_its_decision() {
     let raw = RawDocument::from_bytes(b"\x16\0\0\0\x03a\0\x0e\0\0\0\x02b\0\x02\0\0\0\xff\0\0\0".as_slice()).unwrap();
     for (rule, holds) in [(r#"{"a.b": {"$nin": []}}"#, true), (r#"{"a.b": {"$in": []}}"#, false)] {
         let predicate = lower(&expr::parse(&json::parse(rule).unwrap()).unwrap(), Scope::Role).unwrap();

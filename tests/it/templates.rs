@@ -140,7 +140,7 @@ fn bytes(value: &Bson) -> Vec<u8> {
 }
 
 #[test]
-fn what_stands_before_an_appended_result_does_not_count_towards_its_size() {
+fn existing_output_does_not_count_towards_the_size_of_a_result() {
     let template = Template::parse(r#"{"a": "%%user.id"}"#).unwrap();
     let context = Context::new().with_user(User::new("u1"));
     let mut text = vec![b' '; json::MAX_SIZE];
@@ -158,7 +158,7 @@ fn wide(asked: i64, others: i64) -> (Context, Json, Document) {
 }
 
 #[test]
-fn any_number_of_fields_of_documents_of_any_size_is_found() {
+fn any_number_of_fields_is_found_in_documents_of_any_size() {
     for (asked, others) in [(1, 0), (1, 7), (1, 8), (1, 300), (3, 23), (15, 1), (16, 0), (17, 0), (17, 300), (40, 2)] {
         let (context, template, expected) = wide(asked, others);
         let template = parse(&template).unwrap();
@@ -169,7 +169,7 @@ fn any_number_of_fields_of_documents_of_any_size_is_found() {
 }
 
 #[test]
-fn a_result_of_the_greatest_size_is_written_and_a_larger_one_is_not() {
+fn a_result_of_the_maximum_size_is_written_and_a_larger_one_refused() {
     let template = Template::parse(r#"{"a": "%%user.id"}"#).unwrap();
     for (others, fits) in [(r#"{"a":""}"#.len(), true), (0, false)] {
         let context = Context::new().with_user(User::new("x".repeat(json::MAX_SIZE - others)));
@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
-    fn resolving_is_never_done_twice(user in user(), value in value()) {
+    fn inserted_values_are_not_resolved_again(user in user(), value in value()) {
         let mut user = user;
         user.data.insert("x", value.clone());
         let context = Context::new().without_now().with_user(user);
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn keep_and_then_resolve_is_resolve(template in template(), user in user(), v in value()) {
+    fn resolving_a_kept_template_equals_resolving_it_directly(template in template(), user in user(), v in value()) {
         let Some(template) = parse(&template) else { return Ok(()) };
         let (early, late) = contexts(&user, &v);
         let Ok(Some(kept)) = template.resolve_with(&early, Missing::Keep) else { return Ok(()) };
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn what_resolves_whole_resolves_to_the_same_under_all_policies_but_keep(template in template(), user in user(), v in value()) {
+    fn a_complete_result_is_the_same_under_all_policies_except_keep(template in template(), user in user(), v in value()) {
         let Some(template) = parse(&template) else { return Ok(()) };
         let (_, context) = contexts(&user, &v);
         let Ok(resolved) = template.resolve(&context) else {
@@ -241,7 +241,7 @@ proptest! {
 
     /// If everything resolves, the result is written in a single pass; otherwise, it is resolved part by part.
     #[test]
-    fn an_output_that_fails_leaves_nothing_and_says_what_resolving_says(template in template(), user in user(), v in value()) {
+    fn a_failed_output_writes_nothing_and_has_the_errors_of_resolve(template in template(), user in user(), v in value()) {
         let Some(template) = parse(&template) else { return Ok(()) };
         let (early, _) = contexts(&user, &v);
         let Err(unresolved) = template.resolve(&early) else { return Ok(()) };
@@ -258,7 +258,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_written_as_it_is_resolved(text in text(), user in user(), v in value(), escape in prop::sample::select(Escape::ALL.to_vec())) {
+    fn written_output_equals_the_resolved_value(text in text(), user in user(), v in value(), escape in prop::sample::select(Escape::ALL.to_vec())) {
         let Ok(template) = Template::text(&text, escape.0) else { return Ok(()) };
         let (early, late) = contexts(&user, &v);
         for context in [early, late] {
@@ -292,7 +292,7 @@ proptest! {
 
     /// Templates and rules share the same expansions.
     #[test]
-    fn an_equality_rule_holds_exactly_where_the_resolved_operand_equals_the_field(operand in scalar(), field in scalar()) {
+    fn an_equality_rule_holds_exactly_if_the_resolved_operand_equals_the_field(operand in scalar(), field in scalar()) {
         let mut user = User::new("u");
         user.data.insert("x", operand);
         let context = Context::new().with_user(user);

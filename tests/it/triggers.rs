@@ -48,7 +48,7 @@ fn outline(definition: &TriggerDefinition) -> Document {
 }
 
 #[test]
-fn configurations_mean_what_the_fixture_says() {
+fn configurations_match_the_fixture() {
     let text = std::fs::read_to_string("fixtures/triggers/configurations.json").unwrap();
     let cases = json::parse(&text).unwrap();
     let cases = cases.as_array().unwrap();
@@ -78,7 +78,7 @@ fn configurations_mean_what_the_fixture_says() {
 }
 
 #[test]
-fn the_errors_of_a_disabled_trigger_are_warnings_and_two_of_a_name_are_told() {
+fn errors_in_disabled_triggers_are_warnings_and_duplicate_names_are_reported() {
     let directory = std::env::temp_dir().join(format!("portcullis-triggers-{}", std::process::id()));
     let write = |name: &str, text: &str| {
         std::fs::create_dir_all(directory.join(name).parent().unwrap()).unwrap();

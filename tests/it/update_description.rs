@@ -13,7 +13,7 @@ fn gone(paths: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_lies_in_documents_is_told_by_its_path() {
+fn changes_in_nested_documents_are_described_by_path() {
     let before =
         doc! { "_id": 1, "a": 1, "b": { "c": 1, "d": { "e": 1 }, "f": 2 }, "g": [1, 2], "h": { "i": 1 }, "k": 1 };
     let after =
@@ -24,7 +24,7 @@ fn what_lies_in_documents_is_told_by_its_path() {
 }
 
 #[test]
-fn what_a_path_would_not_name_is_told_as_a_whole() {
+fn changes_that_no_path_can_name_are_described_by_the_whole_value() {
     for inner in ["a.b", "", "$a", "0"] {
         let (before, after) = (doc! { "x": { inner: 1, "z": 1 } }, doc! { "x": { inner: 2, "z": 1 } });
         assert_eq!(between(&before, &after), (after.clone(), gone(&[])), "{inner:?}");
@@ -39,7 +39,7 @@ fn what_a_path_would_not_name_is_told_as_a_whole() {
 }
 
 #[test]
-fn paths_are_bounded_in_depth_and_length() {
+fn paths_are_limited_in_depth_and_length() {
     let nested = |value: i32| (0..60).fold(doc! { "v": value }, |inner, _| doc! { "n": inner });
     let (updated, _) = between(&nested(1), &nested(2));
     let path = updated.keys().next().unwrap();

@@ -31,7 +31,7 @@ fn outcome(case: &Case) -> Result<Applied, Vec<UpdateError>> {
 }
 
 #[test]
-fn updates_do_what_mongodb_did() {
+fn updates_match_recorded_results_of_mongodb() {
     let mut failures = Vec::new();
     for case in cases() {
         let (got, expect) = (outcome(&case), &case.expect);
@@ -58,7 +58,7 @@ fn updates_do_what_mongodb_did() {
 }
 
 #[test]
-fn an_update_names_its_paths_as_they_are_written() {
+fn an_update_lists_its_paths_as_written() {
     let update = doc! {
         "$set": { "a.$[].b": 1, "c": { "d": 1 } }, "$rename": { "old": "new.name" }, "$unset": { "x.$[e]": "" },
         "$setOnInsert": { "i": 1 },
@@ -79,7 +79,7 @@ fn an_update_names_its_paths_as_they_are_written() {
 }
 
 #[test]
-fn every_error_is_told_with_its_place() {
+fn every_error_has_its_position() {
     let update =
         doc! { "$set": { "a..b": 1 }, "$inc": { "n": "x" }, "$sett": { "a": 1 }, "$push": { "l": { "$each": 1 } } };
     let errors = Update::compile(&update, &[]).unwrap_err();
@@ -96,7 +96,7 @@ fn every_error_is_told_with_its_place() {
 }
 
 #[test]
-fn the_time_comes_from_outside() {
+fn current_date_uses_the_given_time() {
     let now = DateTime::from_millis(1_700_000_000_123);
     let update = doc! { "$currentDate": { "a": true, "b": { "$type": "date" }, "c": { "$type": "timestamp" } } };
     let update = Update::compile(&update, &[]).unwrap();
@@ -106,7 +106,7 @@ fn the_time_comes_from_outside() {
 }
 
 #[test]
-fn an_array_is_sorted_by_as_many_fields_as_documents_are() {
+fn sorting_an_array_has_the_same_limit_of_fields_as_sorting_documents() {
     let push = |fields: usize| {
         let order: Document = (0..fields).map(|n| (format!("f{n}"), Bson::Int32(1))).collect();
         Update::compile(&doc! { "$push": { "l": { "$each": [], "$sort": order } } }, &[])
@@ -117,7 +117,7 @@ fn an_array_is_sorted_by_as_many_fields_as_documents_are() {
 }
 
 #[test]
-fn a_small_update_cannot_fill_the_memory() {
+fn a_small_update_cannot_exhaust_memory() {
     let list: Vec<Bson> = (0..200_000).map(|_| Bson::Array(Vec::new())).collect();
     let before = doc! { "_id": 1, "l": list };
     let update = doc! { "$push": { "l.$[]": { "$each": ["x".repeat(1 << 20)], "$slice": 0 } } };
@@ -133,7 +133,7 @@ fn a_small_update_cannot_fill_the_memory() {
 }
 
 #[test]
-fn the_work_grows_with_the_sizes_and_not_with_their_product() {
+fn work_grows_with_the_sum_of_the_sizes() {
     let began = std::time::Instant::now();
     let list: Vec<Bson> = (0..100_000).map(Bson::Int32).collect();
     let other: Vec<Bson> = (50_000..150_000).map(Bson::Int32).collect();
@@ -151,7 +151,7 @@ fn the_work_grows_with_the_sizes_and_not_with_their_product() {
 }
 
 #[test]
-fn the_element_that_was_found_is_told_only_where_that_is_beyond_doubt() {
+fn the_position_of_a_matched_element_is_known_only_if_unambiguous() {
     let document =
         doc! { "l": [5, 6], "d": [{ "b": 1 }, { "b": 2, "c": [1, 2] }], "n": [[1], [2]], "x": 3, "o": { "l": [1, 2] } };
     let cases = [

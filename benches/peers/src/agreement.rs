@@ -38,14 +38,14 @@ fn every_engine_gives_the_same_answers() {
 }
 
 #[test]
-fn what_is_visible_is_as_long_by_hand_as_by_rules() {
+fn visible_documents_have_the_same_length_by_hand_and_by_rules() {
     for tier in [Tier::Prepared, Tier::Bson] {
         agree(&answers(Decision::B, tier, true));
     }
 }
 
 #[test]
-fn a_document_is_of_about_405_bytes() {
+fn a_document_has_about_405_bytes() {
     let documents = Documents::generate(0..DOCUMENTS, Form::Bson, false);
     let bytes: usize = (0..DOCUMENTS).map(|at| documents.bson(at).as_bytes().len()).sum();
     let mean = bytes / DOCUMENTS;
@@ -53,7 +53,7 @@ fn a_document_is_of_about_405_bytes() {
 }
 
 #[test]
-fn a_document_is_the_same_as_bytes_and_as_text() {
+fn a_document_is_the_same_in_bson_and_in_json() {
     let (bytes, texts) = (Documents::generate(0..100, Form::Bson, true), Documents::generate(0..100, Form::Json, true));
     for at in 0..bytes.len() {
         let from_text = |text| serde_json::from_str::<bson::Document>(text).unwrap();

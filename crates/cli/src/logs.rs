@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_given_as_such_or_as_long_ago() {
+    fn times_are_absolute_or_relative() {
         let now = SystemClock.now().timestamp_millis();
         let hour = since("1h").unwrap().timestamp_millis();
         assert!((now - 3_600_000..now - 3_500_000).contains(&hour), "{hour}");

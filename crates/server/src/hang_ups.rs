@@ -115,7 +115,7 @@ impl House {
 }
 
 #[tokio::test]
-async fn a_request_may_take_longer_than_a_call_of_a_function() {
+async fn requests_have_a_longer_time_limit_than_function_calls() {
     let house = House::new().await;
     // A call that does not stop is abandoned a second after its limit.
     assert!(house.state.patience() > house.api.functions().time_limit() + Duration::from_secs(10));
@@ -162,7 +162,7 @@ async fn until(house: &House, holds: impl Fn(&[Account]) -> bool) {
 const ATTEMPTS: usize = 20;
 
 #[tokio::test]
-async fn a_user_whose_making_has_begun_is_made_though_the_client_hangs_up() {
+async fn a_user_creation_completes_after_the_client_hangs_up() {
     for which in 0..requests().len() {
         let mut attempts = 0..ATTEMPTS;
         loop {

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_wrote_itself_does_not_count() {
+    fn forwarded_addresses_written_by_the_client_are_ignored() {
         assert_eq!(address("10.0.0.1", &["1.1.1.1, 198.51.100.7"]), "198.51.100.7");
         assert_eq!(address("10.0.0.1", &["1.1.1.1", "198.51.100.7, 10.0.0.2"]), "198.51.100.7");
         assert_eq!(address("10.0.0.1", &["not an address"]), "10.0.0.1");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn customers_of_ipv6_are_networks() {
+    fn ipv6_clients_are_counted_by_network() {
         let client = |address: &str| Client { address: address.parse().unwrap(), scheme: None, host: None }.network();
         assert_eq!(client("2001:db8:1:2:3::4"), client("2001:db8:1:2:ffff::5"));
         assert_ne!(client("2001:db8:1:2:3::4"), client("2001:db8:1:3:3::4"));

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_is_not_locked_out_from_elsewhere() {
+    fn failed_logins_do_not_lock_an_account_for_other_addresses() {
         let limits = Limits::new(RateLimits::default());
         let (attacker, victim) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let log_in = |from| limits.check("app", from, Attempt::LogIn(Some("ken@example.com")));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_a_limit_over_all_accounts() {
+    fn a_client_address_has_a_limit_across_accounts() {
         let limits = Limits::new(RateLimits::default());
         let from = "192.0.2.1".parse().unwrap();
         let tries = (0..300).map(|account| account.to_string());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_the_password_is_not_counted() {
+    fn successful_logins_do_not_count() {
         let limits = Limits::new(RateLimits::default());
         let (ken, eve) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let ask = |from, password| limits.check_password("app", from, "ken@example.com", password).is_ok();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_back() {
+    fn a_refusal_says_when_to_retry() {
         let limits = Limits::new(RateLimits::default());
         let from = "192.0.2.1".parse().unwrap();
         let refused = std::iter::repeat_with(|| limits.check("app", from, Attempt::Mail("ken@example.com")));

@@ -290,7 +290,7 @@ mod tests {
     use super::values;
 
     #[test]
-    fn values_are_counted_outside_of_texts() {
+    fn values_inside_strings_are_not_counted() {
         let cases = [("", 1), ("1", 1), ("[1,2,3]", 4), (r#"{"a": "[,{", "b": "\",,"}"#, 3), (r#"["\\",2]"#, 3)];
         for (text, expected) in cases {
             assert_eq!(values(text.as_bytes()), expected, "{text}");

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_open_is_counted_by_network_and_in_all() {
+    fn open_streams_are_limited_per_network_and_in_total() {
         let open = Open::new(5, 2);
         let network = |last: u8| IpAddr::from([192, 0, 2, last]);
         let first = (open.take(network(1)), open.take(network(1)));

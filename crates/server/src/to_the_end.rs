@@ -35,7 +35,7 @@ mod tests {
     use crate::applications::Options;
 
     #[tokio::test]
-    async fn work_goes_on_when_nobody_waits_for_it_any_more() {
+    async fn work_continues_when_its_caller_is_gone() {
         let state = State::new(Vec::new(), Options::default());
         let (begin, begun) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel();
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_is_under_way_than_may_be() {
+    async fn work_in_progress_is_limited() {
         let state = State::new(Vec::new(), Options::default());
         let places = state.under_way().available_permits();
         let all = state.under_way().try_acquire_many_owned(u32::try_from(places).unwrap()).unwrap();

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_large_is_seen_without_looking_at_all_of_it() {
+    fn large_values_are_recognized_without_a_full_traversal() {
         assert_eq!(weight(&bson!({ "a": "four", "b": [1, 2] })), 5 * EACH + 2 + 4);
         let many = Bson::Array(vec![Bson::Int32(1); 1_000_000]);
         assert!((LARGE + 1..LARGE + 100).contains(&weight(&many)));
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_runtime_of_one_thread_does_it_itself() {
+    async fn a_single_threaded_runtime_does_heavy_work_inline() {
         assert_eq!(in_place(usize::MAX, || 7), 7);
         assert_eq!(apart(usize::MAX, async { 7 }).await.unwrap(), 7);
     }
 
     /// The only worker thread must be replaced, or the second task, for which the first one waits, would never run.
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn others_are_answered_meanwhile() {
+    async fn other_requests_are_answered_during_heavy_work() {
         let halves = async |large: usize| {
             let (answer, answered) = std::sync::mpsc::channel();
             let first = tokio::spawn(async move {

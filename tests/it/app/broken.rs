@@ -35,7 +35,7 @@ fn a_template_without_a_value_closes_its_collection() {
 }
 
 #[test]
-fn a_template_without_a_value_withholds_no_other_error() {
+fn a_template_without_a_value_does_not_suppress_other_errors() {
     let rules = r#"{"roles": [
         {"name": "n", "aply_when": {"a": "%(%%environment.values.z)"}},
         {"name": "m", "apply_when": {}, "raed": true},
@@ -64,7 +64,7 @@ fn a_template_without_a_value_withholds_no_other_error() {
 }
 
 #[test]
-fn rules_for_nobody_knows_which_collection_close_what_the_default_roles_serve() {
+fn rules_for_an_unknown_collection_close_all_collections_with_default_roles() {
     let template = r#"{"database": "%(%%environment.values.nope)", "collection": "b", "roles": []}"#;
     let tree = Tree::new(&[ROOT, SOURCE, DEFAULT, ("data_sources/mongodb-atlas/hr/b/rules.json", template)]);
     assert!(matches!(tree.load().data_sources[0].default_rule, ConfigPart::Broken(_)));
@@ -79,7 +79,7 @@ fn rules_for_nobody_knows_which_collection_close_what_the_default_roles_serve() 
 }
 
 #[test]
-fn a_namespace_claimed_twice_is_closed() {
+fn a_namespace_that_is_defined_twice_is_closed() {
     let rule = r#"{"database": "hr", "collection": "a", "roles": []}"#;
     let tree = Tree::new(&[
         ROOT,
@@ -99,7 +99,7 @@ fn a_namespace_claimed_twice_is_closed() {
 }
 
 #[test]
-fn a_namespace_is_not_defined_in_two_layouts() {
+fn a_namespace_cannot_be_defined_in_two_layouts() {
     let rule = r#"{"database": "hr", "collection": "a", "roles": []}"#;
     let tree = Tree::new(&[
         ROOT,
@@ -114,7 +114,7 @@ fn a_namespace_is_not_defined_in_two_layouts() {
 }
 
 #[test]
-fn a_broken_configuration_of_custom_data_is_not_the_absence_of_one() {
+fn a_broken_custom_data_configuration_is_an_error() {
     let tree = Tree::new(&[ROOT, ("auth/custom_user_data.json", "{")]);
     assert!(matches!(tree.load().custom_user_data, ConfigPart::Broken(_)));
     let tree = Tree::new(&[("stitch.json", "{")]);
@@ -124,7 +124,7 @@ fn a_broken_configuration_of_custom_data_is_not_the_absence_of_one() {
 /// Users are identified by the type of their provider and `sub`, so a second provider could log in as users of the
 /// first.
 #[test]
-fn of_two_providers_of_one_type_the_first_counts() {
+fn the_first_of_two_providers_of_a_type_applies() {
     let providers = r#"{
         "intranet": {"name": "intranet", "type": "custom-token"},
         "api-key": {"name": "api-key", "type": "api-key"},
@@ -175,7 +175,7 @@ fn values_that_cannot_be_read_are_unknown_and_not_missing() {
 }
 
 #[test]
-fn anything_in_the_place_of_a_file_is_a_finding() {
+fn anything_other_than_the_expected_file_is_a_finding() {
     let tree = Tree::new(&[ROOT, SOURCE]);
     tree.write("data_sources/mongodb-atlas/hr/utf/rules.json", b"{\"a\": \"\xff\"}");
     tree.write("data_sources/mongodb-atlas/hr/huge/rules.json", &vec![b' '; 16 * 1024 * 1024 + 1]);
@@ -193,7 +193,7 @@ fn anything_in_the_place_of_a_file_is_a_finding() {
 
 #[cfg(unix)]
 #[test]
-fn links_in_circles_come_to_an_end() {
+fn circular_symlinks_end() {
     use std::os::unix::fs::symlink;
     let tree = Tree::new(&[ROOT, SOURCE, DEFAULT]);
     let source = tree.0.join("data_sources/mongodb-atlas");
@@ -213,7 +213,7 @@ fn links_in_circles_come_to_an_end() {
 }
 
 #[test]
-fn any_content_anywhere_is_survived() {
+fn no_content_of_any_file_panics() {
     let places = [
         "realm_config.json",
         "secrets.json",

@@ -8,7 +8,7 @@ use portcullis::text::{Severity, Style};
 use super::{DEFAULT, ROOT, SOURCE, Tree, checked, fixture, found};
 
 #[test]
-fn a_file_for_another_collection_is_an_error_whether_or_not_default_roles_take_its_place() {
+fn a_file_for_another_collection_is_an_error_with_and_without_default_roles() {
     let rule = ("data_sources/mongodb-atlas/hr/b/rules.json", r#"{"database": "hr", "collection": "a", "roles": []}"#);
     let severity = |files: &[(&str, &str)]| Tree::new(files).load().findings[0].finding.severity;
     assert_eq!(severity(&[ROOT, SOURCE, rule]), Severity::Error);
@@ -34,7 +34,7 @@ fn a_misspelt_file_is_reported() {
 }
 
 #[test]
-fn a_rules_file_under_another_name_is_reported_where_it_leaves_the_collection_without_rules() {
+fn a_misnamed_rules_file_is_reported_if_it_leaves_the_collection_without_rules() {
     let empty = r#"{"roles": []}"#;
     let tree = Tree::new(&[
         ROOT,
@@ -57,7 +57,7 @@ fn a_rules_file_under_another_name_is_reported_where_it_leaves_the_collection_wi
 }
 
 #[test]
-fn a_rules_file_without_roles_is_reported_where_no_default_roles_take_their_place() {
+fn a_rules_file_without_roles_is_reported_unless_default_roles_apply() {
     let rules = ("data_sources/mongodb-atlas/hr/a/rules.json", r#"{"database": "hr", "collection": "a"}"#);
     let told = |files: &[(&str, &str)]| checked(&Tree::new(files).load());
     assert_eq!(told(&[ROOT, SOURCE, rules]), ["warning roles-empty data_sources/mongodb-atlas/hr/a/rules.json"]);
@@ -74,7 +74,7 @@ fn a_rules_file_without_roles_is_reported_where_no_default_roles_take_their_plac
 }
 
 #[test]
-fn what_concerns_default_rules_is_told_once_with_the_collections_that_they_serve() {
+fn findings_about_default_rules_are_reported_once_with_their_collections() {
     let app = fixture("defaults");
     let told: Vec<_> = app.check().into_iter().filter(|found| found.finding.code == "custom-data-absent").collect();
     let messages: Vec<&str> = told.iter().map(|found| found.finding.message.as_str()).collect();
@@ -82,7 +82,7 @@ fn what_concerns_default_rules_is_told_once_with_the_collections_that_they_serve
 }
 
 #[test]
-fn what_one_file_names_another_must_define() {
+fn names_in_one_file_must_be_defined_in_another() {
     let app = fixture("dangling");
     assert_eq!(
         checked(&app),
@@ -118,7 +118,7 @@ fn what_one_file_names_another_must_define() {
 }
 
 #[test]
-fn a_misspelt_key_that_was_meant_to_keep_callers_out_does_so_and_is_an_error() {
+fn a_misspelt_key_that_restricts_callers_refuses_them_and_is_an_error() {
     let functions = r#"[
         {"name": "a", "Private": true}, {"name": "b", "privat": true}, {"name": "c", "canEvaluate": {"%%user.id": "x"}},
         {"name": "d", "private": false, "Private": true}, {"name": "e", "can_evalaute": {}, "private": false}, {"name": "f", "note": 1}
@@ -193,7 +193,7 @@ fn a_function_that_is_listed_twice_is_private() {
 }
 
 #[test]
-fn names_are_not_missed_where_their_files_cannot_be_read() {
+fn names_are_not_reported_missing_if_their_files_are_unreadable() {
     let rule = r#"{"roles": [{"name": "a", "apply_when": {"a": "%%values.x", "b": "%%environment.values.y",
         "%%true": {"%function": {"name": "f"}}}, "read": true}]}"#;
     let tree = Tree::new(&[
@@ -210,7 +210,7 @@ fn names_are_not_missed_where_their_files_cannot_be_read() {
 }
 
 #[test]
-fn a_provider_by_which_nobody_can_log_in_is_told() {
+fn a_provider_that_no_user_can_log_in_with_is_reported() {
     let errors = |config: &str, secrets: &str| {
         let provider = format!(
             r#"{{"custom-token": {{"type": "custom-token", "config": {config}, "secret_config": {secrets}}}}}"#
@@ -231,7 +231,7 @@ fn a_provider_by_which_nobody_can_log_in_is_told() {
 }
 
 #[test]
-fn a_data_source_is_to_be_added_where_the_layout_has_them() {
+fn help_for_a_missing_data_source_fits_the_layout() {
     let help = |source: &str| {
         let config = r#"{"enabled": true, "mongo_service_name": "x", "database_name": "hr", "collection_name": "u",
             "user_id_field": "id"}"#;
@@ -249,7 +249,7 @@ fn a_data_source_is_to_be_added_where_the_layout_has_them() {
 }
 
 #[test]
-fn an_application_without_any_functions_is_told_so_once() {
+fn an_application_without_functions_is_reported_once() {
     let rule = r#"{"roles": [{"name": "a", "apply_when": {"%%true": {"%function": {"name": "f"}}},
         "read": {"%%true": {"%function": {"name": "g"}}}}]}"#;
     let tree = Tree::new(&[ROOT, SOURCE, ("data_sources/mongodb-atlas/hr/a/rules.json", rule)]);
@@ -262,7 +262,7 @@ fn an_application_without_any_functions_is_told_so_once() {
 }
 
 #[test]
-fn rules_of_the_first_stitch_are_refused_by_that_name() {
+fn rules_in_the_first_stitch_format_are_refused_by_name() {
     let old = r#"{"namespace": "todo.items", "read": {"owner": "%%user.id"}, "write": {}, "valid": {},
         "fields": {"_id": {}}, "other_fields": {}}"#;
     let tree = Tree::new(&[("stitch.json", "{}"), ("services/mongodb-atlas/rules/todo.items.json", old)]);
@@ -279,7 +279,7 @@ fn rules_of_the_first_stitch_are_refused_by_that_name() {
 }
 
 #[test]
-fn letter_case_neither_hides_a_file_nor_makes_a_database() {
+fn names_in_another_letter_case_are_reported() {
     let tree = Tree::new(&[
         ROOT,
         SOURCE,

@@ -9,7 +9,7 @@ use portcullis::{App, LoadOptions};
 use super::{ROOT, SOURCE, Tree, fixture, found, rules};
 
 #[test]
-fn the_employees_are_found() {
+fn the_employees_application_loads() {
     let app = fixture("employees");
     assert_eq!(app.name, "employees");
     assert_eq!(found(&app), Vec::<String>::new());
@@ -27,7 +27,7 @@ fn the_employees_are_found() {
 }
 
 #[test]
-fn the_environment_decides_what_templates_become() {
+fn templates_expand_to_values_of_the_environment() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps/employees");
     for (tag, cluster) in [(None, "Local"), (Some("development"), "Cluster-Dev"), (Some("production"), "Cluster-One")] {
         let app = App::load_with(&path, &LoadOptions { environment: tag.map(str::to_owned) }).unwrap();
@@ -39,7 +39,7 @@ fn the_environment_decides_what_templates_become() {
 }
 
 #[test]
-fn the_applications_own_file_names_the_environment_unless_told_otherwise() {
+fn the_application_file_names_the_environment_unless_overridden() {
     let tree = Tree::new(&[
         ("root_config.json", r#"{"name": "harbour", "environment": "qa"}"#),
         ("environments/qa.json", r#"{"values": {"a": "qa"}}"#),
@@ -54,7 +54,7 @@ fn the_applications_own_file_names_the_environment_unless_told_otherwise() {
 }
 
 #[test]
-fn an_old_layout_is_read_as_well() {
+fn the_legacy_layout_is_read() {
     let app = fixture("legacy");
     assert_eq!(found(&app), Vec::<String>::new());
     let offices = app.collection("hr.offices", Some("mongodb-atlas")).unwrap().unwrap();
@@ -65,7 +65,7 @@ fn an_old_layout_is_read_as_well() {
 }
 
 #[test]
-fn the_first_stitch_named_a_namespace_with_one_key() {
+fn the_first_stitch_format_names_a_namespace_with_one_key() {
     let tree = Tree::new(&[
         ("stitch.json", "{}"),
         ("services/db/config.json", r#"{"name": "db", "type": "mongodb"}"#),
@@ -77,7 +77,7 @@ fn the_first_stitch_named_a_namespace_with_one_key() {
 }
 
 #[test]
-fn rules_of_other_services_are_no_collections() {
+fn rules_of_other_services_do_not_define_collections() {
     let tree = Tree::new(&[
         ("stitch.json", "{}"),
         ("services/texts/config.json", r#"{"name": "texts", "type": "twilio"}"#),
@@ -95,7 +95,7 @@ fn rules_of_other_services_are_no_collections() {
 }
 
 #[test]
-fn roles_under_a_misspelt_type_of_service_are_still_roles() {
+fn roles_under_a_misspelt_service_type_still_apply() {
     let tree = Tree::new(&[
         ("stitch.json", "{}"),
         ("services/db/config.json", r#"{"name": "db", "type": "mongo-atlas"}"#),
@@ -105,7 +105,7 @@ fn roles_under_a_misspelt_type_of_service_are_still_roles() {
 }
 
 #[test]
-fn a_template_may_lead_to_another_collection_than_the_path() {
+fn a_template_may_name_a_collection_other_than_the_path() {
     let tree = Tree::new(&[
         ROOT,
         SOURCE,
@@ -121,7 +121,7 @@ fn a_template_may_lead_to_another_collection_than_the_path() {
 }
 
 #[test]
-fn two_data_sources_may_have_one_namespace_but_a_question_must_name_one() {
+fn a_namespace_in_two_data_sources_requires_naming_one() {
     let rule = r#"{"database": "hr", "collection": "a", "roles": []}"#;
     let tree = Tree::new(&[ROOT, ("data_sources/x/hr/a/rules.json", rule), ("data_sources/y/hr/a/rules.json", rule)]);
     let app = tree.load();
@@ -133,7 +133,7 @@ fn two_data_sources_may_have_one_namespace_but_a_question_must_name_one() {
 }
 
 #[test]
-fn old_sync_settings_inside_a_data_source_are_handed_out() {
+fn legacy_sync_settings_in_a_data_source_are_loaded() {
     let tree = Tree::new(&[
         ("config.json", r#"{"app_id": "a-b"}"#),
         (
@@ -148,7 +148,7 @@ fn old_sync_settings_inside_a_data_source_are_handed_out() {
 }
 
 #[test]
-fn a_function_name_does_not_lead_out_of_its_folder() {
+fn a_function_name_cannot_leave_its_directory() {
     let tree = Tree::new(&[
         ROOT,
         ("outside.js", ""),
@@ -164,7 +164,7 @@ fn a_function_name_does_not_lead_out_of_its_folder() {
 }
 
 #[test]
-fn a_directory_without_an_application_says_what_was_looked_for() {
+fn the_error_for_a_directory_without_an_application_lists_the_expected_files() {
     let tree = Tree::new(&[("backend/realm_config.json", "{}"), ("config.json", r#"{"compilerOptions": {}}"#)]);
     let error = App::load(&tree.0).unwrap_err();
     let shown = format!("{error}\n{}", error.help().unwrap()).replace(tree.0.to_str().unwrap(), "<directory>");
@@ -177,7 +177,7 @@ fn a_directory_without_an_application_says_what_was_looked_for() {
 }
 
 #[test]
-fn an_application_is_known_by_its_own_file_and_not_by_its_directory() {
+fn an_application_is_recognized_by_its_configuration_file() {
     let id = |text: &str| Tree::new(&[("realm_config.json", text)]).load().id().map(str::to_owned);
     assert_eq!(id(r#"{"client_app_id": "hr-abcde", "app_id": "5c", "name": "hr"}"#).as_deref(), Some("hr-abcde"));
     assert_eq!(id(r#"{"client_app_id": "", "app_id": "hr-abcde", "name": "hr"}"#).as_deref(), Some("hr-abcde"));

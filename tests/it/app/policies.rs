@@ -29,7 +29,7 @@ fn compiles_alike(app: &App) -> usize {
 }
 
 #[test]
-fn the_rules_of_one_namespace_are_compiled_as_among_all() {
+fn compiling_one_namespace_equals_compiling_all() {
     let apps = App::discover(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/apps"));
     let loaded = apps.iter().map(|directory| App::load(directory).unwrap());
     let namespaces: usize = loaded.map(|app| compiles_alike(&app)).sum();

@@ -8,7 +8,7 @@ use portcullis::predicate::{Scope, lower};
 use super::{ROOT, Tree, fixture};
 
 #[test]
-fn the_text_of_secrets_is_kept_nowhere() {
+fn the_text_of_secrets_is_not_retained() {
     for text in [r#"{"key": "hunter2"}"#, r#"{"key": hunter2}"#] {
         let tree = Tree::new(&[ROOT, ("secrets.json", text)]);
         let app = tree.load();
@@ -18,7 +18,7 @@ fn the_text_of_secrets_is_kept_nowhere() {
 }
 
 #[test]
-fn a_secret_reaches_the_values_that_are_secrets_and_nothing_else() {
+fn a_secret_only_reaches_values_that_use_it() {
     let tree = Tree::new(&[
         ROOT,
         ("values/shown.json", r#"{"name": "shown", "value": "door", "from_secret": true}"#),
@@ -44,7 +44,7 @@ fn a_secret_reaches_the_values_that_are_secrets_and_nothing_else() {
 }
 
 #[test]
-fn no_error_about_a_secret_shows_it() {
+fn errors_never_show_secrets() {
     let tree = Tree::new(&[
         ("list.json", r#"["hunter2"]"#),
         ("number.json", r#"{"hunter": {"a": "hunter2"}}"#),
@@ -67,7 +67,7 @@ fn no_error_about_a_secret_shows_it() {
 }
 
 #[test]
-fn a_secret_that_the_application_does_not_know_is_an_error_with_a_suggestion() {
+fn an_unknown_secret_is_an_error_with_a_suggestion() {
     let app = fixture("employees");
     let mut secrets = Secrets::default();
     secrets.insert("intranetSigninKey", "x");

@@ -43,7 +43,7 @@ pub(super) const FLEXIBLE: &str = r#"{"type": "flexible", "state": "enabled", "s
          "write": {"owner": "%%user.id"}}]}}"#;
 
 #[test]
-fn permissions_of_flexible_sync_serve_as_roles_where_there_are_none() {
+fn flexible_sync_permissions_serve_as_roles_if_there_are_none() {
     let tree = synced(FLEXIBLE, &[]);
     let absent =
         "warning custom-data-absent sync/config.json/permissions/defaultRoles/0/applyWhen/%%user.custom_data.admin";
@@ -57,7 +57,7 @@ fn permissions_of_flexible_sync_serve_as_roles_where_there_are_none() {
 }
 
 #[test]
-fn roles_of_their_own_outdo_permissions_of_sync() {
+fn roles_take_precedence_over_sync_permissions() {
     let none = ("data_sources/mongodb-atlas/todo/tasks/rules.json", r#"{"roles": []}"#);
     let default =
         ("data_sources/mongodb-atlas/default_rule.json", r#"{"roles": [{"name": "none", "apply_when": false}]}"#);
@@ -79,7 +79,7 @@ fn sync_that_is_not_enabled_grants_nothing() {
 }
 
 #[test]
-fn permissions_of_sync_that_mean_something_else_as_roles_close_their_collections() {
+fn sync_permissions_with_another_meaning_as_roles_close_their_collections() {
     let changes = [
         (
             r#""rules": {}"#,
@@ -139,7 +139,7 @@ const PARTITION: &str = r#"{"state": "enabled", "service_name": "mongodb-atlas",
     "permissions": {"read": {"%%partition": {"$in": ["%%user.id", "PUBLIC"]}}, "write": {"%%partition": "%%user.id"}}}}"#;
 
 #[test]
-fn the_partition_of_a_document_takes_the_place_of_the_partition() {
+fn partition_expands_to_the_partition_key_of_the_document() {
     let tree = synced(PARTITION, &[]);
     assert_eq!(checked(&tree.load()), ["note sync-converted sync/config.json/partition", UNRULED[1]]);
     assert_eq!(may(&tree, &bson::doc! {"_partition": "u"}), (true, true));
@@ -160,7 +160,7 @@ fn the_partition_of_a_document_takes_the_place_of_the_partition() {
 }
 
 #[test]
-fn a_partition_that_cannot_be_found_in_documents_closes_its_collections() {
+fn a_partition_without_a_usable_key_closes_its_collections() {
     for (before, after) in [
         (r#""type": "string""#, r#""type": "date""#),
         (r#""write":"#, r#""wirte":"#),
@@ -179,7 +179,7 @@ fn a_partition_that_cannot_be_found_in_documents_closes_its_collections() {
 }
 
 #[test]
-fn two_settings_of_sync_for_one_collection_close_it() {
+fn two_sync_configurations_for_a_collection_close_it() {
     let old = r#"{"name": "mongodb-atlas", "type": "mongodb-atlas", "config": {"flexible_sync": FLEXIBLE}}"#;
     let old = old.replace("FLEXIBLE", FLEXIBLE);
     let tree = synced(
@@ -190,7 +190,7 @@ fn two_settings_of_sync_for_one_collection_close_it() {
 }
 
 #[test]
-fn who_can_promote_themselves_by_permissions_of_sync_is_told_so() {
+fn self_promotion_through_sync_permissions_is_reported() {
     let data = r#"{"enabled": true, "mongo_service_name": "mongodb-atlas", "database_name": "todo",
         "collection_name": "tasks", "user_id_field": "owner"}"#;
     let tree = synced(FLEXIBLE, &[("auth/custom_user_data.json", data)]);

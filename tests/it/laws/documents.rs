@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_field_is_found_wherever_it_stands(
+    fn a_field_is_found_at_any_position(
         keys in proptest::collection::btree_set("[a-cé]{0,3}|[a-c]{6,10}|[a-c]{15,18}|owner|status", 0..60),
         values in proptest::collection::vec(scalar(), 60),
         order in any::<u64>(),
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn redacting_the_bytes_is_redacting_the_document(file in generate::file()) {
+    fn redacting_raw_and_decoded_documents_agrees(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         let mut buffer = Buffer::new();
         for (guard, stored, other) in guards(&file) {
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_redacted_by_its_first_value(file in generate::file()) {
+    fn a_duplicate_key_is_redacted_by_its_first_value(file in generate::file()) {
         let mut written = file.clone();
         written["cases"].take();
         let written = written.to_string();
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_document_never_become_a_part_of_one(
+    fn malformed_bytes_never_become_part_of_a_document(
         file in generate::file(),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
     ) {
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn an_array_is_read_alike_whatever_keys_its_elements_have(
+    fn an_array_reads_the_same_with_any_element_keys(
         elements in proptest::collection::vec((prop::sample::select(vec!["", "0", "1", "x", "10", "abc"]), array_text()), 0..5),
     ) {
         let elements: Vec<(&str, &[u8])> = elements.iter().map(|(key, text)| (*key, text.as_slice())).collect();
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_guard_has_read_before_changes_nothing(
+    fn a_guard_decides_independently_of_earlier_documents(
         documents in proptest::collection::vec(proptest::collection::vec((shape_key(), shape_value()), 0..12), 1..12),
     ) {
         let rules = json::parse(r#"{"roles": [

@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn binding_first_or_last_is_the_same(file in generate::file()) {
+    fn bound_and_traced_evaluation_agree(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (expr, _, predicate, given, case) in expressions(&file) {
             let context = context(&file, case, given, &[]);
@@ -35,7 +35,7 @@ proptest! {
     }
 
     #[test]
-    fn settling_only_turns_unknown_to_false(file in generate::file()) {
+    fn settling_only_turns_unknown_into_false(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (expr, _, predicate, given, case) in expressions(&file) {
             let context = context(&file, case, given, &[]);
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn a_long_list_means_what_its_elements_mean(
+    fn a_long_list_equals_a_disjunction_of_its_elements(
         list in proptest::collection::vec(scalar(), 0..40),
         asked in scalar(),
         in_array in any::<bool>(),

@@ -30,7 +30,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_read_never_invents_a_field(file in generate::file()) {
+    fn a_read_never_adds_a_field(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (guard, document, _) in guards(&file) {
             if let Some(visible) = visible(&guard, &document) {
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn narrowing_never_widens(file in generate::file(), other in generate::file()) {
+    fn narrowing_never_grants_more(file in generate::file(), other in generate::file()) {
         let (true, Some(filters)) = (file["rules"].is_object(), other["rules"]["filters"].as_array()) else {
             return Ok(());
         };

@@ -63,7 +63,7 @@ fn token() -> impl Strategy<Value = &'static str> {
 }
 
 #[test]
-fn ordinary_texts_are_read_straight() {
+fn ordinary_json_takes_the_fast_path() {
     for text in [
         r#"{"_id": {"$oid":"65b000000000000000000001"}, "a": [1, -2.5, "x\ny", true, null, {"b": {}}], "c": []}"#,
         r#" {"_id": {"$oid": "65b000000000000000000001"}, "at": {"$date": "2024-01-01T00:00:00Z"}, "n": 12345678901} "#,
@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_ejson_value_reads_back_the_same(file in generate::file()) {
+    fn extended_json_round_trips(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (_, document, _) in guards(&file) {
             let value = Bson::Document(document);
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_document_is_written_as_its_value_prints(file in generate::file()) {
+    fn writing_a_document_equals_printing_its_value(file in generate::file()) {
         let Some(file) = read(&file) else { return Ok(()) };
         for (_, document, _) in guards(&file) {
             let printed = json::from_bson(&Bson::Document(document.clone())).to_string();
@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_read_straight_is_the_document_that_it_is_carefully(
+    fn the_fast_and_the_strict_json_parser_agree(
         file in generate::file(),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), token(), any::<bool>()), 0..4),
         tokens in proptest::collection::vec(token(), 0..14),
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200), file in generate::file()) {
+    fn no_input_panics_the_parsers_or_the_guard(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200), file in generate::file()) {
         let _ = expr::parse_str(&text);
         if let Ok(node) = json::parse(&text) {
             let _ = compile(&node);

@@ -19,7 +19,7 @@ fn outline(node: &Node, errors: &[ConfigError]) -> Vec<String> {
 }
 
 #[test]
-fn each_broken_configuration_is_told_why() {
+fn each_invalid_configuration_has_its_error() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tokens/providers.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let mut failures = Vec::new();
@@ -64,7 +64,7 @@ fn give(algorithm: &str, value: &str, error: &str) {
 }
 
 #[test]
-fn a_secret_that_is_no_key_is_named_and_never_shown() {
+fn an_unusable_secret_is_named_and_never_shown() {
     let missing = compile("HS256", "s", &BTreeMap::new()).unwrap_err();
     assert_eq!(missing, ["/secret_config/signingKeys secret-missing the secret `s` was not supplied"]);
     let length = |n| format!("secret-length the secret `s` has {n} characters; a key for `HS256` needs 32 to 512");
@@ -89,7 +89,7 @@ fn a_secret_that_is_no_key_is_named_and_never_shown() {
 }
 
 #[test]
-fn a_private_key_is_no_public_one() {
+fn a_private_key_is_not_accepted_as_a_public_key() {
     let key = RsaPrivateKey::new(&mut Random, 1024).unwrap();
     let private = key.to_pkcs8_pem(LineEnding::LF).unwrap();
     assert_eq!(RsaKey::from_pem(&private).unwrap_err(), RsaKeyError::NotPem);
@@ -112,7 +112,7 @@ fn a_modulus_has_2048_to_4096_bits() {
 }
 
 #[test]
-fn all_that_is_wrong_with_secrets_is_said_at_once() {
+fn all_errors_in_secrets_are_reported_at_once() {
     let node = json::parse(
         r#"{ "type": "custom-token", "secret_config": { "signingKeys": ["key", "nowhere", "elsewhere"] } }"#,
     )
@@ -129,7 +129,7 @@ fn all_that_is_wrong_with_secrets_is_said_at_once() {
 }
 
 #[test]
-fn a_provider_shows_no_key() {
+fn debug_output_of_a_provider_hides_its_keys() {
     let provider = compile("HS256", "key", &secrets()).unwrap();
     let shown = format!("{provider:?} {provider:#?}");
     assert!(!shown.contains(&*SECRET) && shown.contains("TokenProvider"), "{shown}");

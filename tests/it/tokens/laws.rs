@@ -72,7 +72,7 @@ static KINDS: LazyLock<Vec<(String, Verify)>> = LazyLock::new(|| {
 });
 
 #[test]
-fn the_tokens_of_these_laws_are_good() {
+fn the_unmodified_tokens_are_valid() {
     for (token, verify) in KINDS.iter() {
         verify(token).unwrap();
     }
@@ -80,7 +80,7 @@ fn the_tokens_of_these_laws_are_good() {
 
 /// These include characters that differ from the right one only in unused bits.
 #[test]
-fn no_other_last_character_will_do() {
+fn changing_the_last_character_of_a_part_invalidates_a_token() {
     for (token, verify) in KINDS.iter() {
         let ends = token.match_indices('.').map(|(dot, _)| dot - 1).chain([token.len() - 1]);
         for (end, other) in ends.flat_map(|end| (b' '..=b'~').map(move |other| (end, other))) {
@@ -210,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_or_longer_token_is_refused(kind in 0_usize..4, at in any::<prop::sample::Index>(), more in "[A-Za-z0-9_.=-]{1,4}") {
+    fn a_truncated_or_extended_token_is_refused(kind in 0_usize..4, at in any::<prop::sample::Index>(), more in "[A-Za-z0-9_.=-]{1,4}") {
         let (token, verify) = &KINDS[kind];
         prop_assert!(verify(&token[..at.index(token.len())]).is_err());
         let (longer, behind) = (format!("{token}{more}"), format!("{more}{token}"));
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_issued_is_a_token_verified(user in user_of(plain_document().boxed())) {
+    fn issued_tokens_verify(user in user_of(plain_document().boxed())) {
         let issuer = issuer(&[&SECRET], APPLICATION);
         let token = issuer.issue_access(&user, &session(), now()).unwrap();
         let verified = issuer.verify_access(&token, now()).unwrap();
@@ -229,7 +229,7 @@ proptest! {
 
     /// Otherwise, no token is issued: nobody becomes a different user by a field such as `$oid`.
     #[test]
-    fn a_hostile_user_is_issued_no_token_or_stays_the_same(user in user_of(hostile_document().boxed())) {
+    fn hostile_user_data_round_trips_or_gets_no_token(user in user_of(hostile_document().boxed())) {
         let issuer = issuer(&[&SECRET], APPLICATION);
         match issuer.issue_access(&user, &session(), now()) {
             Ok(token) => prop_assert!(same(&issuer.verify_access(&token, now()).unwrap().user, &as_seen(user))),
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_of_another_key_is_refused(kind in 0_usize..4) {
+    fn a_token_signed_with_another_key_is_refused(kind in 0_usize..4) {
         let (token, _) = &KINDS[kind];
         let stranger = issuer(&[&secret()], APPLICATION);
         let expected = if kind == 3 { "RS256" } else { "" };
@@ -272,7 +272,7 @@ proptest! {
 }
 
 #[test]
-fn old_keys_verify_and_the_first_signs() {
+fn the_first_key_signs_and_all_keys_verify() {
     let user = User::new("u").without_custom_data();
     let old = issuer(&[&OTHER_SECRET], APPLICATION).issue_access(&user, &session(), now()).unwrap();
     let both = issuer(&[&SECRET, &OTHER_SECRET], APPLICATION);

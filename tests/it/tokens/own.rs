@@ -80,7 +80,7 @@ fn a_refresh_token_has_the_documented_claims() {
 }
 
 #[test]
-fn an_anonymous_users_refresh_token_has_no_end() {
+fn the_refresh_token_of_an_anonymous_user_does_not_expire() {
     let mut grant = grant();
     grant.identity.provider_type = ProviderType::Anonymous;
     grant.expires_at = ours().refresh_expiry(ProviderType::Anonymous, now());
@@ -93,7 +93,7 @@ fn an_anonymous_users_refresh_token_has_no_end() {
 }
 
 #[test]
-fn what_a_token_cannot_carry_is_issued_none() {
+fn a_user_that_a_token_cannot_represent_gets_none() {
     let with = |change: &dyn Fn(&mut User)| {
         let mut user = User::new("u1").without_custom_data();
         change(&mut user);
@@ -123,7 +123,7 @@ fn what_a_token_cannot_carry_is_issued_none() {
 }
 
 #[test]
-fn the_largest_custom_data_have_room_in_a_token() {
+fn the_largest_custom_data_fits_in_a_token() {
     let numbers = |count: i32| doc! { "n": (0..count).collect::<Vec<i32>>() };
     let text = doc! { "text": "é".repeat(MAX_CUSTOM_DATA / 2 - 20) };
     for document in [text, numbers(95_000)] {
@@ -140,7 +140,7 @@ fn the_largest_custom_data_have_room_in_a_token() {
 }
 
 #[test]
-fn a_refresh_token_is_issued_only_with_the_end_that_it_must_have() {
+fn a_refresh_token_requires_the_expiry_of_its_session() {
     let issue = |expires_at| ours().issue_refresh(&RefreshGrant { expires_at, ..grant() }, now()).map(drop);
     assert_eq!(issue(None), Err(IssueError::ExpiryMissing));
     assert_eq!(issue(Some(now())), Err(IssueError::ExpiryPast));
@@ -152,7 +152,7 @@ fn a_refresh_token_is_issued_only_with_the_end_that_it_must_have() {
 }
 
 #[test]
-fn lifetimes_have_bounds() {
+fn token_lifetimes_are_limited() {
     let seconds = Duration::from_secs;
     let access = |lifetime| ours().with_access_lifetime(lifetime).map(drop).map_err(|error| error.to_string());
     assert_eq!(access(seconds(59)), Err("an access token lasts from one minute to one day, not 59 seconds".to_owned()));
@@ -169,7 +169,7 @@ fn lifetimes_have_bounds() {
 }
 
 #[test]
-fn signing_keys_have_bounds_and_are_never_shown() {
+fn signing_keys_are_limited_in_size_and_number_and_never_shown() {
     let key = |bytes| SigningKey::from_secret(vec![b'k'; bytes]);
     assert_eq!(key(31).unwrap_err(), SigningKeyError::Length(31));
     assert_eq!(key(513).unwrap_err().to_string(), "a signing key has 32 to 512 bytes, not 513");

@@ -85,7 +85,7 @@ async fn verdict(file: &Value, case: &Value) -> Result<(), TokenError> {
 }
 
 #[tokio::test]
-async fn each_refused_token_is_told_why() {
+async fn each_refused_token_has_its_error() {
     let file = read();
     let mut failures = Vec::new();
     let mut codes = std::collections::BTreeSet::new();

@@ -19,7 +19,7 @@ async fn verdict(leeway: u64, times: Value) -> Result<(), &'static str> {
 }
 
 #[tokio::test]
-async fn without_leeway_a_second_is_too_much() {
+async fn without_leeway_one_second_is_too_late() {
     assert_eq!(verdict(0, json!({ "exp": NOW + 1 })).await, Ok(()));
     assert_eq!(verdict(0, json!({ "exp": NOW })).await, Err("token-expired"));
     assert_eq!(verdict(0, json!({ "nbf": NOW })).await, Ok(()));
@@ -28,7 +28,7 @@ async fn without_leeway_a_second_is_too_much() {
 }
 
 #[tokio::test]
-async fn leeway_widens_both_ends_by_as_much_as_is_said() {
+async fn leeway_extends_both_ends_of_the_validity() {
     assert_eq!(verdict(60, json!({ "exp": NOW - 59 })).await, Ok(()));
     assert_eq!(verdict(60, json!({ "exp": NOW - 60 })).await, Err("token-expired"));
     assert_eq!(verdict(60, json!({ "nbf": NOW + 60, "iat": NOW + 60 })).await, Ok(()));

@@ -10,7 +10,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_page_quotes_the_programs() {
+    fn the_documentation_quotes_the_example_programs() {
         let blocks: Vec<&str> = PAGE.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         for program in PROGRAMS {
             assert!(blocks.iter().any(|block| program.contains(block)), "a program is not quoted");

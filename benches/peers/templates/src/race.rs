@@ -116,7 +116,7 @@ pub fn agree() {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_engine_writes_the_same() {
+    fn every_engine_writes_the_same_output() {
         super::agree();
     }
 }

@@ -23,7 +23,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn an_address_has_a_scheme_and_a_host() {
+    fn a_public_url_needs_a_scheme_and_a_host() {
         for url in
             ["https://example.com", "http://localhost:8080/", "https://a.example:8443/realm/x", "http://[::1]:8080"]
         {

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_file_are_options_and_the_command_line_counts() {
+    fn keys_of_the_file_are_options_and_the_command_line_takes_precedence() {
         let file =
             "app = [\"shop\", \"/srv/blog\"]\nlisten = \"127.0.0.1:1\"\nstore = \"mongodb://a/\"\nwatch = true\n";
         let expected = ["--listen=127.0.0.1:2", "--app=DIR/shop", "--app=/srv/blog", "--store=mongodb://a/", "--watch"];
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_has_wrong_is_named() {
+    fn errors_in_the_file_are_named() {
         assert_eq!(
             merged("lisen = \"127.0.0.1:1\"", &[]).unwrap_err(),
             "`DIR/server.toml`: `lisen` is not an option of `serve`; the options are app, listen, store, watch, config, smtp"

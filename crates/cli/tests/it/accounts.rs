@@ -10,7 +10,7 @@ use crate::said::Said;
 use crate::state::{AGE, APP, KEN, LOGIN, State, example};
 
 #[test]
-fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
+fn a_token_decides_until_its_session_is_revoked() {
     let state = State::new("story");
     let documents = state.path("hr.users.json");
     fs::copy(portcullis_testkit::root().join(example("hr.users.json")), &documents).unwrap();
@@ -178,7 +178,7 @@ fn a_login_leads_to_a_decision_and_a_revoked_one_to_none() {
 
 /// As with `portcullis run`, custom data in the same store is found without naming a file or a server.
 #[test]
-fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
+fn custom_data_is_looked_up_in_the_store_of_users_and_documents() {
     let state = State::new("at-hand");
     let (users, data, file) = (example("exported-users.ndjson"), example("hr.users.json"), state.path("data.redb"));
     for store in [&[][..], &["--store", &file]] {
@@ -202,7 +202,7 @@ fn custom_data_are_looked_up_in_the_store_of_users_and_documents() {
 
 /// Whoever is `ken` to another application's identity provider is nobody here.
 #[test]
-fn applications_that_share_a_store_have_their_own_users() {
+fn applications_that_share_a_store_have_separate_users() {
     let state = State::new("apart");
     let data = example("hr.users.json");
     let tokens = state.log_in(&data);
@@ -231,7 +231,7 @@ fn applications_that_share_a_store_have_their_own_users() {
 }
 
 #[test]
-fn an_application_without_an_id_is_asked_for_one() {
+fn commands_require_an_application_id() {
     let state = State::new("nameless");
     let app = state.path("hr");
     fs::create_dir_all(&app).unwrap();
@@ -261,7 +261,7 @@ fn an_application_without_an_id_is_asked_for_one() {
 }
 
 #[test]
-fn a_refreshed_token_ends_its_session() {
+fn revoking_a_refreshed_token_ends_its_session() {
     let state = State::new("refreshed");
     let data = example("hr.users.json");
     let tokens = state.log_in(&data);
@@ -272,7 +272,7 @@ fn a_refreshed_token_ends_its_session() {
 }
 
 #[test]
-fn an_empty_file_of_custom_data_is_told() {
+fn an_empty_file_of_custom_data_is_reported() {
     let state = State::new("empty");
     let path = state.path("empty.json");
     fs::write(&path, "").unwrap();
@@ -291,7 +291,7 @@ fn an_empty_file_of_custom_data_is_told() {
 }
 
 #[test]
-fn a_check_that_has_not_looked_at_the_server_says_so() {
+fn a_check_without_a_server_says_that_it_skipped_the_server() {
     let state = State::new("unseen");
     let check = ["check", "fixtures/apps/defaults", "--live", "--mongodb-uri", "mongodb://127.0.0.1:1/"];
     state.run(&check).is(&expect![[r#"
@@ -315,7 +315,7 @@ fn a_check_that_has_not_looked_at_the_server_says_so() {
 }
 
 #[test]
-fn a_server_that_is_named_for_all_commands_is_not_asked_for_custom_data_that_there_is_none_of() {
+fn the_server_is_not_queried_for_custom_data_that_is_not_configured() {
     let state = State::new("ambient");
     let ada = example("ada-employee.json");
     let app = "fixtures/apps/defaults";
@@ -367,7 +367,7 @@ fn sessions_are_revoked_without_a_key_and_an_application() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_way_out() {
+fn missing_files_are_named_with_a_fix() {
     let state = State::new("missing");
     let data = example("hr.users.json");
     state.run(&["users", "list", "--app", APP]).is(&expect![[r#"
@@ -414,7 +414,7 @@ fn what_is_missing_is_named_with_the_way_out() {
 }
 
 #[test]
-fn a_key_is_replaced_while_old_tokens_stay_good() {
+fn old_tokens_remain_valid_while_a_signing_key_is_replaced() {
     let state = State::new("rotation");
     let data = example("hr.users.json");
     let tokens = state.log_in(&data);
@@ -433,7 +433,7 @@ fn a_key_is_replaced_while_old_tokens_stay_good() {
 
 #[cfg(unix)]
 #[test]
-fn triggers_are_listed_paused_and_resumed_and_told_of_deletions() {
+fn triggers_are_listed_paused_resumed_and_run_on_deletions() {
     let state = State::new("triggers");
     let app = state.path("app");
     for (name, text) in [

@@ -85,7 +85,7 @@ impl Server {
 }
 
 #[test]
-fn users_and_keys_that_are_made_log_in_where_they_are_served() {
+fn created_users_and_keys_can_log_in_to_the_server() {
     let state = State::new("administered");
     let made = state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password\n");
     let ken = made["user_id"].as_str().unwrap();
@@ -173,7 +173,7 @@ fn users_and_keys_that_are_made_log_in_where_they_are_served() {
 }
 
 #[test]
-fn a_user_is_named_by_an_address_as_well_as_by_an_id() {
+fn a_user_is_named_by_email_address_or_id() {
     let state = State::new("addresses");
     let made = state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password\n");
     let ken = made["user_id"].as_str().unwrap();
@@ -205,7 +205,7 @@ fn a_user_is_named_by_an_address_as_well_as_by_an_id() {
 }
 
 #[test]
-fn an_export_is_what_an_import_takes() {
+fn an_export_can_be_imported() {
     let state = State::new("exported");
     let import = fs::read_to_string(portcullis_testkit::root().join("fixtures/cli/exported-users.ndjson")).unwrap();
     assert_eq!(state.json_on("data.redb", &["users", "import", "-"], &import)["added"], 5);
@@ -235,7 +235,7 @@ fn an_export_is_what_an_import_takes() {
 }
 
 #[test]
-fn an_address_that_is_registered_by_another_is_told() {
+fn an_address_registered_by_another_user_is_reported() {
     let state = State::new("registered");
     state.json_on("data.redb", &["users", "add", "ken@example.com"], "a password");
     let user = r#"{"_id": "65a0000000000000000000b2", "identities": [{"id": "65b0000000000000000000b2", "provider_type": "local-userpass", "provider_data": {"email": "ken@example.com"}}]}"#;

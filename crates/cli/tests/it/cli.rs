@@ -6,39 +6,39 @@ use std::process::{Command, Stdio};
 use crate::{check, check_with_state};
 
 #[test]
-fn commands_answer_as_their_fixtures_say() {
+fn commands_match_their_fixtures() {
     let cases = check("commands");
     assert!(cases > 40, "the fixture lost its cases");
 }
 
 #[test]
-fn no_command_shows_a_secret_unless_it_is_asked_to() {
+fn commands_show_secrets_only_on_request() {
     let cases = check("secrets");
     assert!(cases > 5, "the fixture lost its cases");
 }
 
 #[test]
-fn commands_read_as_their_fixtures_say() {
+fn reading_commands_match_their_fixtures() {
     let cases = check_with_state("reads");
     assert!(cases > 20, "the fixture lost its cases");
 }
 
 /// One after the other, on a store of their own.
 #[test]
-fn commands_keep_documents_as_their_fixtures_say() {
+fn document_commands_match_their_fixtures() {
     let cases = check_with_state("documents");
     assert!(cases > 20, "the fixture lost its cases");
 }
 
 /// One after the other, on a store of their own.
 #[test]
-fn functions_run_as_their_fixtures_say() {
+fn function_commands_match_their_fixtures() {
     let cases = check_with_state("functions");
     assert!(cases > 10, "the fixture lost its cases");
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_panic() {
+fn a_closed_output_pipe_does_not_panic() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .args(["decide", "read", "-", "--rules", r#"{"roles": [{"name": "R", "apply_when": {}, "read": true}]}"#])
         .stdin(Stdio::piped())
@@ -65,7 +65,7 @@ fn reading() -> std::process::Child {
 }
 
 #[test]
-fn many_documents_are_answered_in_their_order() {
+fn many_documents_are_decided_in_input_order() {
     let input = |line: u32| {
         if line.is_multiple_of(1000) { "{\"a\": }\n".into() } else { format!("{{\"a\": {line}, \"b\": 1}}\n") }
     };
@@ -88,7 +88,7 @@ fn many_documents_are_answered_in_their_order() {
 }
 
 #[test]
-fn an_answer_does_not_wait_for_another_document() {
+fn each_decision_is_printed_before_the_next_document_is_read() {
     use std::io::{BufRead, BufReader};
 
     let mut child = reading();
@@ -105,7 +105,7 @@ fn an_answer_does_not_wait_for_another_document() {
 
 #[cfg(unix)]
 #[test]
-fn a_rewritten_file_keeps_its_permissions_and_its_links() {
+fn a_rewritten_file_keeps_its_permissions_and_symlinks() {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 

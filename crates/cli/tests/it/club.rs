@@ -123,7 +123,7 @@ fn prepared(name: &str) -> State {
 }
 
 #[test]
-fn its_test_file_calls_its_functions_for_real() {
+fn rule_tests_call_the_functions_of_the_application() {
     let state = State::new("club-tests");
     let said = state.run(&["test", "fixtures/served/club-tests.json"]);
     assert_eq!((said.exit, said.stdout.trim()), (0, "12 passed, 0 failed"), "{}", said.stderr);
@@ -144,7 +144,7 @@ fn its_test_file_calls_its_functions_for_real() {
 }
 
 #[test]
-fn a_call_without_functions_that_run_is_an_error_of_the_file() {
+fn invalid_combinations_of_keys_in_a_test_file_are_errors() {
     let state = State::new("club-format");
     let case = r#"{"name": "a", "call": "f", "expect": {"returns": 1}}"#;
     let stubs = format!(r#"{{"app": ".", "functions": {{"f": {{"returns": 1}}}}, "cases": [{case}]}}"#);
@@ -156,7 +156,7 @@ fn a_call_without_functions_that_run_is_an_error_of_the_file() {
 }
 
 #[test]
-fn it_is_served_with_all_that_its_functions_do_and_the_log_tells() {
+fn the_server_runs_all_functions_and_triggers_and_logs_them() {
     let state = prepared("club-served");
     let listed = state.run(&["triggers", "list", "--app", CLUB]);
     let server = Served::start(&state);
@@ -266,7 +266,7 @@ fn the_log_tells(state: &State, ada: &str) {
 }
 
 #[test]
-fn a_trigger_is_run_once_with_a_sample_or_with_what_is_given() {
+fn a_trigger_is_run_once_with_a_sample_or_a_given_event() {
     let state = prepared("club-triggers");
     let event = r#"{"operationType": "insert", "fullDocument": {"court": "A"}}"#;
     let said = state.run(&["triggers", "run", "onBooking", "--event", event, "--app", CLUB]);
@@ -310,7 +310,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[test]
-fn a_user_who_is_added_is_told_to_triggers_and_a_trigger_that_cannot_run_is_not_run() {
+fn adding_a_user_runs_its_triggers_except_those_that_cannot_run() {
     let state = State::new("club-created");
     let on = |name: &str, function: &str, operation: &str| {
         format!(
@@ -344,7 +344,7 @@ fn a_user_who_is_added_is_told_to_triggers_and_a_trigger_that_cannot_run_is_not_
 }
 
 #[test]
-fn what_keeps_functions_from_running_is_told_once_with_its_place() {
+fn reasons_why_functions_cannot_run_are_reported_once_with_their_position() {
     let state = State::new("club-checked");
     let config = r#"[
         {"name": "net"}, {"name": "broken"}, {"name": "gone"}, {"name": "open", "canEvaluate": {"%%user.id": "x"}},

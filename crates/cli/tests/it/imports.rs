@@ -65,7 +65,7 @@ fn users_are_imported_once_listed_disabled_and_deleted() {
 }
 
 #[test]
-fn an_import_says_of_each_line_why_it_was_refused() {
+fn an_import_explains_each_refused_line() {
     let state = State::new("import");
     let identity = r#""identities": [{"id": "a", "provider_type": "custom-token"}]"#;
     let lines = [
@@ -113,7 +113,7 @@ fn a_user_without_a_date_is_imported_once() {
 }
 
 #[test]
-fn an_import_names_the_fields_that_mean_nothing() {
+fn an_import_names_ignored_fields() {
     let state = State::new("ignored");
     let path = state.path("users.ndjson");
     let user = r#"{"_id": "65a0000000000000000000b2", "disbled": true, "identities": [{"id": "ken", "provider_type": "custom-token", "provider_id": "5c"}]}"#;
@@ -132,7 +132,7 @@ fn an_import_names_the_fields_that_mean_nothing() {
 }
 
 #[test]
-fn an_array_of_users_is_told_how_to_become_lines() {
+fn an_array_of_users_is_refused_with_a_conversion_command() {
     let state = State::new("array");
     let path = state.path("users.json");
     fs::write(&path, r#"[{"_id": "u1", "identities": [{"id": "a", "provider_type": "custom-token"}]}]"#).unwrap();

@@ -11,7 +11,7 @@ use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 const SECRET: &str = "root:x:0:0:the system's own";
 
 #[test]
-fn a_link_out_of_an_application_is_refused_by_name() {
+fn a_symlink_out_of_the_application_is_refused_by_name() {
     let outside = ("outside/db/rules.json", OPEN);
     let link = |name: &str, at: &str, to: &str| {
         let tree =
@@ -225,7 +225,7 @@ fn a_link_out_of_an_application_is_refused_by_name() {
 }
 
 #[test]
-fn the_code_of_a_function_is_not_found_behind_a_link_out_of_the_application() {
+fn function_code_is_not_read_through_a_symlink_out_of_the_application() {
     let functions = ("app/functions/config.json", r#"[{"name": "f"}]"#);
     let tree = Tree::new("function", &[ROOT, functions, ("outside/f.js", SECRET)]);
     symlink(tree.path("outside/f.js"), tree.path("app/functions/f.js")).unwrap();
@@ -241,7 +241,7 @@ fn the_code_of_a_function_is_not_found_behind_a_link_out_of_the_application() {
 }
 
 #[test]
-fn a_link_inside_an_application_is_followed() {
+fn a_symlink_inside_the_application_is_followed() {
     let tree = Tree::new("inside", &[ROOT, SOURCE, THINGS, ("app/shared/value.json", r#"{"name": "v", "value": 1}"#)]);
     fs::create_dir_all(tree.path("app/values")).unwrap();
     symlink("../shared/value.json", tree.path("app/values/v.json")).unwrap();
@@ -254,7 +254,7 @@ fn a_link_inside_an_application_is_followed() {
 }
 
 #[test]
-fn a_folder_of_custom_data_does_not_lead_out_of_itself() {
+fn symlinks_out_of_a_custom_data_directory_are_refused() {
     let tree = Tree::new(
         "folder",
         &[ROOT, SOURCE, CUSTOM_DATA, THINGS, ("outside/secret", SECRET), ("data/users.json", r#"{"uid": "u"}"#)],

@@ -7,7 +7,7 @@ use std::{fs, thread};
 use crate::state::State;
 
 #[test]
-fn functions_reach_private_addresses_only_if_that_is_allowed() {
+fn functions_reach_private_addresses_only_if_allowed() {
     let state = State::new("private-addresses");
     for (path, text) in [
         ("app/realm_config.json", r#"{"name": "inside", "app_id": "inside-abcde"}"#),

@@ -8,7 +8,7 @@ use crate::said::Said;
 use crate::state::{LOGIN, State, example};
 
 #[test]
-fn the_collections_of_the_store_are_closed() {
+fn the_internal_collections_of_the_store_are_closed() {
     let state = State::new("ours");
     let server = ["--mongodb-uri", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1"];
     for (name, without_file, expected) in [
@@ -134,7 +134,7 @@ fn a_connection_string_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn nobody_else_can_read_keys_and_users() {
+fn key_and_store_files_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt;
     let state = State::new("mode");
     state.log_in(&example("hr.users.json"));

@@ -181,7 +181,7 @@ fn link(mail: &str) -> Value {
 }
 
 #[test]
-fn a_mail_goes_to_the_mail_server_and_sets_a_password() {
+fn a_reset_mail_is_sent_by_smtp_and_sets_a_password() {
     let state = State::new("mailed");
     let (mail_server, received) = mail_server();
     let url = format!("smtp://{mail_server}");
@@ -214,7 +214,7 @@ fn a_mail_goes_to_the_mail_server_and_sets_a_password() {
 }
 
 #[test]
-fn a_mail_server_that_is_none_is_told_at_the_start_without_its_password() {
+fn an_unusable_mail_server_is_reported_at_startup_without_its_password() {
     let state = State::new("unmailed");
     let serve = ["serve", "--app", NOTES, "--listen", "127.0.0.1:0", "--mail-from", "notes@example.com", "--smtp"];
     for wrong in ["mail.example.com", "http://ken:hunter2@mail.example.com", "smtps://ken:hunter2@"] {
@@ -230,7 +230,7 @@ fn a_mail_server_that_is_none_is_told_at_the_start_without_its_password() {
 }
 
 #[test]
-fn an_application_that_changes_for_the_worse_stays_as_it_was_and_says_so() {
+fn an_invalid_reload_is_reported_and_the_previous_application_stays_active() {
     let state = State::new("watched");
     let app = state.path("app");
     copy(&portcullis_testkit::root().join(NOTES), std::path::Path::new(&app));
@@ -260,7 +260,7 @@ fn an_application_that_changes_for_the_worse_stays_as_it_was_and_says_so() {
 }
 
 #[test]
-fn a_server_whose_store_does_not_answer_is_alive_and_not_ready() {
+fn a_server_whose_store_does_not_respond_is_live_but_not_ready() {
     let state = State::new("unready");
     // Nobody listens there.
     let store = "mongodb://ken:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=100&connectTimeoutMS=100";
@@ -289,7 +289,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 
 /// What rules see of a user whose custom data change, by the same access token and by the next one.
 #[test]
-fn changed_custom_data_are_seen_as_it_is_configured_and_no_token_is_refused_for_them() {
+fn changed_custom_data_takes_effect_as_configured_without_invalidating_tokens() {
     for (fresh, is_at_once) in [("snapshot", false), ("watched", true), ("live", true), ("3600", false)] {
         let state = State::new(&format!("fresh-{fresh}"));
         let serving = Serving::start(&state, NOTES, &["--fresh", fresh]);

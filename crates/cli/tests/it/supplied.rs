@@ -81,7 +81,7 @@ impl World {
 }
 
 #[test]
-fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
+fn missing_custom_data_denies_and_suggests_how_to_supply_it() {
     for (name, roles, [blocked, unknown, explained, allowed]) in [
         (
             "blocked",
@@ -181,7 +181,7 @@ fn custom_data_that_were_not_supplied_deny_and_say_the_way_out() {
 }
 
 #[test]
-fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
+fn custom_data_from_the_wrong_file_is_an_error() {
     let world = World::new("wrong-place", NOT_BLOCKED);
     let with = |path: &'static str| [&U1[..], &["--custom-data", path]].concat();
     world.decide(&with("wrong.json")).is(&expect![[r#"
@@ -244,7 +244,7 @@ fn custom_data_looked_up_in_the_wrong_place_are_an_error() {
 }
 
 #[test]
-fn a_denial_for_want_of_a_user_says_so() {
+fn a_denial_for_lack_of_a_user_says_so() {
     let world = World::new("nobody", OWNER);
     world.decide(&[]).is(&expect![[r#"
         exit: 1
@@ -286,7 +286,7 @@ fn a_denial_for_want_of_a_user_says_so() {
 }
 
 #[test]
-fn a_user_object_that_is_read_is_not_the_system_user() {
+fn a_user_object_that_is_given_is_never_the_system_user() {
     let world = World::new("system", r#"[{"name": "nobody", "apply_when": false, "read": true}]"#);
     world.decide(&["--user", r#"{"id": "s", "type": "system"}"#]).is(&expect![[r#"
         exit: 2
@@ -324,7 +324,7 @@ fn a_user_object_that_is_read_is_not_the_system_user() {
 }
 
 #[test]
-fn a_token_and_custom_data_are_not_silent_about_which_counts() {
+fn a_token_with_custom_data_says_which_one_applies() {
     let examples = portcullis_testkit::root().join("fixtures/apps/employees");
     let at = |path: &str| examples.join(path).display().to_string();
     let (app, jwks, token) = (at(""), at("example/jwks.json"), at("example/ken.jwt"));

@@ -34,7 +34,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_file_is_watched_while_others_write_to_it() {
+fn a_file_is_watched_while_other_processes_write_to_it() {
     let path = std::env::temp_dir().join(format!("portcullis-cli-watch-{}.redb", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let store = path.to_str().unwrap();
@@ -69,7 +69,7 @@ fn a_file_is_watched_while_others_write_to_it() {
 }
 
 #[test]
-fn a_watch_that_is_interrupted_ends_its_json() {
+fn an_interrupted_watch_completes_its_json() {
     let path = std::env::temp_dir().join(format!("portcullis-cli-interrupted-{}.redb", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let store = path.to_str().unwrap();

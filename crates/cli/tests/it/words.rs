@@ -15,13 +15,13 @@ use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 const USERS: &str = "app/data_sources/m/db/users/rules.json";
 
 #[test]
-fn commands_say_what_is_wrong_and_the_way_out() {
+fn messages_match_their_fixtures() {
     let cases = check("words");
     assert!(cases > 60, "the fixture lost its cases");
 }
 
 #[test]
-fn an_error_in_one_part_keeps_no_finding_about_another_back() {
+fn an_error_in_one_part_does_not_suppress_findings_about_others() {
     let second = r#"{"database": "db", "collection": "users", "roles":
         [{"name": "broken", "apply_when": {"%%usr.id": 1}}, {"name": "x", "apply_when": {"uid": "%%user.id"}, "write": true}]}"#;
     let template = r#"{"database": "db", "collection": "users", "roles":
@@ -160,7 +160,7 @@ fn an_error_in_one_part_keeps_no_finding_about_another_back() {
 }
 
 #[test]
-fn custom_data_that_cannot_be_read_is_not_called_absent() {
+fn unreadable_custom_data_is_not_reported_as_absent() {
     let tree = Tree::new("unclear", &[ROOT, SOURCE, ("app/auth/custom_user_data.json", "{"), THINGS]);
     let said = run(&tree.0, &["check", "app"]);
     assert!(!said.stdout.contains("custom-data-absent"), "{said}");
@@ -177,7 +177,7 @@ fn custom_data_that_cannot_be_read_is_not_called_absent() {
 }
 
 #[test]
-fn a_collection_closed_by_a_slip_is_an_error() {
+fn a_collection_closed_by_a_misspelling_is_an_error() {
     let named = r#"{"database": "db", "collection": "task", "roles": []}"#;
     for (name, file, expected) in [
         (
@@ -214,7 +214,7 @@ fn a_collection_closed_by_a_slip_is_an_error() {
 }
 
 #[test]
-fn the_way_out_of_an_unread_file_is_not_where_it_stands() {
+fn the_fix_for_an_unused_file_is_not_its_current_directory() {
     let tree = Tree::new("unread", &[ROOT, SOURCE, THINGS, ("app/data_sources/m/db/things/encryption.json", "{}")]);
     run(&tree.0, &["check", "app"]).is(&expect![[r#"
         exit: 0
@@ -233,7 +233,7 @@ fn the_way_out_of_an_unread_file_is_not_where_it_stands() {
 }
 
 #[test]
-fn a_secret_that_no_value_asks_for_is_named() {
+fn a_secret_that_no_value_uses_is_named() {
     let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
     let tree =
         Tree::new("secret", &[ROOT, SOURCE, THINGS, value, ("app/secrets.json", r#"{"idle": "", "asked": ""}"#)]);
@@ -262,7 +262,7 @@ fn a_secret_that_no_value_asks_for_is_named() {
 
 /// The value and the secret that it is taken from have names of their own.
 #[test]
-fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
+fn a_missing_secret_is_named_as_the_option_expects_it() {
     let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
     let rules = (
         "app/data_sources/m/db/things/rules.json",
@@ -288,7 +288,7 @@ fn a_secret_that_is_missing_is_asked_for_by_what_can_be_given() {
 }
 
 #[test]
-fn in_the_directory_of_an_application_it_need_not_be_named() {
+fn the_application_defaults_to_the_current_directory() {
     let tree = Tree::new("here", &[ROOT, SOURCE, THINGS]);
     let app = tree.path("app");
     for arguments in [
@@ -302,7 +302,7 @@ fn in_the_directory_of_an_application_it_need_not_be_named() {
 }
 
 #[test]
-fn documents_are_imported_from_an_argument_and_exported_with_their_collection_named_either_way() {
+fn documents_are_imported_from_an_argument_and_exported_by_either_collection_syntax() {
     let tree = Tree::new("import", &[("a", "")]);
     for arguments in
         [&["import", "db.c", r#"{"_id": 1}"#][..], &["import", "--in", "db.c", "{\"_id\": 2}\n{\"_id\": 3}"]]
@@ -320,7 +320,7 @@ fn documents_are_imported_from_an_argument_and_exported_with_their_collection_na
 }
 
 #[test]
-fn several_documents_are_inserted_from_as_many_arguments() {
+fn several_documents_are_inserted_from_several_arguments() {
     const RULES: &str = r#"{"roles": [{"name": "w", "apply_when": {}, "insert": true, "read": true, "write": true}]}"#;
     let tree = Tree::new("several", &[("more.json", r#"[{"_id": 3}, {"_id": 4}]"#)]);
     let insert = |arguments: &[&str]| run(&tree.0, &[&["insert"], arguments, &["--rules", RULES]].concat());
@@ -355,7 +355,7 @@ fn several_documents_are_inserted_from_as_many_arguments() {
 
 /// redb panics when it reads bytes that it did not write.
 #[test]
-fn a_damaged_store_is_named_and_no_command_panics() {
+fn a_damaged_store_is_named_without_a_panic() {
     let tree = Tree::new("damaged", &[("foreign.redb", "a text, and not a short one, which is no database")]);
     let documents: String =
         (0..2000).map(|id| format!("{{\"_id\": {id}, \"text\": \"{}\"}}\n", "x".repeat(50))).collect();
@@ -395,7 +395,7 @@ fn a_damaged_store_is_named_and_no_command_panics() {
 }
 
 #[test]
-fn settings_of_functions_that_are_not_as_meant_are_found() {
+fn invalid_settings_of_functions_are_found() {
     let functions =
         r#"[{"name": "a/b_c-1"}, {"name": "bad name!"}, {"name": "a/../b"}, {"name": "closed", "private": "true"}]"#;
     let code = "exports = () => 1;";
@@ -431,7 +431,7 @@ fn settings_of_functions_that_are_not_as_meant_are_found() {
 }
 
 #[test]
-fn an_application_without_an_id_is_told_what_its_command_has() {
+fn an_application_without_an_id_gets_a_message_that_fits_the_command() {
     let tree = Tree::new("nameless", &[("app/realm_config.json", r#"{"config_version": 20210101}"#)]);
     run(&tree.0, &["serve", "--app", "app", "--listen", "127.0.0.1:0"]).is(&expect![[r#"
         exit: 2
@@ -462,7 +462,7 @@ fn on_terminal(directory: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn a_terminal_is_shown_no_control_character_of_a_stored_text() {
+fn control_characters_in_stored_strings_never_reach_the_terminal() {
     let hostile = "a\u{9b}31mb\u{202e}c\u{7f}d\u{2066}e\u{85}f\u{61c}g\u{e0041}h";
     let rules = r#"{"roles": [{"name": "R", "apply_when": {}, "read": true, "write": true}]}"#;
     let document = format!("{{\"_id\": 1, \"text\": \"{hostile}\"}}");

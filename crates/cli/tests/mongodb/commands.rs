@@ -41,7 +41,7 @@ fn find(world: &World, user: &str, more: &[&str]) -> Said {
     Said { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-pub(crate) async fn the_command_finds_what_its_user_may_read(world: World) {
+pub(crate) async fn query_returns_only_what_the_user_may_read(world: World) {
     let text = include_str!("../../../../fixtures/apps/employees/example/employees.json");
     let employees: Vec<Value> = serde_json::from_str(text).unwrap();
     let collection = world.client.database("hr").collection::<Document>("employees");
@@ -68,7 +68,7 @@ pub(crate) async fn the_command_finds_what_its_user_may_read(world: World) {
 }
 
 /// The same cases as on a file, one after the other.
-pub(crate) async fn commands_keep_documents_as_their_fixtures_say(world: World) {
+pub(crate) async fn document_commands_match_their_fixtures(world: World) {
     let database = world.client.database("notes");
     database.drop().await.unwrap();
     let cases =
@@ -79,7 +79,7 @@ pub(crate) async fn commands_keep_documents_as_their_fixtures_say(world: World) 
     assert!(cases > 20 && reads > 20, "the fixture lost its cases");
 }
 
-pub(crate) async fn the_command_tells_what_changes_as_its_user_may_read_it(world: World) {
+pub(crate) async fn watch_shows_changes_as_the_user_may_read_them(world: World) {
     let database = &world.database;
     let images = doc! { "create": "watched", "changeStreamPreAndPostImages": { "enabled": true } };
     database.run_command(images).await.unwrap();

@@ -21,18 +21,18 @@ fn check(file: &str, kept: Option<(&'static str, &OsStr)>) -> usize {
 fn main() -> ExitCode {
     let cases = cases! {
         commands:
-            the_command_finds_what_its_user_may_read
-            the_command_tells_what_changes_as_its_user_may_read_it
-            commands_keep_documents_as_their_fixtures_say;
+            query_returns_only_what_the_user_may_read
+            watch_shows_changes_as_the_user_may_read_them
+            document_commands_match_their_fixtures;
         on_a_server:
-            the_commands_do_the_same_on_a_server
+            commands_behave_the_same_on_a_server
             users_are_administered_on_a_server
-            the_command_says_which_index_the_server_uses
-            the_command_counts_who_lacks_what
+            explain_shows_the_index_used_by_the_server
+            check_live_counts_users_without_each_field
             a_function_and_a_trigger_are_tried_on_a_server;
         servers:
-            what_one_server_does_the_other_knows
-            two_servers_lose_nothing_when_they_and_the_database_are_killed;
+            changes_made_by_one_server_are_known_to_the_other
+            killing_servers_and_the_database_loses_nothing;
         triggers:
             events_are_handled_in_order_while_each_of_two_servers_is_killed;
     };

@@ -24,7 +24,7 @@ pub(crate) fn portcullis(world: &World, arguments: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{errors}")))
 }
 
-pub(crate) async fn the_commands_do_the_same_on_a_server(world: World) {
+pub(crate) async fn commands_behave_the_same_on_a_server(world: World) {
     const APP: [&str; 2] = ["--app", "fixtures/apps/employees"];
     const KEN: &str = "65a0000000000000000000b2";
     let ours = ["--mongodb-database", world.database.name()];
@@ -89,7 +89,7 @@ pub(crate) async fn users_are_administered_on_a_server(world: World) {
     std::fs::remove_file(password[1]).unwrap();
 }
 
-pub(crate) async fn the_command_counts_who_lacks_what(world: World) {
+pub(crate) async fn check_live_counts_users_without_each_field(world: World) {
     let users = world.client.database("hr").collection::<Document>("users");
     users.drop().await.unwrap();
     let ids = ["a", "b", "c"];
@@ -121,7 +121,7 @@ async fn fill(world: &World, name: &str) -> Collection<Document> {
     collection
 }
 
-pub(crate) async fn the_command_says_which_index_the_server_uses(world: World) {
+pub(crate) async fn explain_shows_the_index_used_by_the_server(world: World) {
     let collection = fill(&world, "documents").await;
     let namespace = format!("{}.documents", world.database.name());
     let rules = role(&json!({ "%or": [{ "owner": "%%user.id" }, { "members": "%%user.id" }] })).to_string();

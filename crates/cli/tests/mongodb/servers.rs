@@ -246,7 +246,7 @@ pub(crate) fn lasts() -> Duration {
     Duration::from_secs(seconds.unwrap_or(12))
 }
 
-pub(crate) async fn two_servers_lose_nothing_when_they_and_the_database_are_killed(world: World) {
+pub(crate) async fn killing_servers_and_the_database_loses_nothing(world: World) {
     let mut database = world.own_server().await;
     release_soon(&database.uri()).await;
     let folder = folder();
@@ -296,7 +296,7 @@ pub(crate) async fn two_servers_lose_nothing_when_they_and_the_database_are_kill
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-pub(crate) async fn what_one_server_does_the_other_knows(world: World) {
+pub(crate) async fn changes_made_by_one_server_are_known_to_the_other(world: World) {
     let folder = folder();
     let [first, second] = [(), ()].map(|()| Serving::start(&world.uri, world.database.name(), &folder));
     let mut client = Client::new([first.address, second.address], 0);

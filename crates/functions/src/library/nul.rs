@@ -23,7 +23,7 @@ mod tests {
     use super::without_nul;
 
     #[test]
-    fn a_backslash_before_it_is_the_one_of_the_escape() {
+    fn a_backslash_before_nul_becomes_the_backslash_of_the_escape() {
         assert_eq!(without_nul("'a\0' + '\\\0\0' + '\\\\\0'".to_owned()), r"'a\u0000' + '\u0000\u0000' + '\\\u0000'");
         assert_eq!(without_nul("'\\\\'".to_owned()), r"'\\'");
     }

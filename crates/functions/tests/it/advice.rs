@@ -14,7 +14,7 @@ fn agrees(expected: &str, found: &str) -> bool {
 }
 
 #[test]
-fn functions_are_advised_as_the_fixture_says() {
+fn findings_about_functions_match_the_fixture() {
     let path = portcullis_root().join("fixtures/advice/functions.json");
     let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert!(cases.len() >= 9);

@@ -44,7 +44,7 @@ fn attacked(attack: &str, decides: &str) -> World {
 /// Each row attacks a decision that denies. With the caller's own rights the attack must succeed; otherwise the case
 /// proves nothing.
 #[tokio::test]
-async fn what_a_caller_does_to_its_engine_does_not_reach_other_rights() {
+async fn a_caller_cannot_tamper_with_a_callee_that_has_other_rights() {
     let text = include_str!("../../../../fixtures/functions/engines.json");
     let rows: Vec<Value> = serde_json::from_str(text).unwrap();
     assert!(rows.len() >= 30, "{}", rows.len());
@@ -70,7 +70,7 @@ async fn what_a_caller_does_to_its_engine_does_not_reach_other_rights() {
 }
 
 #[tokio::test]
-async fn a_callee_under_other_rights_ends_with_the_time_of_its_caller() {
+async fn a_callee_with_other_rights_shares_the_time_limit_of_its_caller() {
     let source = "exports = () => { for (;;) try { context.functions.execute('loop'); } catch {} };";
     let world = Draft::new()
         .function("f", source, json!({}))
@@ -93,7 +93,7 @@ async fn a_callee_under_other_rights_ends_with_the_time_of_its_caller() {
 }
 
 #[tokio::test]
-async fn engines_inside_of_engines_have_less_memory_each() {
+async fn nested_engines_have_decreasing_memory_limits() {
     // Allocates strings of one MiB until memory is exhausted.
     let fill = "const kept = []; let n = 0; try { for (;;) { kept.push('x'.repeat(1024 * 1024) + n); n++; } } catch { kept.length = 0; }";
     let source = format!("exports = () => {{ {fill} return [n, ...context.functions.execute('system')]; }};");
@@ -116,7 +116,7 @@ async fn engines_inside_of_engines_have_less_memory_each() {
 }
 
 #[tokio::test]
-async fn a_callee_under_other_rights_whose_engine_is_full_says_so_to_its_caller() {
+async fn a_callee_with_other_rights_that_runs_out_of_memory_fails_in_its_caller() {
     let source =
         "exports = () => { try { return context.functions.execute('full'); } catch (e) { return e.message; } };";
     let world = Draft::new()

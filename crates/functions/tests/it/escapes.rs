@@ -50,7 +50,7 @@ async fn times_out(source: &str) {
 }
 
 #[tokio::test]
-async fn prototypes_and_globals_are_those_of_one_call() {
+async fn prototypes_and_globals_are_not_shared_between_calls() {
     let source = "exports = () => { leaked = 1; Object.prototype.polluted = 1; Array.prototype.map = () => 'mine'; \
                   JSON.stringify = () => 'mine'; BSON.ObjectId.prototype.toString = () => 'mine'; Object.keys = () => []; \
                   context.user.id = 'eve'; globalThis.context = {}; return 1; };";
@@ -82,7 +82,7 @@ async fn endless_loops_end() {
 }
 
 #[tokio::test]
-async fn a_loop_inside_of_the_engine_does_not_hold_the_caller() {
+async fn a_loop_in_native_engine_code_does_not_block_the_caller() {
     // The engine does not check for interruption in there, so its thread is abandoned; the next call runs on another
     // one.
     let world = two(
@@ -97,7 +97,7 @@ async fn a_loop_inside_of_the_engine_does_not_hold_the_caller() {
 }
 
 #[tokio::test]
-async fn memory_has_an_end() {
+async fn memory_is_limited() {
     for source in [
         "exports = () => { const a = []; for (;;) a.push(new Array(1000).fill('x')); };",
         "exports = () => { let s = 'x'; for (;;) s += s; };",
@@ -122,7 +122,7 @@ async fn memory_has_an_end() {
 }
 
 #[tokio::test]
-async fn ten_thousand_pending_promises_are_too_many_operations() {
+async fn pending_operations_are_limited() {
     let source = "exports = () => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
                   return Promise.all(Array.from({ length: 10000 }, () => c.findOne({}))); };";
     let error = attempts(source).await.unwrap_err().to_string();
@@ -136,7 +136,7 @@ async fn ten_thousand_pending_promises_are_too_many_operations() {
 }
 
 #[tokio::test]
-async fn code_from_text_cannot_be_reached() {
+async fn code_cannot_be_evaluated_from_strings() {
     let ways = [
         "eval('1')",
         "(0, eval)('1')",
@@ -170,7 +170,7 @@ async fn code_from_text_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn the_code_of_the_host_is_neither_imported_nor_read() {
+async fn host_code_can_be_neither_imported_nor_read() {
     // All parts of the host are loaded before the function looks for them.
     let source = "exports = async () => { require('buffer'); setTimeout(() => {}, 0); BSON.ObjectId(); \
                   context.services.get('mongodb-atlas'); const found = []; \
@@ -182,7 +182,7 @@ async fn the_code_of_the_host_is_neither_imported_nor_read() {
 }
 
 #[tokio::test]
-async fn the_stack_shows_nothing_of_the_host() {
+async fn stack_traces_do_not_reveal_host_code() {
     let source = "exports = () => { let seen = []; Error.prepareStackTrace = (e, frames) => { seen = frames; return frames; }; \
                   const e = new Error('x'); const stack = e.stack; \
                   try { context.functions.execute('none'); } catch (e) { void e.stack; } \
@@ -196,7 +196,7 @@ async fn the_stack_shows_nothing_of_the_host() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_call_is_of_no_use_after_it() {
+async fn objects_of_a_call_are_useless_after_it_ends() {
     // Each call has an engine of its own, so nothing can be kept; operations that are started but not awaited end with
     // the call.
     let source = "exports = () => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
@@ -242,7 +242,7 @@ async fn rights_cannot_be_forged_or_taken_over() {
 }
 
 #[tokio::test]
-async fn arguments_are_data() {
+async fn special_keys_in_arguments_are_plain_data() {
     let world = one(
         "exports = (a) => { const o = Object.assign({}, a); return [a.__proto__ === Object.prototype, ({}).polluted, \
                      Object.keys(a), typeof a.then, a._bsontype, a instanceof BSON.ObjectId]; };",
@@ -254,7 +254,7 @@ async fn arguments_are_data() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_host_ends_the_operation_only() {
+async fn a_host_panic_fails_only_its_operation() {
     let world =
         two("exports = () => context.services.get('mongodb-atlas').db('db').collection('panic').findOne({});", 20_000);
     assert_eq!(world.fails("attempt", vec![]).await, "MongoError: internal error");
@@ -262,7 +262,7 @@ async fn a_panic_of_the_host_ends_the_operation_only() {
 }
 
 #[tokio::test]
-async fn memory_may_end_at_any_point() {
+async fn memory_may_run_out_at_any_point() {
     let source = "const qs = require('querystring'); exports = async (a) => { const c = context.services.get('mongodb-atlas').db('db').collection('c'); \
                   const all = []; for (let i = 0; i < 40; i++) { all.push(c.insertOne({ _id: i, owner: 'ada', id: BSON.ObjectId(), text: 'x'.repeat(i * 50) })); } \
                   await Promise.all(all); const docs = await c.find().toArray(); \

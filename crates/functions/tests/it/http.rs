@@ -91,7 +91,7 @@ async fn fails(server: &Server, source: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_response_is_as_documented() {
+async fn responses_have_the_documented_shape() {
     let server = serve().await;
     let source = "const r = await h.get({ url: `${base}/json` }); \
                   return [r.status, r.statusCode, r.contentLength, r.headers['Content-Type'], r.body instanceof BSON.Binary, EJSON.parse(r.body.text()).n];";
@@ -132,7 +132,7 @@ async fn requests_are_as_documented() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_if_wanted_and_bounded() {
+async fn redirects_are_followed_on_request_and_limited() {
     let server = serve().await;
     assert_eq!(
         run(&server, "return (await h.get({ url: `${base}/moved` })).statusCode;").await,
@@ -149,14 +149,14 @@ async fn redirects_are_followed_if_wanted_and_bounded() {
 }
 
 #[tokio::test]
-async fn digest_access_is_answered() {
+async fn digest_authentication_is_supported() {
     let server = serve().await;
     let source = "return (await h.get({ url: `${base}/digest`, username: 'ada', password: 'pw', digestAuth: true })).body.text();";
     assert_eq!(run(&server, source).await, json!("let in"));
 }
 
 #[tokio::test]
-async fn axios_is_a_shim() {
+async fn axios_is_provided_as_a_shim() {
     let server = serve().await;
     let source = "const axios = require('axios'); const r = await axios.get(`${base}/json`, { params: { a: 1 } }); \
                   let failed; try { await axios.post(`${base}/missing`, { b: 2 }); } catch (e) { failed = [axios.isAxiosError(e), e.response.status, e.message]; } \
@@ -223,7 +223,7 @@ async fn responses_are_bounded_in_size_and_time() {
 }
 
 #[tokio::test]
-async fn wrong_arguments_are_named() {
+async fn invalid_arguments_are_named() {
     let server = serve().await;
     for (source, wanted) in [
         ("return h.get();", "TypeError: the argument of a request must be an object with a `url`"),
@@ -245,7 +245,7 @@ async fn wrong_arguments_are_named() {
 }
 
 #[tokio::test]
-async fn services_of_type_http_are_behind_their_rules() {
+async fn http_services_enforce_their_rules() {
     let server = serve().await;
     let base = format!("http://127.0.0.1:{}", server.port);
     let rule = json!({"name": "r", "actions": ["get"], "when": {"%%args.url.path": "/allowed"}});
@@ -286,7 +286,7 @@ async fn by_rule(server: &Server, when: serde_json::Value, source: &str) -> Resu
 }
 
 #[tokio::test]
-async fn rules_see_what_is_sent() {
+async fn http_rules_see_the_request_as_it_is_sent() {
     let server = serve().await;
     let host = format!("127.0.0.1:{}", server.port);
     let get = |rest: &str| format!("return (await h.get({{ {rest} }})).statusCode;");
@@ -323,7 +323,7 @@ async fn rules_see_what_is_sent() {
 }
 
 #[tokio::test]
-async fn rules_are_asked_again_at_each_redirect() {
+async fn http_rules_are_evaluated_again_at_each_redirect() {
     let server = serve().await;
     let source = "return (await h.get({ url: `${base}/moved`, followRedirects: true })).statusCode;";
     let only = json!({"%%args.url.path": "/moved"});
@@ -335,7 +335,7 @@ async fn rules_are_asked_again_at_each_redirect() {
 }
 
 #[tokio::test]
-async fn many_requests_wait_for_their_turn() {
+async fn concurrent_requests_are_limited_and_queued() {
     let server = serve().await;
     let source = "exports = async (base) => (await Promise.all(Array.from({ length: 120 }, () => context.http.get({ url: base })))).length;";
     let world =

@@ -12,7 +12,7 @@ fn rsa_key() -> rsa::RsaPrivateKey {
 }
 
 #[tokio::test]
-async fn tokens_are_signed_with_pairs_of_keys() {
+async fn tokens_are_signed_with_key_pairs() {
     let rsa = rsa_key();
     let mut pairs = vec![];
     for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {

@@ -40,7 +40,7 @@ async fn packages_come_from_an_archive() {
 }
 
 #[tokio::test]
-async fn an_archive_that_is_broken_is_named() {
+async fn a_broken_archive_is_named() {
     let draft = Draft::new().function("f", "exports = () => 1;", json!({})).file("functions/node_modules.tar.gz", "x");
     let (_, library) = draft.load();
     assert_eq!(library.problems()[0].file, "functions/node_modules.tar.gz");
@@ -48,7 +48,7 @@ async fn an_archive_that_is_broken_is_named() {
 }
 
 #[test]
-fn functions_without_entry_are_private_errors() {
+fn functions_missing_from_the_configuration_are_errors_and_private() {
     let directory = Directory::new();
     directory.write("root_config.json", r#"{"name": "x"}"#);
     directory.write(
@@ -94,7 +94,7 @@ fn functions_without_entry_are_private_errors() {
 }
 
 #[test]
-fn services_that_do_not_run_here_are_named() {
+fn unsupported_services_are_named() {
     let directory = Directory::new();
     directory.write("root_config.json", r#"{"name": "x"}"#);
     for kind in ["aws", "twilio", "gcm", "github"] {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::world::{Draft, ada, one};
 
 #[tokio::test]
-async fn an_empty_call_adds_little() {
+async fn an_empty_call_has_little_overhead() {
     let world =
         Draft::new().function("f", "exports = () => 1;", json!({})).options(|options| options.prepared = 8).build();
     let mut times = Vec::new();
@@ -30,7 +30,7 @@ async fn an_empty_call_adds_little() {
 }
 
 #[tokio::test]
-async fn calls_run_at_the_same_time_up_to_the_limit() {
+async fn calls_run_concurrently_up_to_the_limit() {
     let source = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
     let world = Arc::new(
         Draft::new()
@@ -60,7 +60,7 @@ async fn calls_run_at_the_same_time_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn who_calls_often_waits_for_themselves() {
+async fn a_user_with_many_calls_delays_only_their_own() {
     let sleeping = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
     let draft = Draft::new().function("f", sleeping, json!({})).function("g", "exports = () => 1;", json!({}));
     let world = Arc::new(draft.options(|options| (options.running, options.share) = (4, 2)).build());
@@ -88,7 +88,7 @@ async fn who_calls_often_waits_for_themselves() {
 }
 
 #[tokio::test]
-async fn too_many_waiting_calls_are_told_so() {
+async fn calls_beyond_the_queue_limit_are_refused() {
     let source = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
     let draft = Draft::new().function("f", source, json!({}));
     let world = Arc::new(draft.options(|options| (options.running, options.waiting) = (1, 1)).build());
@@ -111,7 +111,7 @@ async fn too_many_waiting_calls_are_told_so() {
 }
 
 #[tokio::test]
-async fn a_call_that_nobody_waits_for_stops_and_aborts() {
+async fn an_abandoned_call_stops_and_aborts_its_transaction() {
     let source = "exports = async () => { const client = context.services.get('mongodb-atlas'); const s = client.startSession(); \
                   s.startTransaction(); await client.db('db').collection('c').count({}, { session: s }); for (;;) {} };";
     let world = Draft::new().function("f", source, json!({})).options(|options| options.running = 1).build();
@@ -130,7 +130,7 @@ async fn a_call_that_nobody_waits_for_stops_and_aborts() {
 }
 
 #[tokio::test]
-async fn an_open_transaction_is_aborted_at_the_end() {
+async fn an_open_transaction_is_aborted_when_the_call_ends() {
     let source = "exports = async () => { const s = context.services.get('mongodb-atlas').startSession(); s.startTransaction(); \
                   await context.services.get('mongodb-atlas').db('db').collection('c').count({}, { session: s }); };";
     let world = one(source);
@@ -151,7 +151,7 @@ async fn large_arguments_are_refused() {
 }
 
 #[tokio::test]
-async fn the_time_is_over_for_what_waits() {
+async fn pending_operations_end_at_the_time_limit() {
     let source = "exports = async () => { console.log('begun'); try { await context.services.get('mongodb-atlas').db('db')\
                   .collection('gate').findOne({}); } finally { console.log('never'); } };";
     let world = Draft::new()
@@ -165,7 +165,7 @@ async fn the_time_is_over_for_what_waits() {
 }
 
 #[tokio::test]
-async fn calls_work_on_a_runtime_of_several_threads() {
+async fn calls_work_on_a_multi_threaded_runtime() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     tokio::task::spawn_blocking(move || {
         runtime.unwrap().block_on(async {
@@ -192,7 +192,7 @@ async fn calls_work_on_a_runtime_of_several_threads() {
 /// Prints the rate of calls: made one after the other, and made by four tasks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
-async fn speed() {
+async fn measures_the_rate_of_calls() {
     let reading = "exports = () => context.services.get('mongodb-atlas').db('db').collection('c').findOne({ _id: 1 });";
     let draft = Draft::new().function("empty", "exports = () => 1;", json!({})).function(
         "reading",
@@ -222,7 +222,7 @@ async fn speed() {
 }
 
 #[tokio::test]
-async fn an_array_costs_what_its_elements_take_outside_of_the_engine() {
+async fn the_size_of_an_array_is_measured_outside_the_engine() {
     let nested = "exports = (n) => { let a = []; a.length = n; for (let i = 0; i < 50; i++) { const b = []; b.length = n; b[0] = a; a = b; } return a; }";
     let world = Draft::new()
         .function("f", "exports = (n) => { const a = []; a.length = n; return a; };", json!({}))

@@ -90,7 +90,7 @@ fn mutant(sources: &[Vec<String>], dice: &mut Dice) -> String {
 }
 
 #[tokio::test]
-async fn mutants_end_and_the_next_call_is_not_touched() {
+async fn mutated_programs_end_without_affecting_the_next_call() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/functions/styles.json");
     let cases: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let source = |case: &Value| match &case["source"] {

@@ -76,7 +76,7 @@ fn recursive() -> (Arc<Runtime>, Draft) {
 }
 
 #[tokio::test]
-async fn rules_may_call_functions_inside_of_functions() {
+async fn rules_may_call_functions_within_functions() {
     let (runtime, _draft) = recursive();
     let call = |depth| Call::new("f", vec![Bson::Int64(depth)], Entry::Client, ada());
     let calls = (0..6).map(|_| runtime.call(call(4)));
@@ -86,7 +86,7 @@ async fn rules_may_call_functions_inside_of_functions() {
 }
 
 #[tokio::test]
-async fn rules_that_call_functions_for_ever_are_stopped() {
+async fn endless_recursion_between_rules_and_functions_is_stopped() {
     let (runtime, _draft) = recursive();
     let call = Call::new("f", vec![Bson::Int64(1000)], Entry::Client, ada());
     let error = runtime.call(call).await.unwrap_err().to_string();

@@ -63,7 +63,7 @@ fn all() -> Vec<Bson> {
 }
 
 #[tokio::test]
-async fn every_value_survives() {
+async fn every_bson_value_survives_a_call() {
     let world = one("exports = (a) => a;");
     for value in all() {
         let found = world.call("f", vec![value.clone()]).await.unwrap().value;
@@ -75,7 +75,7 @@ async fn every_value_survives() {
 }
 
 #[tokio::test]
-async fn every_value_survives_a_callee_and_the_store() {
+async fn every_bson_value_survives_a_callee_and_the_store() {
     let world = super::world::Draft::new()
         .function("f", "exports = (a) => context.functions.execute('g', { a }).a;", json!({}))
         .function("g", "exports = (a) => a;", json!({}))
@@ -101,7 +101,7 @@ async fn every_value_survives_a_callee_and_the_store() {
 }
 
 #[tokio::test]
-async fn numbers_that_change_are_new_ones() {
+async fn numbers_assigned_in_javascript_get_the_type_of_their_value() {
     let world = one(
         "exports = (a) => { a.i += 1; a.d *= 2; a.l -= 1; a.same = a.same; a.half = a.i / 2; return { ...a, list: a.list.map((n) => n) }; };",
     );

@@ -25,7 +25,7 @@ fn question(user: &str, action: &Value, mut resource: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_given_document_is_decided_by_the_rules() {
+async fn a_document_in_the_request_is_decided_by_the_rules() {
     let (server, ken, ann) = asked().await;
     let note = json!({ "_id": 1, "owner": ken.user_id, "text": "a" });
     let changed = json!({ "_id": 1, "owner": ken.user_id, "text": "b" });
@@ -48,7 +48,7 @@ async fn a_given_document_is_decided_by_the_rules() {
 }
 
 #[tokio::test]
-async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does_not_count() {
+async fn a_stored_document_is_looked_up_and_user_properties_in_the_request_are_ignored() {
     let (server, ken, ann) = asked().await;
     let note = json!({ "document": { "owner": ken.user_id, "text": "a" } });
     let inserted = server.call(&ken, "insertOne", "notes", note).await;
@@ -89,7 +89,7 @@ async fn a_stored_document_is_looked_up_and_what_the_asker_says_of_the_user_does
 }
 
 #[tokio::test]
-async fn several_questions_are_answered_in_their_order() {
+async fn batched_evaluations_are_answered_in_order() {
     let (server, ken, ann) = asked().await;
     let own = |user: &str| json!({ "resource": { "type": "notes.notes", "properties": { "_id": 1, "owner": user } } });
     let mut body = json!({
@@ -110,7 +110,7 @@ async fn several_questions_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn only_who_has_the_key_of_the_application_may_ask() {
+async fn evaluations_require_the_key_of_the_application() {
     let (server, ken, _) = asked().await;
     let asked = question(&ken.user_id, &json!({ "name": "read" }), json!({ "properties": { "_id": 1 } }));
     for token in [None, Some("another key of at least thirty-two bytes"), Some(ken.access.as_str())] {
@@ -125,7 +125,7 @@ async fn only_who_has_the_key_of_the_application_may_ask() {
 }
 
 #[tokio::test]
-async fn what_is_no_question_is_refused() {
+async fn invalid_evaluation_requests_are_refused() {
     let (server, ken, _) = asked().await;
     let resource = || json!({ "properties": { "_id": 1 } });
     let cases = [

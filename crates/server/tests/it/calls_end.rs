@@ -48,7 +48,7 @@ fn calls(access: &str) -> Vec<(&'static str, Request<Body>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_takes_too_long_is_told_so() {
+async fn a_call_that_times_out_gets_an_error() {
     let shop = Shop::with(with("exports = () => { while (true); };").time(Duration::from_millis(200))).await;
     let (_, access) = shop.somebody("ada@example.com").await;
     for (who, request) in calls(&access) {
@@ -59,7 +59,7 @@ async fn a_call_that_takes_too_long_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_goes_on_though_the_client_hangs_up() {
+async fn a_call_continues_after_the_client_hangs_up() {
     let source = "exports = async () => {
         const steps = context.services.get('mongodb-atlas').db('shop').collection('steps');
         await steps.insertOne({ id: 'first' });
@@ -91,7 +91,7 @@ async fn a_call_goes_on_though_the_client_hangs_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_response_without_content_has_none() {
+async fn a_no_content_response_has_no_body() {
     let source = "exports = ({ query }, response) => { response.setStatusCode(Number(query.status)); response.setBody('text'); };";
     let shop = Shop::with(with(source)).await;
     for status in [204, 304] {

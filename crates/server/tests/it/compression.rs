@@ -42,7 +42,7 @@ async fn documents_are_compressed_and_secrets_are_not() {
 }
 
 #[tokio::test]
-async fn an_endpoint_may_tell_secrets_and_is_not_compressed() {
+async fn responses_of_endpoints_are_not_compressed_because_they_may_contain_secrets() {
     let shop = Shop::with(Changes::default()).await;
     let text = "a text of some length ".repeat(200);
     let reply = shop.ask("POST", &format!("{ENDPOINT}/echo"), &[("accept-encoding", "gzip")], &text).await;

@@ -16,7 +16,7 @@ fn int(number: i32) -> Value {
 }
 
 #[tokio::test]
-async fn every_action_answers_as_clients_read_it() {
+async fn every_action_answers_in_the_format_that_clients_expect() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let owner = json!(ken.user_id);
@@ -96,7 +96,7 @@ async fn a_plain_update_replaces_each_document() {
 }
 
 #[tokio::test]
-async fn rules_hide_and_refuse() {
+async fn rules_hide_fields_and_refuse_writes() {
     let server = Server::new().await;
     let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
     act(&server, &ken, "insertOne", json!({ "document": { "_id": 1, "owner": ken.user_id, "t": "a", "secret": "s" } }))
@@ -113,7 +113,7 @@ async fn rules_hide_and_refuse() {
 }
 
 #[tokio::test]
-async fn documents_that_break_the_schema_are_told_apart_from_those_that_the_rules_refuse() {
+async fn schema_violations_and_rule_denials_have_different_errors() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let document = json!({ "_id": 1, "owner": ken.user_id, "points": 1 });
@@ -157,7 +157,7 @@ async fn a_collection_may_be_named_by_the_title_of_its_schema() {
 }
 
 #[tokio::test]
-async fn arguments_that_are_missing_or_of_a_wrong_type_are_told_as_such() {
+async fn missing_and_mistyped_arguments_have_errors_of_their_own() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let set = json!({ "$set": { "t": 1 } });
@@ -179,7 +179,7 @@ async fn arguments_that_are_missing_or_of_a_wrong_type_are_told_as_such() {
 }
 
 #[tokio::test]
-async fn misspelt_requests_are_told_as_mongodb_tells_them() {
+async fn misspelt_operators_get_the_error_messages_of_mongodb() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     for (name, options, text) in [
@@ -199,7 +199,7 @@ async fn misspelt_requests_are_told_as_mongodb_tells_them() {
 }
 
 #[tokio::test]
-async fn calls_that_are_none_are_told_apart() {
+async fn invalid_calls_have_distinct_errors() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let call = |body: Value| {
@@ -220,7 +220,7 @@ async fn calls_that_are_none_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_the_options_that_native_clients_send_with_it() {
+async fn deletions_accept_the_options_that_native_sdks_send() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let note = json!({ "_id": "n", "owner": ken.user_id });
@@ -232,7 +232,7 @@ async fn a_deletion_takes_the_options_that_native_clients_send_with_it() {
 }
 
 #[tokio::test]
-async fn a_misspelt_or_null_filter_is_not_all_documents() {
+async fn a_misspelt_or_null_filter_does_not_match_all_documents() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let documents = json!([{ "_id": 1, "owner": ken.user_id }, { "_id": 2, "owner": ken.user_id }]);
@@ -258,7 +258,7 @@ async fn a_misspelt_or_null_filter_is_not_all_documents() {
 
 /// Calls bypass the router unless only it can decode their path.
 #[tokio::test]
-async fn calls_are_answered_alike_by_the_router_and_without_it() {
+async fn calls_get_the_same_answer_with_and_without_the_router() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let document = json!({ "_id": 1, "owner": ken.user_id });

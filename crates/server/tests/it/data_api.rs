@@ -52,7 +52,7 @@ async fn every_action_answers_as_documented() {
 }
 
 #[tokio::test]
-async fn answers_have_the_form_that_is_asked_for() {
+async fn responses_have_the_requested_format() {
     let shop = Shop::new().await;
     let (ken, _) = shop.somebody(EMAIL).await;
     let values = json!({
@@ -139,7 +139,7 @@ async fn rules_and_schemas_apply() {
 
 /// Two shops that differ only in what eve may not read give her the same answers, whatever she requests.
 #[tokio::test]
-async fn what_is_hidden_is_not_told() {
+async fn hidden_fields_are_not_revealed() {
     let mut told: Vec<Vec<(u16, Value)>> = Vec::new();
     for margin in [1, 1000] {
         let shop = Shop::new().await;
@@ -182,7 +182,7 @@ async fn what_is_hidden_is_not_told() {
 }
 
 #[tokio::test]
-async fn requests_that_are_wrong_are_told_so() {
+async fn invalid_requests_get_documented_errors() {
     let shop = Shop::new().await;
     let (ken, _) = shop.somebody(EMAIL).await;
     shop.act(&KEN, "insertOne", "orders", json!({ "document": { "_id": 1, "customer": ken } })).await.good();
@@ -225,7 +225,7 @@ async fn requests_that_are_wrong_are_told_so() {
 }
 
 #[tokio::test]
-async fn there_are_several_ways_to_say_who_asks() {
+async fn users_can_authenticate_in_several_ways() {
     let shop = Shop::new().await;
     let (ken, access) = shop.somebody(EMAIL).await;
     let key = shop.keys[0].as_str();
@@ -291,7 +291,7 @@ async fn there_are_several_ways_to_say_who_asks() {
 }
 
 #[tokio::test]
-async fn newcomers_become_users_only_where_that_is_configured() {
+async fn new_users_are_created_only_where_configured() {
     let newcomer = token(&json!({ "sub": "new", "team": "red" }));
     let ways = [vec![("jwtTokenString", newcomer.as_str())], KEN.to_vec()];
     for creates in [false, true] {
@@ -310,7 +310,7 @@ async fn newcomers_become_users_only_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn who_is_disabled_or_gone_is_refused() {
+async fn disabled_and_deleted_users_are_refused() {
     let shop = Shop::new().await;
     let (_, access) = shop.somebody(EMAIL).await;
     let bearer = format!("Bearer {access}");
@@ -335,7 +335,7 @@ async fn rules_see_the_request() {
 }
 
 #[tokio::test]
-async fn a_condition_on_the_request_comes_before_the_action() {
+async fn can_evaluate_is_checked_before_the_action() {
     let condition = json!({
         "%%request.requestHeaders.x-office": "yes",
         "%%request.rawQueryString": { "$in": ["", "?a=1"] },
@@ -369,7 +369,7 @@ async fn a_condition_on_the_request_comes_before_the_action() {
 }
 
 #[tokio::test]
-async fn custom_data_is_seen_where_it_is_fetched() {
+async fn custom_data_is_available_only_where_it_is_fetched() {
     for fetched in [true, false] {
         let shop = Shop::with(Changes::data_api(&json!({ "fetch_custom_user_data": fetched }))).await;
         let (_, access) = shop.somebody(EMAIL).await;
@@ -386,7 +386,7 @@ async fn custom_data_is_seen_where_it_is_fetched() {
 }
 
 #[tokio::test]
-async fn it_can_run_as_the_system_or_as_a_user() {
+async fn actions_can_run_as_the_system_or_as_a_user() {
     let shop = Shop::with(Changes::data_api(&json!({ "run_as_system": true }))).await;
     shop.act(&[], "insertOne", "people", json!({ "document": { "_id": 1, "user_id": "u" } })).await.good();
     let found = shop.act(&[], "find", "people", json!({})).await.good();
@@ -401,7 +401,7 @@ async fn it_can_run_as_the_system_or_as_a_user() {
 }
 
 #[tokio::test]
-async fn passwords_are_not_tried_without_end() {
+async fn password_attempts_are_limited() {
     let limited = Options { rate_limits: Some(RateLimits::default()), ..Options::default() };
     let shop = Shop::open(Changes::default(), limited).await;
     shop.somebody(EMAIL).await;
@@ -425,7 +425,7 @@ async fn passwords_are_not_tried_without_end() {
 }
 
 #[tokio::test]
-async fn a_script_says_as_whom_it_runs() {
+async fn a_script_chooses_the_user_to_run_as() {
     let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
     let scripts = [
         // Depends on the request only: a script has no arguments.

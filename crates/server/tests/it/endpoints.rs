@@ -16,7 +16,7 @@ async fn with_secret() -> Shop {
 }
 
 #[tokio::test]
-async fn functions_see_the_request_as_it_came() {
+async fn functions_receive_the_request_unchanged() {
     let shop = Shop::new().await;
     let body = "{ \"a\" :  1 }\n";
     let headers =
@@ -41,7 +41,7 @@ async fn functions_see_the_request_as_it_came() {
 }
 
 #[tokio::test]
-async fn routes_and_methods_are_told_apart() {
+async fn routes_are_distinguished_by_path_and_method() {
     let shop = Shop::new().await;
     for (method, route, status) in [
         ("GET", "/echo", 200),
@@ -85,7 +85,7 @@ async fn routes_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn results_have_the_form_that_is_asked_for() {
+async fn results_have_the_requested_format() {
     let shop = Shop::new().await;
     let plain = json!({
         "id": "0123456789abcdef01234567", "date": "1970-01-01T00:00:00Z", "decimal": "1.50", "list": [1, 1.5, null, true]
@@ -112,7 +112,7 @@ async fn results_have_the_form_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_a_function_sets_is_sent() {
+async fn a_function_can_set_status_headers_and_body() {
     let shop = Shop::new().await;
     for (route, status, kind, text) in [
         ("/own", 200, "application/json", "{\"seven\":7}"),
@@ -142,7 +142,7 @@ async fn what_a_function_sets_is_sent() {
 }
 
 #[tokio::test]
-async fn a_function_without_run_as_runs_for_the_user_who_asks() {
+async fn a_function_without_run_as_runs_as_the_calling_user() {
     let shop = Shop::new().await;
     let (ken, access) = shop.somebody(EMAIL).await;
     let (eve, _) = shop.somebody("eve@example.com").await;
@@ -186,7 +186,7 @@ async fn a_function_without_run_as_runs_for_the_user_who_asks() {
 }
 
 #[tokio::test]
-async fn custom_data_is_seen_where_it_is_fetched() {
+async fn custom_data_is_available_only_where_it_is_fetched() {
     let system = Changes::data_api(&json!({ "run_as_system": true }));
     let shop = Shop::with(system).await;
     let (ken, _) = shop.somebody(EMAIL).await;
@@ -197,7 +197,7 @@ async fn custom_data_is_seen_where_it_is_fetched() {
 }
 
 #[tokio::test]
-async fn conditions_come_before_the_function() {
+async fn can_evaluate_is_checked_before_the_function() {
     let shop = Shop::new().await;
     let inside = [("x-office", "yes")];
     let refused =
@@ -210,7 +210,7 @@ async fn conditions_come_before_the_function() {
 }
 
 #[tokio::test]
-async fn how_a_function_failed_is_not_told() {
+async fn details_of_a_failed_function_are_not_revealed() {
     let shop = Shop::new().await;
     let answer = get(&shop, "/fail", &[]).await;
     assert_eq!(answer.failure(), (400, "FunctionExecutionError".to_owned(), "the function failed".to_owned()));
@@ -222,7 +222,7 @@ async fn how_a_function_failed_is_not_told() {
 }
 
 #[tokio::test]
-async fn secrets_and_signatures_open_endpoints() {
+async fn secrets_and_signatures_authorize_endpoints() {
     let shop = with_secret().await;
     let body = "{\"a\":1}";
     let post = async |route: &str, headers: &[(&str, &str)]| {
@@ -256,7 +256,7 @@ async fn secrets_and_signatures_open_endpoints() {
 }
 
 #[tokio::test]
-async fn browsers_and_bodies_are_bounded_as_elsewhere() {
+async fn cors_and_body_limits_apply_to_endpoints() {
     let shop = Shop::new().await;
     let origin = |origin| [("Origin", origin)];
     assert_eq!(get(&shop, "/", &origin("https://shop.example")).await.status, 200);

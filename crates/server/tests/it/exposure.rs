@@ -31,7 +31,7 @@ async fn log_in(server: &Server, client: &str, password: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn guessing_ends_at_the_limit_and_locks_nobody_out() {
+async fn password_guessing_is_limited_without_locking_out_the_owner() {
     let server = limited().await;
     server.register("ken@example.com", "password").await;
     for guess in 0..10 {
@@ -82,7 +82,7 @@ async fn without_limits_nothing_is_limited() {
 }
 
 #[tokio::test]
-async fn the_address_of_a_server_is_that_of_its_proxy_if_that_is_trusted() {
+async fn the_public_url_comes_from_a_trusted_proxy_only() {
     let hostname = async |server: &Server| {
         let request = Request::builder().uri(format!("{NOTES}/location")).header(header::HOST, "inner:8080");
         let request = request.header("x-forwarded-host", "api.example.com").header("x-forwarded-proto", "https");
@@ -99,7 +99,7 @@ async fn the_address_of_a_server_is_that_of_its_proxy_if_that_is_trusted() {
 }
 
 #[tokio::test]
-async fn failures_link_to_the_log_by_the_id_of_their_request() {
+async fn errors_link_to_the_log_by_request_id() {
     let server = Server::new().await;
     let session = server.somebody("ken@example.com").await;
     let paths = [
@@ -121,7 +121,7 @@ async fn failures_link_to_the_log_by_the_id_of_their_request() {
 }
 
 #[tokio::test]
-async fn large_replies_are_compressed_for_those_who_ask() {
+async fn large_responses_are_compressed_on_request() {
     let server = Server::new().await;
     let session = server.somebody("ken@example.com").await;
     let text = "la ".repeat(2000);
@@ -145,7 +145,7 @@ async fn large_replies_are_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn ready_is_who_reaches_the_stores() {
+async fn a_server_is_ready_while_it_reaches_its_stores() {
     let server = Server::new().await;
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.ask(Method::GET, path, None, None).await.status, StatusCode::OK);
@@ -154,7 +154,7 @@ async fn ready_is_who_reaches_the_stores() {
 
 /// For example, a string instead of a list: its author meant to allow some origins, but not all.
 #[tokio::test]
-async fn origins_that_are_no_list_of_texts_allow_nobody() {
+async fn origins_that_are_not_a_list_of_strings_allow_no_one() {
     for wrong in [
         json!("https://good.example"),
         json!(true),
@@ -178,7 +178,7 @@ async fn origins_that_are_no_list_of_texts_allow_nobody() {
 }
 
 #[tokio::test]
-async fn one_network_does_not_take_the_room_for_large_bodies() {
+async fn one_network_cannot_use_up_the_memory_for_large_bodies() {
     let server = limited().await;
     let request = |client: &str, body: Body| {
         let request = Request::post("/app/notes-abcde/endpoint/upload").header(header::CONTENT_LENGTH, 10_000_000);

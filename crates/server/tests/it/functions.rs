@@ -105,7 +105,7 @@ async fn a_result_is_canonical_extended_json() {
 }
 
 #[tokio::test]
-async fn failures_are_told_as_clients_know_them() {
+async fn failures_have_the_errors_that_clients_expect() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let told = |name: &'static str| {
@@ -131,7 +131,7 @@ async fn failures_are_told_as_clients_know_them() {
 }
 
 #[tokio::test]
-async fn a_function_sees_the_request_but_not_its_token() {
+async fn a_function_sees_the_request_without_its_token() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let request = |name: &str| {
@@ -152,7 +152,7 @@ async fn a_function_sees_the_request_but_not_its_token() {
 }
 
 #[tokio::test]
-async fn what_the_creation_function_writes_stands_in_the_first_token() {
+async fn custom_data_written_by_the_creation_function_is_in_the_first_token() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let data = &ada.claims()["user_data"];
@@ -164,7 +164,7 @@ async fn what_the_creation_function_writes_stands_in_the_first_token() {
 }
 
 #[tokio::test]
-async fn a_creation_function_that_throws_makes_no_user() {
+async fn a_creation_function_that_throws_prevents_the_user() {
     let guild = Guild::new().await;
     let email = "banned@example.com";
     assert_eq!(guild.register(email).await.status, StatusCode::CREATED);
@@ -178,7 +178,7 @@ async fn a_creation_function_that_throws_makes_no_user() {
 }
 
 #[tokio::test]
-async fn custom_data_in_a_function_is_that_of_the_token() {
+async fn a_function_sees_the_custom_data_of_the_token() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let level = |session: Session| {
@@ -223,7 +223,7 @@ async fn rules_call_functions() {
 }
 
 #[tokio::test]
-async fn a_rule_and_a_function_that_ask_each_other_come_to_an_end() {
+async fn mutual_recursion_of_a_rule_and_a_function_ends() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     guild.returned(&ada, "hangMirror", json!([])).await;
@@ -233,7 +233,7 @@ async fn a_rule_and_a_function_that_ask_each_other_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn a_function_runs_as_somebody_else_only_if_they_are_there() {
+async fn a_function_runs_only_as_users_who_exist() {
     let guild = Guild::new().await;
     let (ada, eve) = (guild.somebody().await, guild.somebody().await);
     guild.act(&eve, "insertOne", "chest", json!({ "document": { "owner": eve.user_id, "gold": 3 } })).await;
@@ -246,7 +246,7 @@ async fn a_function_runs_as_somebody_else_only_if_they_are_there() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_a_function_happens_whole() {
+async fn a_transaction_of_a_function_is_atomic() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     for (id, gold) in [("red", 5), ("blue", 0)] {
@@ -265,7 +265,7 @@ async fn a_transaction_of_a_function_happens_whole() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_a_function_forgets_never_happened() {
+async fn a_transaction_that_a_function_leaves_open_is_aborted() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let began = std::time::Instant::now();
@@ -277,7 +277,7 @@ async fn a_transaction_that_a_function_forgets_never_happened() {
 }
 
 #[tokio::test]
-async fn a_transaction_and_a_function_under_other_rights_do_not_wait_for_each_other() {
+async fn a_transaction_and_a_function_with_other_rights_do_not_deadlock() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let told = guild.returned(&ada, "gather", json!(["red"])).await;
@@ -288,7 +288,7 @@ async fn a_transaction_and_a_function_under_other_rights_do_not_wait_for_each_ot
 }
 
 #[tokio::test]
-async fn a_confirmation_function_decides() {
+async fn a_confirmation_function_decides_whether_a_user_is_confirmed() {
     let guild = Guild::new().await;
     let operator = guild.somebody().await;
     assert_eq!(guild.register("ada@example.com").await.status, StatusCode::CREATED);
@@ -321,7 +321,7 @@ async fn a_confirmation_function_decides() {
 }
 
 #[tokio::test]
-async fn a_reset_function_decides() {
+async fn a_reset_function_decides_whether_a_password_is_reset() {
     let guild = Guild::new().await;
     let operator = guild.somebody().await;
     let email = "ada@example.com";
@@ -357,7 +357,7 @@ async fn a_reset_function_decides() {
 }
 
 #[tokio::test]
-async fn a_login_function_says_who_somebody_is() {
+async fn a_login_function_returns_the_id_of_the_user() {
     let guild = Guild::new().await;
     let log_in = |payload: Value| guild.log_in("custom-function", payload);
     let device = json!({ "device": { "platform": "test" } });

@@ -59,7 +59,7 @@ fn notes(owner: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_large_request_and_a_large_result_keep_nobody_else_waiting() {
+async fn large_requests_and_results_do_not_block_others() {
     let server = Arc::new(Server::new().await);
     let ken = server.somebody("ken@example.com").await;
     let insert = call(&ken, "insertMany", &json!({ "documents": notes(&ken.user_id) }));
@@ -92,7 +92,7 @@ fn call_of(length: usize, owner: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_may_have_eighteen_mebibytes_and_not_a_byte_more() {
+async fn a_call_of_18_mib_is_accepted_and_one_more_byte_is_refused() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     // With and without a `Content-Length` header.

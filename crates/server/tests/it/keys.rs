@@ -10,7 +10,7 @@ async fn keys(server: &Server, session: &Session, method: Method, path: &str, bo
 }
 
 #[tokio::test]
-async fn a_key_opens_a_session_of_its_user_until_it_is_disabled_or_deleted() {
+async fn a_key_logs_its_user_in_until_it_is_disabled_or_deleted() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let made = keys(&server, &ken, Method::POST, "", Some(json!({ "name": "my-key" }))).await;
@@ -36,7 +36,7 @@ async fn a_key_opens_a_session_of_its_user_until_it_is_disabled_or_deleted() {
 }
 
 #[tokio::test]
-async fn names_of_keys_are_checked() {
+async fn key_names_are_validated() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let create = |body: Value| keys(&server, &ken, Method::POST, "", Some(body));
@@ -51,7 +51,7 @@ async fn names_of_keys_are_checked() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_user_is_none() {
+async fn keys_of_other_users_look_nonexistent() {
     let server = Server::new().await;
     let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
     let made = keys(&server, &ken, Method::POST, "", Some(json!({ "name": "k" }))).await;
@@ -83,7 +83,7 @@ async fn an_anonymous_user_has_no_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_key_makes_no_user_of_one_who_is_deleted_meanwhile() {
+async fn a_key_login_does_not_recreate_a_user_who_is_being_deleted() {
     let server = std::sync::Arc::new(Server::new().await);
     for round in 0..5 {
         let ken = server.somebody(&format!("ken{round}@example.com")).await;
@@ -106,7 +106,7 @@ async fn a_key_makes_no_user_of_one_who_is_deleted_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_user_is_not_linked() {
+async fn keys_of_other_users_cannot_be_linked() {
     let server = Server::new().await;
     let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
     let made = keys(&server, &ken, Method::POST, "", Some(json!({ "name": "k" }))).await;

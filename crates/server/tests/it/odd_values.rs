@@ -39,7 +39,7 @@ fn filled(template: &Value, value: &Value, user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn no_value_of_a_client_makes_the_server_fail() {
+async fn no_client_value_causes_a_server_error() {
     let fixture = fixture();
     let access_keys = vec![AccessKey::new("shop-abcde", KEY)];
     let shop = Shop::open(Changes::default(), Options { access_keys, ..Options::default() }).await;
@@ -82,7 +82,7 @@ async fn no_value_of_a_client_makes_the_server_fail() {
 }
 
 #[tokio::test]
-async fn no_claim_of_a_third_party_makes_the_server_fail() {
+async fn no_third_party_claim_causes_a_server_error() {
     let fixture = fixture();
     let shop = Shop::new().await;
     let path = format!("{SHOP}/auth/providers/custom-token/login");

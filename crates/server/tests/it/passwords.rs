@@ -18,7 +18,7 @@ fn told(status: u16, code: &str, text: &str) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_registered_is_refused() {
+async fn invalid_registrations_are_refused() {
     let server = Server::new().await;
     let length = told(400, "BadRequest", "password must be between 6 and 128 characters");
     let register = |email: &str, text: &str| {
@@ -38,7 +38,7 @@ async fn what_cannot_be_registered_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_address_look_alike() {
+async fn a_wrong_password_and_an_unknown_address_are_indistinguishable() {
     let server = Server::new().await;
     server.register("ken@example.com", "password").await;
     for (username, text) in [("ken@example.com", "Password"), ("ken@example.com", ""), ("nobody@x", "password")] {
@@ -48,7 +48,7 @@ async fn a_wrong_password_and_an_unknown_address_look_alike() {
 }
 
 #[tokio::test]
-async fn an_address_is_confirmed_by_its_mail_once() {
+async fn a_confirmation_mail_confirms_its_address_once() {
     let server = Server::new().await;
     let path = format!("{OTHER}/auth/providers/local-userpass/login");
     let login = || server.post(&path, json!({ "username": "ken@x", "password": "password" }));
@@ -104,7 +104,7 @@ async fn an_address_is_confirmed_by_its_mail_once() {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_set_anew_by_mail_and_ends_sessions() {
+async fn resetting_a_password_by_mail_ends_sessions() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let unknown = told(404, "UserNotFound", "user not found");
@@ -129,7 +129,7 @@ async fn a_forgotten_password_is_set_anew_by_mail_and_ends_sessions() {
 }
 
 #[tokio::test]
-async fn a_reset_function_that_is_not_run_fails_as_one_that_refuses() {
+async fn a_reset_function_that_is_not_run_fails_like_one_that_refuses() {
     let server = Server::new().await;
     server.register("ken@example.com", "password").await;
     let body = json!({ "email": "ken@example.com", "password": "another one", "arguments": [] });

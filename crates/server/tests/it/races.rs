@@ -23,7 +23,7 @@ async fn all<T>(tasks: Vec<tokio::task::JoinHandle<T>>) -> Vec<T> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_several_registers_an_address_and_its_password_counts() {
+async fn one_of_several_concurrent_registrations_wins_with_its_password() {
     let server = Arc::new(Server::new().await);
     let register = |n: usize| {
         let server = Arc::clone(&server);
@@ -40,7 +40,7 @@ async fn one_of_several_registers_an_address_and_its_password_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn credentials_are_linked_to_one_of_several_users_or_log_in_as_their_own() {
+async fn concurrently_linked_credentials_belong_to_exactly_one_user() {
     let server = Arc::new(Server::new().await);
     for round in 0..4 {
         let email = format!("ken{round}@example.com");
@@ -85,7 +85,7 @@ async fn credentials_are_linked_to_one_of_several_users_or_log_in_as_their_own()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_token_of_a_mail_is_redeemed_once_however_many_have_it() {
+async fn a_mail_token_is_redeemed_once_even_concurrently() {
     let server = Arc::new(Server::new().await);
     server.somebody("ken@example.com").await;
     let path = format!("{NOTES}/auth/providers/local-userpass");
@@ -110,7 +110,7 @@ async fn a_token_of_a_mail_is_redeemed_once_however_many_have_it() {
 }
 
 #[tokio::test]
-async fn a_deletion_leaves_nobody_and_nothing_that_opens_a_session() {
+async fn a_deletion_leaves_no_user_and_no_working_credentials() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let again = server.again("ken@example.com").await;

@@ -29,7 +29,7 @@ async fn note(server: &Server, session: &Session, text: &str) {
 }
 
 #[tokio::test]
-async fn users_take_turns_and_each_sees_their_own() {
+async fn interleaved_users_each_see_their_own_data() {
     let server = Server::new().await;
     let (ken, ada) = (server.somebody("ken@example.com").await, server.somebody("ada@example.com").await);
     note(&server, &ken, "by Ken").await;
@@ -43,7 +43,7 @@ async fn users_take_turns_and_each_sees_their_own() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_accepted_ends_with_its_session() {
+async fn a_cached_token_ends_with_its_session() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let other = server.again("ken@example.com").await;
@@ -59,7 +59,7 @@ async fn a_token_that_was_accepted_ends_with_its_session() {
 
 /// A token that differs from an accepted one in a single character.
 #[tokio::test]
-async fn a_token_that_resembles_an_accepted_one_is_refused() {
+async fn a_token_that_resembles_a_cached_one_is_refused() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     seen(&server, &ken).await;
@@ -78,7 +78,7 @@ fn application(folder: &Path) -> Served {
 }
 
 #[tokio::test]
-async fn reloaded_rules_hold_for_tokens_of_before() {
+async fn reloaded_rules_apply_to_earlier_tokens() {
     let server = Server::of(&["served/notes"], Options::default()).await;
     let original = portcullis_testkit::root().join("fixtures/served/notes");
     let closed = server.state().join("closed");

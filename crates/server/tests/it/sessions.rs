@@ -34,7 +34,7 @@ async fn a_device_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_there_lets_nobody_in() {
+async fn a_login_with_an_unknown_provider_fails() {
     let server = Server::new().await;
     for provider in ["custom-token", "oauth2-google", "nothing"] {
         let reply = server.log_in(provider, json!({})).await;
@@ -44,7 +44,7 @@ async fn a_provider_that_is_not_there_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn custom_data_is_in_the_token_and_read_anew_at_each_refresh() {
+async fn custom_data_is_in_the_token_and_reread_at_each_refresh() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     assert!(ken.claims().get("user_data").is_none());
@@ -64,7 +64,7 @@ async fn custom_data_is_in_the_token_and_read_anew_at_each_refresh() {
 }
 
 #[tokio::test]
-async fn a_session_ends_at_once_and_alone() {
+async fn revoking_a_session_takes_effect_immediately_and_affects_no_other() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let other = server.again("ken@example.com").await;
@@ -78,7 +78,7 @@ async fn a_session_ends_at_once_and_alone() {
 }
 
 #[tokio::test]
-async fn the_wrong_kind_of_token_is_refused() {
+async fn a_token_of_the_wrong_type_is_refused() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let wrong = (401, "InvalidSession", "invalid refresh token: incorrect token type");
@@ -91,7 +91,7 @@ async fn the_wrong_kind_of_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_its_application_only() {
+async fn a_token_is_valid_for_its_application_only() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let body = json!({ "name": "find", "arguments": [{ "database": "notes", "collection": "notes" }], "service": "mongodb-atlas" });
@@ -101,7 +101,7 @@ async fn a_token_is_good_for_its_application_only() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_gone_with_everything() {
+async fn deleting_a_user_removes_everything_about_them() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let key =
@@ -119,7 +119,7 @@ async fn a_deleted_user_is_gone_with_everything() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_nobodys_yet_are_linked() {
+async fn unused_credentials_can_be_linked() {
     let server = Server::new().await;
     let anonymous = Session::of(&server.log_in("anon-user", json!({})).await);
     server.register("ken@example.com", "password").await;

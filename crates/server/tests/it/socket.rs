@@ -82,7 +82,7 @@ impl Drop for Files {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_with_the_certificate_of_now() {
+async fn new_tls_connections_use_the_renewed_certificate() {
     let files = Files::new();
     let first = files.renew();
     let listening = Listening::new(Some(files.tls())).await;
@@ -114,7 +114,7 @@ async fn location_or_nothing(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn files_that_are_no_certificate_are_named() {
+fn invalid_certificate_files_are_named() {
     let files = Files::new();
     files.renew();
     std::fs::write(files.0.join("cert.pem"), "nothing").unwrap();
@@ -125,7 +125,7 @@ fn files_that_are_no_certificate_are_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_ends_idle_connections_at_once() {
+async fn a_stopping_server_closes_idle_connections_immediately() {
     let listening = Listening::new(None).await;
     let mut idle = listening.connect().await;
     idle.write_all(format!("GET {NOTES}/location HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
@@ -154,7 +154,7 @@ async fn exchanged(listening: &Listening, bytes: &str) -> String {
 /// If a proxy and a server disagree about the end of a request, what one of them takes for its body is another client's
 /// request to the other.
 #[tokio::test]
-async fn what_a_proxy_could_take_for_a_body_is_never_answered_as_a_request() {
+async fn request_smuggling_is_not_possible() {
     let listening = Listening::new(None).await;
     let smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let chunked = format!("0\r\n\r\n{smuggled}");
@@ -192,7 +192,7 @@ async fn what_a_proxy_could_take_for_a_body_is_never_answered_as_a_request() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_ends_streams_with_an_event() {
+async fn a_stopping_server_ends_streams_with_an_event() {
     let listening = Listening::new(None).await;
     let ken = listening.server.somebody("ken@example.com").await;
     let call = r#"{"name":"watch","service":"mongodb-atlas","arguments":[{"database":"notes","collection":"notes"}]}"#;
@@ -232,7 +232,7 @@ fn open_files() -> usize {
 }
 
 #[tokio::test]
-async fn ten_thousand_connections_that_bring_half_a_head_keep_nobody_out() {
+async fn ten_thousand_incomplete_requests_do_not_block_others() {
     // Both ends of each connection are in this process, which runs other tests, too.
     let most = open_files().saturating_sub(1_000) / 2;
     let many = MANY.min(most);
@@ -260,7 +260,7 @@ async fn ten_thousand_connections_that_bring_half_a_head_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
+async fn waiting_for_a_body_times_out() {
     let listening = Listening::new(None).await;
     let path = format!("{NOTES}/auth/providers/local-userpass/login");
     let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{\"username\": ");

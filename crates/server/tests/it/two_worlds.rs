@@ -212,7 +212,7 @@ async fn worlds() -> Worlds {
 }
 
 #[tokio::test]
-async fn two_worlds_that_differ_in_what_is_hidden_look_the_same() {
+async fn two_worlds_that_differ_in_hidden_data_are_indistinguishable() {
     let Worlds { ken, token, servers, fixture, .. } = &worlds().await;
     let parsed = |told: &Told| serde_json::from_str(&told.2).unwrap_or(Value::Null);
 
@@ -292,7 +292,7 @@ fn without_names_and_times(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn streams_of_two_worlds_are_the_same_to_the_last_byte() {
+async fn streams_of_two_worlds_are_identical_byte_for_byte() {
     const CALL: &str = r#"{"name": "watch", "service": "mongodb-atlas", "arguments": [{"database": "hr", "collection": "employees"}]}"#;
     let Worlds { token, servers, .. } = &worlds().await;
     let call = base64::engine::general_purpose::STANDARD.encode(CALL).replace('=', "%3D");

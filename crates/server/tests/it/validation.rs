@@ -23,7 +23,7 @@ async fn find(shop: &Shop, query: &str, headers: &[(&str, &str)]) -> u16 {
 }
 
 #[tokio::test]
-async fn a_secret_in_the_query_is_needed_once() {
+async fn a_secret_in_the_query_must_appear_exactly_once() {
     let shop = shop("SECRET_AS_QUERY_PARAM", Some("hunter 2&")).await;
     for query in ["?secret=hunter%202%26", "?secret=hunter+2%26", "?a=1&%73ecret=hunter%202%26"] {
         assert_eq!(find(&shop, query, &[]).await, 200, "{query}");
@@ -37,7 +37,7 @@ async fn a_secret_in_the_query_is_needed_once() {
 }
 
 #[tokio::test]
-async fn a_signature_is_of_the_bytes_as_they_came() {
+async fn a_signature_covers_the_body_as_received() {
     let shop = shop("VERIFY_PAYLOAD", Some("hunter2")).await;
     let good = signature("hunter2", BODY);
     assert_eq!(find(&shop, "", &[("Endpoint-Signature", &good)]).await, 200);
@@ -69,7 +69,7 @@ async fn a_signature_is_of_the_bytes_as_they_came() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_missing_or_empty_lets_nobody_in() {
+async fn a_missing_or_empty_secret_refuses_all_requests() {
     for (method, headers, query) in [
         ("SECRET_AS_QUERY_PARAM", vec![], "?secret="),
         ("VERIFY_PAYLOAD", vec![("Endpoint-Signature", signature("", BODY))], ""),
@@ -87,7 +87,7 @@ async fn a_secret_that_is_missing_or_empty_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn settings_that_do_not_load_let_nobody_in() {
+async fn settings_that_do_not_load_refuse_all_requests() {
     for settings in [
         json!({ "validation_method": "VERIFY_PAYLOAD", "secret_name": "" }),
         json!({ "validation_method": "SECRET_AS_QUERY_PARAM", "secret_name": null }),

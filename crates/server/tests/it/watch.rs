@@ -17,7 +17,7 @@ async fn insert(server: &Server, session: &Session, id: &str) {
 }
 
 #[tokio::test]
-async fn every_kind_of_change_is_told_as_clients_read_it() {
+async fn every_kind_of_change_has_the_format_that_clients_expect() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let owner = &ken.user_id;
@@ -57,7 +57,7 @@ async fn every_kind_of_change_is_told_as_clients_read_it() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_of_what_others_have() {
+async fn changes_of_other_users_are_not_revealed() {
     let server = Server::new().await;
     let (ken, eve) = (server.somebody("ken@example.com").await, server.somebody("eve@example.com").await);
     let mut stream = server.watch(&ken, json!({})).await.unwrap();
@@ -69,7 +69,7 @@ async fn nobody_is_told_of_what_others_have() {
 }
 
 #[tokio::test]
-async fn clients_choose_documents_or_events() {
+async fn clients_watch_chosen_documents_or_events() {
     let server = Server::new().await;
     let ken = server.somebody("ken@example.com").await;
     let mut ids = server.watch(&ken, json!({ "ids": ["b", "c"] })).await.unwrap();

@@ -12,7 +12,7 @@ async fn ask(shop: &Shop, method: &str, webhook: &str, headers: &[(&str, &str)],
 }
 
 #[tokio::test]
-async fn they_run_as_the_system_and_are_signed() {
+async fn webhooks_run_as_the_system_and_verify_signatures() {
     let shop = Shop::new().await;
     let (ken, _) = shop.somebody(EMAIL).await;
     let by_password = [("email", EMAIL), ("password", "password")];
@@ -35,7 +35,7 @@ async fn they_run_as_the_system_and_are_signed() {
 }
 
 #[tokio::test]
-async fn a_touched_response_has_only_what_was_set() {
+async fn a_modified_webhook_response_has_only_what_was_set() {
     let shop = Shop::new().await;
     let answer = ask(&shop, "POST", "hooks/older?secret=an+old+secret&a=1", &[], "").await.good();
     let url = "/service/hooks/incoming_webhook/older";
@@ -48,7 +48,7 @@ async fn a_touched_response_has_only_what_was_set() {
 }
 
 #[tokio::test]
-async fn credentials_stand_in_the_headers_or_in_the_body() {
+async fn webhook_credentials_are_in_the_headers_or_the_body() {
     let shop = Shop::new().await;
     let (ken, access) = shop.somebody(EMAIL).await;
     let in_body = json!({ "email": EMAIL, "password": "password", "text": "hello" }).to_string();
@@ -74,7 +74,7 @@ async fn credentials_stand_in_the_headers_or_in_the_body() {
 }
 
 #[tokio::test]
-async fn they_are_found_in_all_layouts_and_nowhere_else() {
+async fn webhooks_are_found_in_all_layouts_and_nowhere_else() {
     let shop = Shop::new().await;
     for name in ["nested", "flat"] {
         let answer = ask(&shop, "GET", &format!("middle/{name}"), &[], "").await;

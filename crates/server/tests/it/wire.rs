@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::client::{AUTH, NOTES, Server};
 
 #[tokio::test]
-async fn clients_learn_where_the_application_is() {
+async fn clients_can_look_up_the_location_of_the_application() {
     let server = Server::new().await;
     for path in [format!("{NOTES}/location"), format!("/{NOTES}/location")] {
         let request = Request::get(path).header(header::HOST, "example.com:81").body(Body::empty()).unwrap();
@@ -22,7 +22,7 @@ async fn clients_learn_where_the_application_is() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_told_apart() {
+async fn unknown_paths_and_methods_have_different_errors() {
     let server = Server::new().await;
     for path in ["/", "/api/client/v2.0/nothing", &format!("{NOTES}/graphql")] {
         assert_eq!(server.ask(Method::GET, path, None, None).await.status, StatusCode::NOT_FOUND, "{path}");
@@ -36,7 +36,7 @@ async fn unknown_paths_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn browsers_ask_from_the_origins_that_are_allowed() {
+async fn cors_accepts_allowed_origins() {
     let server = Server::new().await;
     let ask = |path: &str, method: Method, origin: &str| {
         let request = Request::builder().method(method).uri(path).header(header::ORIGIN, origin);
@@ -63,7 +63,7 @@ async fn browsers_ask_from_the_origins_that_are_allowed() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_told_apart() {
+async fn missing_and_invalid_tokens_have_different_errors() {
     let server = Server::new().await;
     let profile = format!("{AUTH}/profile");
     let reply = server.ask(Method::GET, &profile, None, None).await;
@@ -77,7 +77,7 @@ async fn what_is_no_token_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_refused_and_reaches_no_store() {
+async fn an_invalid_json_body_is_refused_before_the_store() {
     let server = Server::new().await;
     let path = format!("{NOTES}/auth/providers/local-userpass/login");
     for body in ["{", "[", "\u{0}", "{\"a\":1,\"a\":2}"] {
@@ -98,7 +98,7 @@ async fn a_body_that_is_no_json_is_refused_and_reaches_no_store() {
 }
 
 #[tokio::test]
-async fn a_large_body_of_a_stranger_is_not_read() {
+async fn a_large_unauthenticated_body_is_not_read() {
     let server = Server::new().await;
     let request = |token: Option<&str>| {
         let mut request = Request::post(format!("{NOTES}/functions/call")).header(header::CONTENT_LENGTH, 10_000_000);

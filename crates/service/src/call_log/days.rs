@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_has_one_file_and_no_application_leaves_its_folder() {
+    fn log_file_names_contain_the_day_and_never_leave_the_directory() {
         let time = DateTime::parse_rfc3339_str("2026-02-28T23:59:59.999Z").unwrap();
         assert_eq!(file_of(day_of(time)), "2026-02-28.ndjson");
         assert_eq!(day_of_file("2026-02-28.ndjson"), Some(day_of(time)));

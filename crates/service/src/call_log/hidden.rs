@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn all_scalars_below_a_name_are_found() {
+    fn all_scalars_below_a_secret_name_are_found() {
         let given = doc! { "password": 123_456, "n": 7, "creds": { "passwords": { "new": "s3cretnew", "old": [1.5, 77_i64, true] } } };
         assert_eq!(found(given), ["s3cretnew", "123456", "1.5", "77"]);
         assert_eq!(found(doc! { "token": "a\"b" }), ["a\\\"b", "a\"b"]);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_searched_too() {
+    fn secret_names_in_a_request_are_found() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let body = |body: &str| HttpRequest { body: Some(body.into()), ..HttpRequest::default() };
         let of = |request: &HttpRequest| hidden(&[], Some(request));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_can_be_searched_for() {
+    fn hidden_values_are_limited_in_number_and_size() {
         let many: Vec<Bson> = (0..100).map(|n| Bson::from(doc! { "password": format!("p{n}") })).collect();
         assert_eq!(hidden(&many, None), None);
         assert_eq!(hidden(&[Bson::from(doc! { "password": "p".repeat(10_000) })], None), None);

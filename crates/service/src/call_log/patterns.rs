@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn values_under_names_of_passwords_are_marked_to_their_ends() {
+    fn values_of_password_like_names_are_marked_completely() {
         for (text, expected) in [
             (
                 r#"{"password":123456,"creds":{"password":{"new":"s3"}},"n":1}"#,
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_bearer_and_basic_is_marked_without_regard_of_case() {
+    fn values_after_bearer_and_basic_are_marked_in_any_letter_case() {
         for (text, expected) in [
             ("got eyJh.eyJz.c2ln, Bearer abc and eyJ alone", "got *, Bearer * and eyJ alone"),
             ("bearer abcdefgh; BASIC YWRhOnMzY3JldA==", "bearer *; BASIC *"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_takes_long() {
+    fn matching_patterns_takes_linear_time() {
         for part in ["\"password\":{", "password=\\", "\\\"token\\\":\\\"", "Bearer ", "eyJ.", "'secret':["] {
             assert!(marked(&part.repeat(20_000)).len() <= 20_000);
         }

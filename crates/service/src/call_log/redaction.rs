@@ -118,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_replaced_by_their_names_the_longer_one_first() {
+    fn longer_secrets_are_replaced_by_their_names_first() {
         let clean = redaction().text("k=hunter2-hunter2, s=hunter2, j={\"l\":\"a\\nb-c-d-e\"}", &[]);
         assert_eq!(clean, "k=<secret signingKey>, s=<secret short>, j={\"l\":\"<secret lines>\"}");
     }
 
     #[test]
-    fn a_secret_that_a_line_was_cut_off_in_is_not_kept_either() {
+    fn a_truncated_secret_at_the_end_of_a_line_is_redacted() {
         let text = format!("{}hunter2-hun", "x".repeat(501));
         let clean = redaction().text(&text, &[]);
         assert!(!clean.contains("hunt"), "{clean}");
@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_left_out_wherever_they_stand() {
+    fn tokens_are_redacted_everywhere() {
         let clean = redaction().text("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln, Bearer abc and eyJ alone", &[]);
         assert_eq!(clean, "got <redacted>, Bearer <redacted> and eyJ alone");
     }
 
     #[test]
-    fn what_stands_under_the_name_of_a_password_is_found_and_left_out() {
+    fn values_of_password_fields_are_redacted() {
         let arguments =
             [Bson::from(doc! { "user": { "newPassword": "s3cr3t", "name": "ada" }, "list": [{ "api_key": "k-1" }] })];
         let hidden = hidden(&arguments, None).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_the_name_of_another_does_not_uncover_it() {
+    fn overlapping_secrets_are_redacted_completely() {
         let clean = redaction().text(r#"{"password":"of-ada"}"#, &["password".to_owned(), "word\":\"of-a".to_owned()]);
         assert_eq!(clean, r#"{"<redacted>":<redacted>}"#);
         let clean = redaction().text(r#"{"password":"of-ada"} k"#, &["word\":\"of-a".to_owned()]);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_choice_of_passwords_makes_a_line_grow_beyond_bounds() {
+    fn passwords_cannot_make_a_line_grow_without_bound() {
         let letters: Vec<String> = "<redact>".chars().map(String::from).collect();
         let clean = redaction().text(&"a e d r ".repeat(1000), &letters);
         assert!(clean.len() <= 8000 * REDACTED.len(), "{}", clean.len());

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_days_that_are_no_longer_kept_are_removed_and_no_others() {
+    fn only_log_files_past_their_retention_are_removed() {
         let directory = folder();
         make(&directory.join("shop")).unwrap();
         let today = day_of(DateTime::now());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_two_files_at_most_and_what_is_newest_is_in_them() {
+    fn a_day_keeps_its_newest_lines_in_at_most_two_files() {
         let directory = folder();
         let mut writer = Writer::new(directory.clone(), 2, Arc::default()).unwrap();
         writer.max_file = 30;

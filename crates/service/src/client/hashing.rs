@@ -90,7 +90,7 @@ mod tests {
     const WEAK: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
 
     #[tokio::test]
-    async fn hashes_of_others_are_verified_and_weak_ones_made_anew() {
+    async fn imported_hashes_are_verified_and_weak_ones_replaced() {
         let hashing = Hashing::default();
         let verify = |password: &'static str, kept: Option<&str>| {
             let (hashing, kept) = (hashing.clone(), kept.map(str::to_owned));

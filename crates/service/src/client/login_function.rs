@@ -82,7 +82,7 @@ mod tests {
     use super::{identity, thrown};
 
     #[test]
-    fn clients_are_told_what_was_thrown() {
+    fn clients_receive_the_thrown_message() {
         assert_eq!(thrown("Error: no: not you"), "no: not you");
         assert_eq!(thrown("TypeError: x"), "x");
         assert_eq!(thrown("An Error: x"), "An Error: x");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_text_that_is_not_empty_is_an_id() {
+    fn only_a_nonempty_string_is_an_id() {
         assert_eq!(identity("ada".into()).unwrap().id, "ada");
         let named = identity(bson!({ "id": "ada", "name": "Ada" })).unwrap();
         assert_eq!((named.id.as_str(), named.data), ("ada", doc! { "name": "Ada" }));

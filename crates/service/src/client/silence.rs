@@ -51,7 +51,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(5);
 
     #[tokio::test]
-    async fn silence_is_broken_while_nothing_happens() {
+    async fn a_heartbeat_is_sent_while_nothing_happens() {
         let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
         let speak = || {
             said.set(said.get() + 1);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_is_broken_while_something_hidden_happens_all_the_time() {
+    async fn a_heartbeat_is_sent_while_only_hidden_changes_happen() {
         let (said, mut silence) = (Cell::new(0), Silence::of(SHORT));
         let broken = async {
             while said.get() < 3 {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_happens_at_once_breaks_no_silence() {
+    async fn an_immediate_event_needs_no_heartbeat() {
         let mut silence = Silence::of(Duration::from_secs(3600));
         for _ in 0..100 {
             let speak = || -> std::future::Ready<bool> { panic!("it speaks too early") };

@@ -458,7 +458,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_of_documents_is_refused() {
+    fn invalid_document_counts_are_refused() {
         let given = |limit: Bson| natural(&doc! { "limit": limit }, "limit");
         for wrong in [bson!(-1), bson!(1.5), bson!("2"), bson!(true), bson!([]), bson!(f64::NAN), bson!(-1_i64)] {
             let error = given(wrong.clone()).unwrap_err();

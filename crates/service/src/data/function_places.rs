@@ -171,7 +171,7 @@ async fn answers(name: &str, rules: &Value) -> Vec<String> {
 
 /// Each pair has rules that call a function and the same rules with the function's result written out.
 #[tokio::test]
-async fn a_function_in_any_place_is_as_its_answer() {
+async fn a_function_in_any_part_of_the_rules_acts_like_its_result() {
     let level = |at_most: i32| json!({ "level": { "$lte": at_most } });
     let no = json!({ "_id": "none of them" });
     let pairs = [
@@ -251,7 +251,7 @@ async fn a_function_in_any_place_is_as_its_answer() {
 
 /// A function that fails grants nothing.
 #[tokio::test]
-async fn a_function_that_fails_denies_in_any_place() {
+async fn a_failing_function_denies_in_any_part_of_the_rules() {
     let failing = calls("never", json!(1));
     for (name, rules) in [
         ("failing-filter", of_filter(failing.clone(), json!({}))),

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_stage_reaches_users_and_sessions() {
+    fn no_pipeline_stage_reaches_users_and_sessions() {
         let sessions = doc! { "db": "Portcullis", "coll": "sessions" };
         for stage in [
             doc! { "$lookup": { "from": { "db": "portcullis", "coll": "users" }, "as": "a" } },

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rule_gets_each_answer_once() {
+    async fn each_function_of_a_rule_is_called_once_per_argument() {
         let levels = Arc::new(Levels::default());
         let data = data(&levels, &[1, 1, 2, 3, 2]).await;
         let found = act(&data, &asker(), Action::Find, bson!({ "sort": { "_id": 1 } })).await;
@@ -112,7 +112,7 @@ mod tests {
 
     /// Otherwise the client could use its filter to probe hidden documents.
     #[tokio::test]
-    async fn a_document_on_which_a_function_fails_is_as_one_that_is_not_there() {
+    async fn a_document_for_which_a_function_fails_looks_nonexistent() {
         let mut answers = Vec::new();
         for levels in [&[1, 2, 3][..], &[1, 2, 3, 13, 13]] {
             let data = data(&Arc::new(Levels::default()), levels).await;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_calls_than_a_request_may_make_are_a_limit() {
+    async fn function_calls_per_request_are_limited() {
         let levels = Arc::new(Levels::default());
         let all: Vec<i32> = (-1200..0).collect();
         let data = data(&levels, &all).await;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_answers_are_awaited_together() {
+    async fn rules_may_await_hundreds_of_function_results() {
         let levels = Arc::new(Levels::default());
         let all: Vec<i32> = (-800..13).collect();
         let data = data(&levels, &all).await;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_written_while_a_rule_waits() {
+    async fn nothing_is_written_while_a_rule_waits_for_a_function() {
         let levels = Arc::new(Levels::default());
         let data = data(&levels, &[1, 1, 2, 3]).await;
         let update = bson!({ "filter": { "level": { "$lt": 9 } }, "update": { "$inc": { "n": 1 } } });

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_transaction_that_does_not_end_is_aborted() {
+    async fn a_transaction_past_its_time_limit_is_aborted() {
         let store = DataStore::from(EmbeddedDocuments::in_memory().unwrap());
         let transactions = Transactions::new();
         let left = transactions.begin_within(&store, Duration::from_millis(20)).await.unwrap();

@@ -56,7 +56,7 @@ mod tests {
     use crate::functions::Known;
 
     #[tokio::test]
-    async fn what_it_throws_is_in_no_refusal() {
+    async fn errors_of_the_user_creation_function_are_not_revealed() {
         let folder = std::env::temp_dir().join(format!("portcullis-creation-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("functions")).unwrap();
         std::fs::write(folder.join("realm_config.json"), r#"{"app_id": "app-abcde", "name": "app"}"#).unwrap();

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn of_each_user_the_oldest_has_its_turn_and_the_others_wait() {
+    fn the_oldest_event_of_each_user_is_handled_first() {
         let mut queues = AccountQueues::default();
         for (id, user) in [("2", "ada"), ("3", "ada"), ("4", "bob"), ("2", "ada")] {
             queues.add(read(id, user));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handled_is_known_until_it_is_removed() {
+    fn handled_events_are_remembered_until_removed() {
         let mut queues = AccountQueues::default();
         queues.add(read("1", "ada"));
         let first = queues.next().unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_there_is_room_for() {
+    fn events_are_read_up_to_the_capacity() {
         let mut queues = AccountQueues::default();
         for number in 0..MOST {
             assert!(!queues.is_full());

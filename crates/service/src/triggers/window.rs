@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_reached_when_all_before_it_have_ended() {
+    fn a_position_is_reached_when_all_events_before_it_have_ended() {
         let mut window = Window::default();
         window.quiet(Some(at(0)));
         assert_eq!(window.take(), Some(at(0)));

@@ -24,27 +24,27 @@ macro_rules! laws {
 
 laws! {
     documents_are_inserted_found_changed_and_deleted
-    a_find_has_an_order_a_part_and_a_projection
-    one_document_is_found_and_changed
-    a_plain_update_replaces
-    an_update_is_either_of_the_two
-    a_pipeline_updates
-    a_pipeline_reads
+    a_find_supports_sort_skip_limit_and_projection
+    find_one_and_actions_change_one_document
+    an_update_without_operators_replaces
+    an_update_cannot_mix_operators_and_fields
+    updates_accept_pipelines
+    aggregations_run_pipelines
     a_pipeline_joins_collections
     a_pipeline_joins_collections_by_variables
-    values_are_distinct
-    bulks_are_written_in_order_up_to_a_failure
-    bulks_without_order_are_written_but_for_failures
-    a_duplicate_key_has_its_code_and_tells_no_value
-    a_transaction_happens_whole
-    a_transaction_that_is_aborted_never_happened
+    distinct_returns_each_value_once
+    ordered_bulk_writes_stop_at_the_first_failure
+    unordered_bulk_writes_continue_after_failures
+    a_duplicate_key_error_has_its_code_and_omits_the_value
+    the_writes_of_a_transaction_are_atomic
+    an_aborted_transaction_has_no_effect
     a_failed_transaction_can_only_be_aborted
     a_user_and_the_system_share_a_transaction
-    the_names_of_collections_are_told
-    the_database_s_own_are_closed
-    a_user_acts_by_the_rules
-    a_users_transaction_keeps_to_the_rules
-    validation_is_for_users
+    collection_names_are_listed
+    system_databases_and_collections_are_closed
+    actions_of_a_user_obey_the_rules
+    a_transaction_of_a_user_obeys_the_rules
+    schema_validation_applies_to_users_only
 }
 
 impl Source {
@@ -129,7 +129,7 @@ async fn documents_are_inserted_found_changed_and_deleted(source: Source) {
     assert_eq!(source.done(ActionName::DeleteMany, doc! { "filter": {} }).await, bson!({ "deletedCount": 4 }));
 }
 
-async fn a_find_has_an_order_a_part_and_a_projection(source: Source) {
+async fn a_find_supports_sort_skip_limit_and_projection(source: Source) {
     source.insert(numbers()).await;
     let find = doc! {
         "filter": { "n": { "$gt": 10 } }, "sort": { "n": -1 }, "skip": 1, "limit": 2_i64, "projection": { "n": 1 },
@@ -137,7 +137,7 @@ async fn a_find_has_an_order_a_part_and_a_projection(source: Source) {
     assert_eq!(source.done(ActionName::Find, find).await, bson!([{ "_id": 4, "n": 40 }, { "_id": 3, "n": 30 }]));
 }
 
-async fn one_document_is_found_and_changed(source: Source) {
+async fn find_one_and_actions_change_one_document(source: Source) {
     source.insert(numbers()).await;
     let change = doc! {
         "filter": { "even": true }, "sort": { "n": -1 }, "update": { "$inc": { "n": 1 } }, "projection": { "n": 1 },
@@ -155,7 +155,7 @@ async fn one_document_is_found_and_changed(source: Source) {
     assert_eq!(source.done(ActionName::FindOneAndDelete, doc! { "filter": { "_id": 9 } }).await, Bson::Null);
 }
 
-async fn a_plain_update_replaces(source: Source) {
+async fn an_update_without_operators_replaces(source: Source) {
     source.insert(numbers()).await;
     let update = doc! { "filter": { "even": true }, "update": { "x": 1 } };
     assert_eq!(source.done(ActionName::UpdateMany, update).await, bson!({ "matchedCount": 2, "modifiedCount": 2 }));
@@ -173,7 +173,7 @@ async fn a_plain_update_replaces(source: Source) {
     );
 }
 
-async fn an_update_is_either_of_the_two(source: Source) {
+async fn an_update_cannot_mix_operators_and_fields(source: Source) {
     source.insert(numbers()).await;
     for (name, key, update) in [
         (ActionName::UpdateOne, "update", bson!({ "a": 1, "$set": { "b": 1 } })),
@@ -188,7 +188,7 @@ async fn an_update_is_either_of_the_two(source: Source) {
     assert_eq!(source.all().await, Bson::from(numbers()));
 }
 
-async fn a_pipeline_updates(source: Source) {
+async fn updates_accept_pipelines(source: Source) {
     source.insert(numbers()).await;
     let update = doc! { "filter": { "even": true }, "update": [{ "$set": { "twice": { "$add": ["$n", "$n"] } } }] };
     assert_eq!(source.done(ActionName::UpdateMany, update).await, bson!({ "matchedCount": 2, "modifiedCount": 2 }));
@@ -196,7 +196,7 @@ async fn a_pipeline_updates(source: Source) {
     assert_eq!(found, bson!({ "_id": 2, "even": true, "n": 20, "twice": 40 }));
 }
 
-async fn a_pipeline_reads(source: Source) {
+async fn aggregations_run_pipelines(source: Source) {
     source.insert(numbers()).await;
     let pipeline = bson!([
         { "$match": { "n": { "$gt": 10 } } },
@@ -309,7 +309,7 @@ async fn a_pipeline_joins_collections_by_variables(source: Source) {
     }
 }
 
-async fn values_are_distinct(source: Source) {
+async fn distinct_returns_each_value_once(source: Source) {
     source.insert(numbers()).await;
     let distinct = doc! { "key": "even", "filter": { "_id": { "$gt": 1 } } };
     assert_eq!(source.done(ActionName::Distinct, distinct).await, bson!([false, true]));
@@ -328,7 +328,7 @@ fn bulk() -> Vec<Bson> {
     ]
 }
 
-async fn bulks_are_written_in_order_up_to_a_failure(source: Source) {
+async fn ordered_bulk_writes_stop_at_the_first_failure(source: Source) {
     assert_eq!(source.done(ActionName::BulkWrite, doc! { "operations": bulk() }).await, Bson::Null);
     let expected = bson!([{ "_id": 1, "plain": 1, "all": 1 }, { "_id": 2, "a": 2, "all": 1 }, { "_id": 5, "b": 1 }]);
     assert_eq!(source.all().await, expected);
@@ -355,7 +355,7 @@ async fn bulks_are_written_in_order_up_to_a_failure(source: Source) {
     assert_eq!(source.all().await, expected);
 }
 
-async fn bulks_without_order_are_written_but_for_failures(source: Source) {
+async fn unordered_bulk_writes_continue_after_failures(source: Source) {
     source.insert(vec![doc! { "_id": 2 }]).await;
     let documents = bson!([{ "_id": 1 }, { "_id": 2 }, { "_id": 3 }]);
     let insert = doc! { "documents": documents, "ordered": false };
@@ -371,7 +371,7 @@ async fn bulks_without_order_are_written_but_for_failures(source: Source) {
     assert_eq!(source.all().await, bson!([{ "_id": 1 }, { "_id": 2 }, { "_id": 3, "a": 1 }, { "_id": 4 }]));
 }
 
-async fn a_duplicate_key_has_its_code_and_tells_no_value(source: Source) {
+async fn a_duplicate_key_error_has_its_code_and_omits_the_value(source: Source) {
     source.insert(vec![doc! { "_id": "hunter2" }]).await;
     let error = source.act(ActionName::InsertOne, doc! { "document": { "_id": "hunter2" } }).await.unwrap_err();
     assert_eq!((error.name.as_str(), error.code), ("MongoError", Some(11000)));
@@ -388,7 +388,7 @@ impl Source {
     }
 }
 
-async fn a_transaction_happens_whole(source: Source) {
+async fn the_writes_of_a_transaction_are_atomic(source: Source) {
     source.insert(numbers()).await;
     let number = begun(&source).await;
     let insert = doc! { "document": { "_id": 6, "even": true, "n": 60 } };
@@ -408,7 +408,7 @@ async fn a_transaction_happens_whole(source: Source) {
     assert!(source.act_within(number, ActionName::Count, doc! { "filter": {} }).await.is_err());
 }
 
-async fn a_transaction_that_is_aborted_never_happened(source: Source) {
+async fn an_aborted_transaction_has_no_effect(source: Source) {
     let number = begun(&source).await;
     source.act_within(number, ActionName::InsertOne, doc! { "document": { "_id": 6 } }).await.unwrap();
     source.backend.abort(number).await.unwrap();
@@ -445,7 +445,7 @@ async fn a_user_and_the_system_share_a_transaction(source: Source) {
     source.backend.abort(number).await.unwrap();
 }
 
-async fn the_names_of_collections_are_told(source: Source) {
+async fn collection_names_are_listed(source: Source) {
     source.insert(numbers()).await;
     let names = |name, database: &str| {
         let action = DataAction {
@@ -484,7 +484,7 @@ async fn the_names_of_collections_are_told(source: Source) {
     }
 }
 
-async fn the_database_s_own_are_closed(source: Source) {
+async fn system_databases_and_collections_are_closed(source: Source) {
     for (database, collection) in [("guild", "system.views"), ("admin", "users"), ("config", "transactions")] {
         for rights in [Rights::System, user("ada")] {
             let action = DataAction {
@@ -505,7 +505,7 @@ async fn the_database_s_own_are_closed(source: Source) {
     assert!(source.act(ActionName::Aggregate, doc! { "pipeline": pipeline }).await.is_err());
 }
 
-async fn a_user_acts_by_the_rules(source: Source) {
+async fn actions_of_a_user_obey_the_rules(source: Source) {
     let id = |name: &str| format!("{name} {}", source.collection);
     let chest = |rights, name, arguments| source.act_in(rights, "chest", name, arguments, None);
     let documents = bson!([
@@ -537,7 +537,7 @@ async fn a_user_acts_by_the_rules(source: Source) {
     assert_eq!(elsewhere.unwrap_err().message, "no rule exists for namespace 'guild.unruled'");
 }
 
-async fn a_users_transaction_keeps_to_the_rules(source: Source) {
+async fn a_transaction_of_a_user_obeys_the_rules(source: Source) {
     let id = |name: &str| format!("{name} {}", source.collection);
     let mine = doc! { "document": { "_id": id("m"), "owner": "ada", "gold": 1 } };
     let theirs = doc! { "document": { "_id": id("t"), "owner": "eve", "gold": 1 } };
@@ -558,7 +558,7 @@ async fn a_users_transaction_keeps_to_the_rules(source: Source) {
     assert_eq!(found, bson!({ "_id": id("m"), "owner": "ada", "gold": 6 }));
 }
 
-async fn validation_is_for_users(source: Source) {
+async fn schema_validation_applies_to_users_only(source: Source) {
     let id = |name: &str| format!("{name} {}", source.collection);
     let document = |name: &str| doc! { "document": { "_id": id(name), "owner": "ada", "gold": "much" } };
     let refused = source.act_in(user("ada"), "chest", ActionName::InsertOne, document("u"), None).await;

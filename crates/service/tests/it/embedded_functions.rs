@@ -85,7 +85,7 @@ exports = async () => {
 };"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_the_own_transaction_of_a_function_fails_at_once() {
+async fn an_operation_blocked_by_the_functions_own_transaction_fails_immediately() {
     let place = Place::new("forgets", &[("forgets", json!({}), FORGETS)], &json!({}));
     let trial = place.open().await;
     let told = call(&trial, "forgets").await;
@@ -113,7 +113,7 @@ exports = async () => {
 };"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_waits_for_a_transaction_that_has_only_begun() {
+async fn a_transaction_without_operations_blocks_nothing() {
     let place = Place::new("begins", &[("begins", json!({}), BEGINS)], &json!({}));
     let trial = place.open().await;
     assert_eq!(call(&trial, "begins").await, bson!([1_i64, 3_i64]));
@@ -138,7 +138,7 @@ exports = async () => {
 };"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_of_a_rule_does_not_wait_for_the_transaction_around_it() {
+async fn a_function_called_by_a_rule_is_not_blocked_by_the_enclosing_transaction() {
     let functions = [("notes", json!({ "run_as_system": true }), NOTES), ("inserts", json!({}), INSERTS)];
     let when = json!({ "%%true": { "%function": { "name": "notes", "arguments": [] } } });
     let place = Place::new("rule", &functions, &when);
@@ -159,7 +159,7 @@ exports = async () => {
 };"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_store_makes_is_of_the_time_that_stands_still() {
+async fn object_ids_and_dates_of_the_store_use_the_frozen_time() {
     let place = Place::new("makes", &[("makes", json!({}), MAKES)], &json!({}));
     let now = DateTime::from_millis(1_000_000_000_000);
     let trial = place.open_at(Some(now)).await;

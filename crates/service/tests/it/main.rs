@@ -52,7 +52,7 @@ impl Guild {
 }
 
 #[tokio::test]
-async fn data_sources_do_what_functions_ask_for() {
+async fn data_sources_satisfy_the_contract_of_functions() {
     for (name, law) in data::LAWS {
         let guild = Guild::new().await;
         println!("{name}");
@@ -61,7 +61,7 @@ async fn data_sources_do_what_functions_ask_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn users_and_keys_fare_as_the_stories_say() {
+async fn the_stories_hold_on_the_embedded_store() {
     for (name, story) in stories::all() {
         eprintln!("{name}");
         let place = Place::new(|folder| StorePlace::File(folder.join("data.redb")));

@@ -3,7 +3,7 @@
 use portcullis_service::Places;
 
 #[tokio::test]
-async fn no_password_of_a_connection_string_shows_once_it_is_open() {
+async fn debug_output_of_an_open_connection_hides_its_credentials() {
     let uri = "mongodb://ada:s3cr3t@localhost:1/?authSource=admin".parse().unwrap();
     let places = Places { server: Some(uri), ..Places::in_directory("state") };
     let server = places.server().await.unwrap();

@@ -26,7 +26,7 @@ async fn told(stream: &mut mpsc::Receiver<StreamItem>) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_asks_the_functions_of_its_rules() {
+async fn a_stream_calls_the_functions_of_its_rules() {
     let guild = Guild::new().await;
     let api = Arc::clone(&guild.api);
     let login = api.log_in("anon-user", None).await.unwrap();

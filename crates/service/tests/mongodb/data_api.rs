@@ -48,7 +48,7 @@ async fn act(api: &Arc<ClientApi>, key: Option<&str>, action: &str, body: Value)
     Ok(serde_json::from_slice(&reply.body.unwrap()).unwrap())
 }
 
-pub(crate) async fn actions_answer_by_the_rules_and_as_the_system(world: World) {
+pub(crate) async fn actions_run_under_the_rules_or_as_the_system(world: World) {
     let state = std::env::temp_dir().join(format!("portcullis-service-{}", bson::oid::ObjectId::new().to_hex()));
     let places = Places { database: format!("accounts_{}", world.database.name()), ..Places::in_directory(state) };
     let database = world.database.name().to_owned();

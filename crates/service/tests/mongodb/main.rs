@@ -39,28 +39,28 @@ fn place(world: &World) -> Place {
 fn main() -> ExitCode {
     let mut cases: Vec<(String, Run)> = cases! {
         data_api:
-            actions_answer_by_the_rules_and_as_the_system;
+            actions_run_under_the_rules_or_as_the_system;
         odd_values:
-            no_value_of_a_client_makes_the_server_fail;
+            no_client_value_causes_a_server_error;
         processes:
-            a_session_that_is_revoked_by_one_process_is_dead_in_the_other
-            keys_made_by_two_processes_are_no_more_than_a_user_may_have
-            of_two_processes_one_gives_the_user_away;
+            a_session_revoked_by_one_process_is_invalid_in_the_other
+            keys_created_by_two_processes_stay_within_the_limit_of_a_user
+            concurrent_takeovers_in_two_processes_succeed_once;
         served:
-            data_sources_do_what_functions_ask_for
-            a_pipeline_of_the_system_has_all_of_the_language
-            no_action_reaches_users_and_sessions;
+            data_sources_satisfy_the_contract_of_functions
+            pipelines_of_the_system_user_may_use_all_stages
+            no_action_accesses_users_and_sessions;
         triggers:
-            changes_are_told_in_their_order_as_they_are_wanted
-            an_update_is_told_with_its_document_before_and_after
-            a_database_is_told_whole_and_what_is_ours_is_told_to_nobody
-            unordered_changes_are_handled_at_once_and_none_is_lost
-            what_happened_while_nobody_ran_is_told_afterwards
+            matching_changes_are_delivered_in_order_with_their_projection
+            an_update_event_has_the_document_before_and_after
+            database_triggers_see_all_collections_except_internal_ones
+            unordered_changes_are_handled_concurrently_and_none_is_lost
+            changes_made_without_a_runner_are_delivered_later
             two_runners_handle_each_change_once_and_in_order
-            a_lost_history_suspends_unless_it_is_tolerated
-            a_dropped_collection_suspends_until_somebody_resumes
-            a_filter_that_the_server_refuses_suspends_with_its_reason
-            what_happens_while_it_is_paused_is_passed_over_if_it_is_to_be;
+            a_lost_history_suspends_the_trigger_unless_tolerated
+            a_dropped_collection_suspends_the_trigger_until_it_is_resumed
+            a_filter_refused_by_the_server_suspends_the_trigger_with_a_reason
+            changes_during_a_pause_are_skipped_if_configured;
     };
     for (name, story) in stories::all() {
         let run: Run = Box::new(move |world: World| -> Finished {

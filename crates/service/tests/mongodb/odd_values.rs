@@ -50,7 +50,7 @@ async fn carried_out(api: &Arc<ClientApi>, token: &str, path: &str, body: &Node)
     })
 }
 
-pub(crate) async fn no_value_of_a_client_makes_the_server_fail(world: World) {
+pub(crate) async fn no_client_value_causes_a_server_error(world: World) {
     let place = place(&world);
     let app = Arc::new(App::load(portcullis_testkit::root().join("fixtures/served/shop")).unwrap());
     let mut secrets = Secrets::default();

@@ -22,7 +22,7 @@ async fn end(places: [Place; 2]) {
     }
 }
 
-pub(crate) async fn a_session_that_is_revoked_by_one_process_is_dead_in_the_other(world: World) {
+pub(crate) async fn a_session_revoked_by_one_process_is_invalid_in_the_other(world: World) {
     let [(here, api), (there, other)] = two(&world).await;
     register(&api, "ken@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;
@@ -60,7 +60,7 @@ async fn dies_within_a_second(api: &ClientApi, access_token: &str, ended: Instan
     }
 }
 
-pub(crate) async fn keys_made_by_two_processes_are_no_more_than_a_user_may_have(world: World) {
+pub(crate) async fn keys_created_by_two_processes_stay_within_the_limit_of_a_user(world: World) {
     let [(here, api), (there, other)] = two(&world).await;
     register(&api, "ken@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;
@@ -79,7 +79,7 @@ pub(crate) async fn keys_made_by_two_processes_are_no_more_than_a_user_may_have(
     end([here, there]).await;
 }
 
-pub(crate) async fn of_two_processes_one_gives_the_user_away(world: World) {
+pub(crate) async fn concurrent_takeovers_in_two_processes_succeed_once(world: World) {
     let [(here, api), (there, other)] = two(&world).await;
     let ken = imported("65a0000000000000000000b2", "ken@example.com");
     api.administration().import(std::slice::from_ref(&ken)).await.unwrap();

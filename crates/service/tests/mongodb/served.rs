@@ -33,7 +33,7 @@ async fn end(places: Places) {
     let _ = std::fs::remove_dir_all(&places.state);
 }
 
-pub(crate) async fn data_sources_do_what_functions_ask_for(world: World) {
+pub(crate) async fn data_sources_satisfy_the_contract_of_functions(world: World) {
     let places = places(&world);
     let api = guild(&world, &places).await;
     for (name, law) in LAWS {
@@ -65,7 +65,7 @@ async fn act(
     backend.data(action).await
 }
 
-pub(crate) async fn a_pipeline_of_the_system_has_all_of_the_language(world: World) {
+pub(crate) async fn pipelines_of_the_system_user_may_use_all_stages(world: World) {
     let places = places(&world);
     let api = guild(&world, &places).await;
     let backend = api.functions().backend();
@@ -100,7 +100,7 @@ pub(crate) async fn a_pipeline_of_the_system_has_all_of_the_language(world: Worl
     end(places).await;
 }
 
-pub(crate) async fn no_action_reaches_users_and_sessions(world: World) {
+pub(crate) async fn no_action_accesses_users_and_sessions(world: World) {
     let places = places(&world);
     let api = guild(&world, &places).await;
     let backend = api.functions().backend();

@@ -78,7 +78,7 @@ fn ids(functions: &Recorder) -> Vec<i32> {
     functions.events().iter().map(|event| event.get_document("documentKey").unwrap().get_i32("_id").unwrap()).collect()
 }
 
-pub(crate) async fn changes_are_told_in_their_order_as_they_are_wanted(world: World) {
+pub(crate) async fn matching_changes_are_delivered_in_order_with_their_projection(world: World) {
     let rest = r#", "match": {"fullDocument.total": {"$gte": {"$numberInt": "10"}}},
         "project": {"_id": 0, "operationType": 1, "documentKey": 1, "fullDocument.total": 1}"#;
     let (app, functions) = (on_orders(&world, r#""INSERT", "REPLACE""#, rest), Recorder::quiet());
@@ -109,7 +109,7 @@ pub(crate) async fn changes_are_told_in_their_order_as_they_are_wanted(world: Wo
     assert_eq!((state.runs, state.failures), (3, 0));
 }
 
-pub(crate) async fn an_update_is_told_with_its_document_before_and_after(world: World) {
+pub(crate) async fn an_update_event_has_the_document_before_and_after(world: World) {
     let create = doc! { "create": "orders", "changeStreamPreAndPostImages": { "enabled": true } };
     world.database.run_command(create).await.unwrap();
     let rest = r#", "full_document": true, "full_document_before_change": true"#;
@@ -142,7 +142,7 @@ pub(crate) async fn an_update_is_told_with_its_document_before_and_after(world: 
     assert_eq!(part(2, "fullDocumentBeforeChange"), Some(doc! { "_id": 1_i64, "n": 2_i64 }.into()));
 }
 
-pub(crate) async fn a_database_is_told_whole_and_what_is_ours_is_told_to_nobody(world: World) {
+pub(crate) async fn database_triggers_see_all_collections_except_internal_ones(world: World) {
     let name = world.database.name().to_owned();
     // Only the databases of this test.
     let matching = format!(r#", "match": {{"ns.db": {{"$regex": "^{name}(_|$)"}}}}"#);
@@ -188,7 +188,7 @@ pub(crate) async fn a_database_is_told_whole_and_what_is_ours_is_told_to_nobody(
     }
 }
 
-pub(crate) async fn unordered_changes_are_handled_at_once_and_none_is_lost(world: World) {
+pub(crate) async fn unordered_changes_are_handled_concurrently_and_none_is_lost(world: World) {
     let app = on_orders(&world, r#""INSERT""#, r#", "unordered": true"#);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let opened = Arc::clone(&gate);
@@ -223,7 +223,7 @@ pub(crate) async fn unordered_changes_are_handled_at_once_and_none_is_lost(world
     assert!(state.runs == 100 && state.position != before);
 }
 
-pub(crate) async fn what_happened_while_nobody_ran_is_told_afterwards(world: World) {
+pub(crate) async fn changes_made_without_a_runner_are_delivered_later(world: World) {
     let (app, functions) = (on_orders(&world, r#""INSERT""#, ""), Recorder::quiet());
     let runner = start(&world, &app, &functions);
     open(&world).await;
@@ -278,7 +278,7 @@ async fn lose_history(world: &World) {
     assert!(states.note(&lease, &progress).await.unwrap() && states.release(&lease).await.unwrap());
 }
 
-pub(crate) async fn a_lost_history_suspends_unless_it_is_tolerated(world: World) {
+pub(crate) async fn a_lost_history_suspends_the_trigger_unless_tolerated(world: World) {
     lose_history(&world).await;
     orders(&world).insert_one(doc! { "_id": 0 }).await.unwrap();
     let (app, functions) = (on_orders(&world, r#""INSERT""#, ""), Recorder::quiet());
@@ -305,7 +305,7 @@ pub(crate) async fn a_lost_history_suspends_unless_it_is_tolerated(world: World)
     assert_eq!(ids(&functions), [1, 2]);
 }
 
-pub(crate) async fn a_dropped_collection_suspends_until_somebody_resumes(world: World) {
+pub(crate) async fn a_dropped_collection_suspends_the_trigger_until_it_is_resumed(world: World) {
     let (app, functions) = (on_orders(&world, r#""INSERT""#, r#", "match": {"fullDocument.a": 1}"#), Recorder::quiet());
     let runner = start(&world, &app, &functions);
     open(&world).await;
@@ -322,7 +322,7 @@ pub(crate) async fn a_dropped_collection_suspends_until_somebody_resumes(world: 
     assert_eq!(ids(&functions), [1, 2]);
 }
 
-pub(crate) async fn a_filter_that_the_server_refuses_suspends_with_its_reason(world: World) {
+pub(crate) async fn a_filter_refused_by_the_server_suspends_the_trigger_with_a_reason(world: World) {
     // Only the server evaluates this expression, when the stream is opened.
     let app = on_orders(&world, r#""INSERT""#, r#", "match": {"$expr": {"$divide": [1, 0]}}"#);
     let functions = Recorder::quiet();
@@ -333,7 +333,7 @@ pub(crate) async fn a_filter_that_the_server_refuses_suspends_with_its_reason(wo
     assert_eq!((functions.told().len(), state.runs), (0, 0));
 }
 
-pub(crate) async fn what_happens_while_it_is_paused_is_passed_over_if_it_is_to_be(world: World) {
+pub(crate) async fn changes_during_a_pause_are_skipped_if_configured(world: World) {
     for (skips, expected) in [(false, vec![1, 2, 3]), (true, vec![1, 3])] {
         orders(&world).drop().await.unwrap();
         states(&world).switch("t", Switch::ResumeFromNow).await.unwrap();

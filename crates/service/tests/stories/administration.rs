@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CodeName as _, PASSWORD, Place, credentials, log_in_by, log_in_by_key, register, told, users};
 
-pub(super) async fn a_user_is_made_at_once_and_logs_in(place: Place) {
+pub(super) async fn a_created_user_can_log_in_immediately(place: Place) {
     let api = place.open().await;
     let id = api.add_user("ken@example.com", PASSWORD).await.unwrap();
     let [made] = &users(&api).await[..] else { panic!("one user") };
@@ -21,7 +21,7 @@ pub(super) async fn a_user_is_made_at_once_and_logs_in(place: Place) {
     assert_eq!(users(&api).await.len(), 1);
 }
 
-pub(super) async fn a_user_whom_the_creation_function_refuses_leaves_nothing(place: Place) {
+pub(super) async fn a_user_refused_by_the_creation_function_leaves_nothing(place: Place) {
     let (from, app) = (portcullis_testkit::root().join("fixtures/served/moved"), place.path("app"));
     for file in ["realm_config.json", "auth/providers.json", "data_sources/mongodb-atlas/config.json"] {
         fs::create_dir_all(app.join(file).parent().unwrap()).unwrap();
@@ -63,7 +63,7 @@ pub(super) async fn a_set_password_ends_sessions_and_disables_keys(place: Place)
     assert_eq!(again.user_id, ken.user_id);
 }
 
-pub(super) async fn the_key_of_a_server_is_a_user_who_ends_with_it(place: Place) {
+pub(super) async fn a_server_key_has_a_user_that_is_deleted_with_it(place: Place) {
     let api = place.open().await;
     let administration = api.administration();
     let one = administration.create_server_key("one").await.unwrap();
@@ -87,7 +87,7 @@ pub(super) async fn the_key_of_a_server_is_a_user_who_ends_with_it(place: Place)
     assert!(administration.server_keys().await.unwrap().is_empty());
 }
 
-pub(super) async fn the_key_of_a_server_is_disabled_at_once(place: Place) {
+pub(super) async fn a_server_key_is_disabled_immediately(place: Place) {
     let api = place.open().await;
     let administration = api.administration();
     let one = administration.create_server_key("one").await.unwrap();

@@ -9,7 +9,7 @@ fn length(found: &Bson) -> usize {
     found.as_array().unwrap().len()
 }
 
-pub(super) async fn an_aggregation_is_told_whole_or_refused(place: Place) {
+pub(super) async fn an_aggregation_is_returned_whole_or_refused(place: Place) {
     let api = place.open().await;
     register(&api, "ken@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;
@@ -28,7 +28,7 @@ pub(super) async fn an_aggregation_is_told_whole_or_refused(place: Place) {
     assert_eq!(told(large).code_name(), "ReadSizeLimitExceeded");
 }
 
-pub(super) async fn a_replacement_of_too_many_documents_is_refused_whole(place: Place) {
+pub(super) async fn replacing_too_many_documents_is_refused_as_a_whole(place: Place) {
     let api = place.open().await;
     register(&api, "ken@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;

@@ -38,7 +38,7 @@ pub(super) async fn a_login_that_overlaps_a_deletion_leaves_no_user(place: Place
     }
 }
 
-pub(super) async fn a_key_that_is_made_during_a_deletion_does_not_stay(place: Place) {
+pub(super) async fn a_key_created_during_a_deletion_does_not_remain(place: Place) {
     let api = Arc::new(place.open().await);
     for round in 0..4 {
         let email = format!("ken{round}@example.com");
@@ -60,7 +60,7 @@ pub(super) async fn a_key_that_is_made_during_a_deletion_does_not_stay(place: Pl
     }
 }
 
-pub(super) async fn anonymous_users_who_stay_away_are_deleted(place: Place) {
+pub(super) async fn inactive_anonymous_users_are_deleted(place: Place) {
     let api = place.open().await;
     let ago = |days: i64| DateTime::from_millis(SystemClock.now().timestamp_millis() - days * 24 * 60 * 60 * 1000);
     let anonymous = |id: &str, last_login_at| {

@@ -38,7 +38,7 @@ fn kinds(profile: &Value) -> Vec<&str> {
     identities.iter().map(|identity| identity["provider_type"].as_str().unwrap()).collect()
 }
 
-pub(super) async fn a_deleted_key_leaves_the_profile(place: Place) {
+pub(super) async fn a_deleted_key_disappears_from_the_profile(place: Place) {
     let api = place.open().await;
     register(&api, "ken@example.com").await;
     let ken = log_in_by(&api, "ken@example.com").await;
@@ -81,7 +81,7 @@ pub(super) async fn a_login_that_overlaps_the_deletion_of_a_key_leaves_nothing(p
     }
 }
 
-pub(super) async fn a_user_has_one_address_however_many_are_linked_at_once(place: Place) {
+pub(super) async fn concurrent_links_give_a_user_one_address(place: Place) {
     let api = Arc::new(place.open().await);
     let guest = api.log_in("anon-user", None).await.unwrap();
     let links: Vec<_> = (0..6)

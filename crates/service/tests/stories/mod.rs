@@ -37,41 +37,41 @@ macro_rules! stories {
 pub(crate) fn all() -> Vec<(&'static str, Story)> {
     stories! {
         administration:
-            a_user_is_made_at_once_and_logs_in
-            a_user_whom_the_creation_function_refuses_leaves_nothing
+            a_created_user_can_log_in_immediately
+            a_user_refused_by_the_creation_function_leaves_nothing
             a_set_password_ends_sessions_and_disables_keys
-            the_key_of_a_server_is_a_user_who_ends_with_it
-            the_key_of_a_server_is_disabled_at_once
+            a_server_key_has_a_user_that_is_deleted_with_it
+            a_server_key_is_disabled_immediately
             an_address_is_confirmed;
         bounds:
-            an_aggregation_is_told_whole_or_refused
-            a_replacement_of_too_many_documents_is_refused_whole;
+            an_aggregation_is_returned_whole_or_refused
+            replacing_too_many_documents_is_refused_as_a_whole;
         deletions:
             a_login_that_overlaps_a_deletion_leaves_no_user
-            a_key_that_is_made_during_a_deletion_does_not_stay
-            anonymous_users_who_stay_away_are_deleted;
+            a_key_created_during_a_deletion_does_not_remain
+            inactive_anonymous_users_are_deleted;
         keys:
             a_disabled_key_ends_the_sessions_that_it_opened
-            a_deleted_key_leaves_the_profile
+            a_deleted_key_disappears_from_the_profile
             a_login_that_overlaps_the_deletion_of_a_key_leaves_nothing
-            a_user_has_one_address_however_many_are_linked_at_once;
+            concurrent_links_give_a_user_one_address;
         rule_functions:
             a_function_decides_whether_a_role_applies
             a_function_decides_whether_a_filter_applies;
         sessions:
-            a_refresh_after_the_custom_data_changed_is_enough
-            watched_custom_data_are_seen_by_the_token_that_is_held
-            a_stream_ends_when_watched_custom_data_change
+            refreshing_the_token_shows_changed_custom_data
+            watched_custom_data_takes_effect_without_a_new_token
+            a_stream_ends_when_watched_custom_data_changes
             a_stream_older_than_its_token_sends_no_change_to_a_changed_user
             a_stream_ends_when_its_user_is_disabled_or_deleted;
         takeovers:
-            claims_take_over_whom_they_may
-            a_token_that_is_not_accepted_takes_nobody_over
-            a_mail_takes_a_user_over
-            whom_a_mail_takes_over_no_token_does
-            one_of_several_tokens_takes_a_user_over
+            claims_take_over_only_matching_users
+            a_refused_token_takes_over_no_user
+            a_reset_mail_takes_over_a_user
+            a_user_is_taken_over_by_either_a_mail_or_a_token
+            one_of_several_concurrent_tokens_takes_over_a_user
             a_takeover_is_logged
-            an_import_says_which_addresses_are_taken;
+            an_import_reports_addresses_already_in_use;
     }
 }
 

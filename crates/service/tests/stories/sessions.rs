@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{CodeName, PASSWORD, Place, call, claims, log_in_by, payload, register, told};
 
 /// If the token from a successful refresh were rejected, clients would repeat the request forever.
-pub(super) async fn a_refresh_after_the_custom_data_changed_is_enough(place: Place) {
+pub(super) async fn refreshing_the_token_shows_changed_custom_data(place: Place) {
     let api = place.open().await;
     api.add_user("admin@example.com", PASSWORD).await.unwrap();
     register(&api, "ken@example.com").await;
@@ -70,7 +70,7 @@ async fn see(api: &ClientApi, token: &str, expected: Option<i32>) {
     tokio::time::timeout(PATIENCE, seen).await.expect("the change is not noticed");
 }
 
-pub(super) async fn watched_custom_data_are_seen_by_the_token_that_is_held(place: Place) {
+pub(super) async fn watched_custom_data_takes_effect_without_a_new_token(place: Place) {
     let api = place.open_watched().await;
     api.add_user("admin@example.com", PASSWORD).await.unwrap();
     register(&api, "ken@example.com").await;
@@ -111,7 +111,7 @@ async fn end(stream: &mut mpsc::Receiver<StreamItem>) -> ClientError {
     error
 }
 
-pub(super) async fn a_stream_ends_when_watched_custom_data_change(place: Place) {
+pub(super) async fn a_stream_ends_when_watched_custom_data_changes(place: Place) {
     let api = Arc::new(place.open_watched().await);
     api.add_user("admin@example.com", PASSWORD).await.unwrap();
     register(&api, "ken@example.com").await;

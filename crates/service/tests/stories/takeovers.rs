@@ -43,7 +43,7 @@ async fn import(api: &ClientApi, fixture: &Value) -> Vec<Account> {
     accounts
 }
 
-pub(super) async fn claims_take_over_whom_they_may(place: Place) {
+pub(super) async fn claims_take_over_only_matching_users(place: Place) {
     let file = portcullis_testkit::root().join("fixtures/served/takeovers.json");
     let fixture: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
@@ -82,7 +82,7 @@ pub(super) async fn claims_take_over_whom_they_may(place: Place) {
     }
 }
 
-pub(super) async fn a_token_that_is_not_accepted_takes_nobody_over(place: Place) {
+pub(super) async fn a_refused_token_takes_over_no_user(place: Place) {
     let api = place.open_claiming(&["email=email", "id=old_id"]).await;
     api.administration().import(&[imported(KEN, "ken@example.com")]).await.unwrap();
     let claims = json!({ "old_id": KEN, "email": "ken@example.com", "email_verified": true });
@@ -111,7 +111,7 @@ pub(super) async fn a_token_that_is_not_accepted_takes_nobody_over(place: Place)
     assert_eq!(api.accounts().stored(KEN).await.unwrap(), imported(KEN, "ken@example.com"));
 }
 
-pub(super) async fn a_mail_takes_a_user_over(place: Place) {
+pub(super) async fn a_reset_mail_takes_over_a_user(place: Place) {
     let api = place.open().await;
     api.administration().import(&[imported(KEN, "ken@example.com")]).await.unwrap();
     assert_eq!(told(api.register("ken@example.com", "password").await).code_name(), "AccountNameInUse");
@@ -140,7 +140,7 @@ pub(super) async fn a_mail_takes_a_user_over(place: Place) {
     assert_eq!(api.profile(&ken.access_token).await.unwrap()["identities"].as_array().unwrap().len(), 1);
 }
 
-pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
+pub(super) async fn a_user_is_taken_over_by_either_a_mail_or_a_token(place: Place) {
     let api = Arc::new(place.open_claiming(&["email=email"]).await);
     for round in 0..8 {
         let (id, email) = (format!("65a00000000000000000000{round}"), format!("ken{round}@example.com"));
@@ -173,7 +173,7 @@ pub(super) async fn whom_a_mail_takes_over_no_token_does(place: Place) {
     }
 }
 
-pub(super) async fn one_of_several_tokens_takes_a_user_over(place: Place) {
+pub(super) async fn one_of_several_concurrent_tokens_takes_over_a_user(place: Place) {
     let api = Arc::new(place.open_claiming(&["email=email"]).await);
     api.administration().import(&[imported(KEN, "ken@example.com")]).await.unwrap();
     // Four subjects, twice each.
@@ -274,7 +274,7 @@ async fn tracing_of(log: &Log, work: impl Future<Output = ()>) {
     std::future::poll_fn(|context| tracing::dispatcher::with_default(&dispatch, || work.as_mut().poll(context))).await;
 }
 
-pub(super) async fn an_import_says_which_addresses_are_taken(place: Place) {
+pub(super) async fn an_import_reports_addresses_already_in_use(place: Place) {
     let api = place.open().await;
     register(&api, "ken@example.com").await;
     let nameless = Account { identities: vec![], ..imported("3", "") };

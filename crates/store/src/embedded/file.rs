@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn others_are_answered_during_a_commit() {
+    async fn other_requests_are_answered_during_a_commit() {
         let (answer, answered) = mpsc::channel();
         let is_slow = Arc::new(AtomicBool::new(false));
         let disk =

@@ -25,7 +25,7 @@ fn scope() -> WatchScope {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn changes_are_told_by_the_laws() {
+async fn the_embedded_change_log_satisfies_the_contract() {
     for &(name, law) in LAWS {
         eprintln!("{name}");
         let store = Arc::new(EmbeddedDocuments::in_memory().unwrap());
@@ -92,7 +92,7 @@ impl Clock for Set {
 }
 
 #[tokio::test]
-async fn a_position_lasts_longer_than_the_process() {
+async fn a_position_outlives_the_process() {
     let path = file("position");
     let store = Embedded::open(&path, "app").unwrap();
     let beginning = position(&store.documents(), &scope()).await;
@@ -110,7 +110,7 @@ async fn a_position_lasts_longer_than_the_process() {
 }
 
 #[tokio::test]
-async fn a_file_without_a_log_gets_one() {
+async fn a_file_without_a_change_log_gets_one() {
     let path = file("old");
     drop(EmbeddedDocuments::open(&path).unwrap());
     // As older versions left it.
@@ -130,7 +130,7 @@ async fn a_file_without_a_log_gets_one() {
 }
 
 #[tokio::test]
-async fn the_log_is_as_long_as_its_limits_say() {
+async fn the_change_log_is_limited_by_size_and_age() {
     let clock = Arc::new(Set(AtomicI64::new(1_000_000)));
     let limits = ChangeLogLimits { bytes: 20_000, age: Duration::from_secs(60) };
     let store = EmbeddedDocuments::in_memory().unwrap().with_clock(Arc::clone(&clock) as _).with_change_log(limits);
@@ -162,7 +162,7 @@ async fn the_log_is_as_long_as_its_limits_say() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_larger_than_the_log_is_told_whole() {
+async fn a_transaction_larger_than_the_change_log_is_delivered_whole() {
     let limits = ChangeLogLimits { bytes: 1000, age: Duration::from_secs(60) };
     let store = EmbeddedDocuments::in_memory().unwrap().with_change_log(limits);
     let mut events = store.watch(&scope(), WatchStart::Now).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_transaction_that_is_larger_than_the_log_is_told_whole() {
 }
 
 #[tokio::test]
-async fn a_position_of_another_file_is_not_taken() {
+async fn a_position_of_another_file_is_refused() {
     let stores = [EmbeddedDocuments::in_memory().unwrap(), EmbeddedDocuments::in_memory().unwrap()];
     for (number, store) in stores.iter().enumerate() {
         let clock = Arc::new(Set(AtomicI64::new(1000 + i64::try_from(number).unwrap())));
@@ -246,7 +246,7 @@ async fn readers_follow_many_writers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quiet_stream_says_so_while_others_write_elsewhere() {
+async fn a_stream_reports_that_it_is_idle_while_other_collections_change() {
     let store = EmbeddedDocuments::in_memory().unwrap();
     let (stop, stopped) = (Arc::new(AtomicI64::new(0)), store.clone());
     let stops = Arc::clone(&stop);

@@ -27,7 +27,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn documents_are_kept_by_the_laws() {
+async fn the_embedded_document_store_satisfies_the_contract() {
     for &(name, law) in LAWS {
         eprintln!("{name}");
         law((Arc::new(EmbeddedDocuments::in_memory().unwrap()), namespace())).await;
@@ -35,7 +35,7 @@ async fn documents_are_kept_by_the_laws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn documents_are_written_by_the_rules() {
+async fn guarded_writes_satisfy_the_contract() {
     let laws = [portcullis_testkit::contracts::writes::LAWS, portcullis_testkit::contracts::refusals::LAWS];
     for &(name, law) in laws.into_iter().flatten() {
         eprintln!("{name}");
@@ -44,7 +44,7 @@ async fn documents_are_written_by_the_rules() {
 }
 
 #[tokio::test]
-async fn a_query_reads_one_state_whatever_is_written_meanwhile() {
+async fn a_query_reads_a_consistent_snapshot() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());
     let documents: Vec<Document> = (0..5000).map(|id| doc! { "_id": id, "n": 0 }).collect();
     insert(&store, &namespace, &documents).await;
@@ -97,7 +97,7 @@ async fn writers_wait_for_each_other_without_blocking_the_thread() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_has_only_begun_keeps_nobody_waiting() {
+async fn a_transaction_without_operations_blocks_no_writer() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());
     let mut begun = store.transaction();
     insert(&store, &namespace, &[doc! { "_id": 1 }]).await;
@@ -111,7 +111,7 @@ async fn a_transaction_that_has_only_begun_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn a_writer_that_waits_too_long_may_try_again() {
+async fn a_writer_that_waits_too_long_gets_a_retryable_error() {
     let store = EmbeddedDocuments::in_memory().unwrap();
     let first = store.begin().await.unwrap();
     let refused = store.begin().await.err().unwrap();
@@ -121,7 +121,7 @@ async fn a_writer_that_waits_too_long_may_try_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_is_refused_by_name() {
+async fn unsupported_operations_are_refused_by_name() {
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), namespace());
     insert(&store, &namespace, &[doc! { "_id": 1, "l": [1] }]).await;
     let finds = [
@@ -163,7 +163,7 @@ async fn what_is_not_supported_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_when_the_file_is_opened_again() {
+async fn committed_data_is_there_when_the_file_is_reopened() {
     let (path, namespace) = (file("documents"), namespace());
     let store = EmbeddedDocuments::open(&path).unwrap();
     insert(&store, &namespace, &[doc! { "_id": 1 }]).await;
@@ -200,7 +200,7 @@ async fn the_writer_that_is_killed() {
 }
 
 #[tokio::test]
-async fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
+async fn a_killed_process_loses_no_commit_and_leaves_no_partial_write() {
     let (path, namespace) = (file("killed"), namespace());
     let mut total = 0;
     for round in 0..8_u64 {
@@ -250,7 +250,7 @@ async fn a_killed_process_loses_nothing_and_leaves_nothing_half_done() {
 
 /// The queries in `fixtures/finds`: what a MongoDB server, version 6.0, brought by each.
 #[tokio::test]
-async fn queries_bring_what_mongodb_brought() {
+async fn queries_return_what_mongodb_returned() {
     let folder = portcullis_testkit::root().join("fixtures/finds");
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -124,7 +124,7 @@ async fn streamed(store: &EmbeddedDocuments, collection: &GuardedCollection<'_>)
 }
 
 #[tokio::test]
-async fn what_a_rule_fails_on_is_not_told() {
+async fn values_on_which_a_rule_fails_are_not_revealed() {
     let namespace = Namespace::parse("test.failing").unwrap();
     let hidden = [
         doc! { "_id": 0, "team": "x", "secret": 42, "n": 0 },
@@ -148,7 +148,7 @@ async fn what_a_rule_fails_on_is_not_told() {
 }
 
 #[tokio::test]
-async fn who_asks_for_the_user_learns_of_the_failure() {
+async fn failures_that_depend_only_on_the_user_are_reported() {
     let namespace = Namespace::parse("test.failing").unwrap();
     let store = world(&[doc! { "_id": 0, "team": "x" }], &namespace).await;
     let guard = guard(POLICIES[0]);

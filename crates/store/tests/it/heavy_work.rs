@@ -36,7 +36,7 @@ fn twice(_: usize, work: &mut dyn FnMut()) {
 }
 
 #[tokio::test]
-async fn redacting_ordering_and_projecting_are_left_to_the_host() {
+async fn redacting_sorting_and_projecting_run_through_the_host() {
     let (store, namespace, guard) =
         (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("test.heavy").unwrap(), guard());
     let text = "x".repeat(1000);

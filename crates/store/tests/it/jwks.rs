@@ -149,7 +149,7 @@ async fn has(keys: &HttpsJwks, kid: &str, seconds: i64) -> Result<bool, JwksErro
 }
 
 #[tokio::test]
-async fn a_set_is_fetched_once_while_it_is_new() {
+async fn a_key_set_is_fetched_once_while_it_is_fresh() {
     let server = Server::start(Reply::Keys(vec!["one", "two"])).await;
     let keys = server.keys();
     assert_eq!(server.requests(), 0);
@@ -162,7 +162,7 @@ async fn a_set_is_fetched_once_while_it_is_new() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_fetched_but_never_within_the_pause() {
+async fn a_rotated_key_is_fetched_after_the_minimum_interval() {
     let server = Server::start(Reply::Keys(vec!["old"])).await;
     let keys = server.keys();
     assert_eq!(has(&keys, "old", 0).await, Ok(true));
@@ -176,7 +176,7 @@ async fn a_rotated_key_is_fetched_but_never_within_the_pause() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_at_once_shares_a_fetch() {
+async fn concurrent_lookups_share_a_fetch() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let keys = Arc::new(server.keys());
     let asking: Vec<_> = (0..50)
@@ -194,7 +194,7 @@ async fn who_asks_at_once_shares_a_fetch() {
 }
 
 #[tokio::test]
-async fn one_who_hangs_up_breaks_off_nobodys_fetch() {
+async fn a_cancelled_lookup_does_not_cancel_the_shared_fetch() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let keys = server.keys();
     let hung_up = tokio::time::timeout(Duration::from_millis(1), has(&keys, "one", 0)).await;
@@ -204,7 +204,7 @@ async fn one_who_hangs_up_breaks_off_nobodys_fetch() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_an_error_that_says_why() {
+async fn invalid_responses_are_errors_with_a_reason() {
     let server = Server::start(Reply::Close).await;
     let cases: [(Reply, &str, Expect); 8] = [
         (
@@ -271,7 +271,7 @@ async fn what_is_no_answer_is_an_error_that_says_why() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn an_untrusted_certificate_is_refused() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let another = Server::start(Reply::Close).await;
     for (options, expected) in [
@@ -295,7 +295,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 }
 
 #[tokio::test]
-async fn keys_outlive_their_server_for_a_day() {
+async fn keys_stay_usable_for_a_day_while_their_server_is_down() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let keys = server.keys();
     assert_eq!(has(&keys, "one", 0).await, Ok(true));
@@ -311,7 +311,7 @@ async fn keys_outlive_their_server_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_set_that_has_a_name_twice_is_soon_asked_for_again() {
+async fn a_key_set_with_duplicate_key_ids_is_refetched_soon() {
     let server = Server::start(Reply::Keys(vec!["one", "one"])).await;
     let keys = server.keys();
     let error = has(&keys, "one", 0).await.unwrap_err();
@@ -322,7 +322,7 @@ async fn a_set_that_has_a_name_twice_is_soon_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_provider_takes_tokens_by_fetched_keys() {
+async fn a_provider_accepts_tokens_signed_with_fetched_keys() {
     let server = Server::start(Reply::Keys(vec!["one"])).await;
     let provider = provider(
         r#"{ "name": "p", "type": "custom-token", "config": { "audience": "hr", "signingAlgorithm": "RS256",

@@ -27,7 +27,7 @@ async fn the_guarded_writer_that_is_killed() {
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_leaves_no_request_half_done() {
+async fn a_killed_process_leaves_no_request_half_done() {
     let path = std::env::temp_dir().join(format!("portcullis-guarded-killed-{}.redb", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let scope = WatchScope::Collection(namespace());

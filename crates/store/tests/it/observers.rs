@@ -60,7 +60,7 @@ async fn update(store: &EmbeddedDocuments, filter: Document, update: Document) {
 }
 
 #[tokio::test]
-async fn users_are_told_whose_documents_were_or_are_theirs() {
+async fn observers_learn_the_users_of_a_document_before_and_after() {
     let store = EmbeddedDocuments::in_memory().unwrap();
     let told = observe(&store);
     let id = ObjectId::new();
@@ -95,7 +95,7 @@ async fn users_are_told_whose_documents_were_or_are_theirs() {
 }
 
 #[tokio::test]
-async fn whoever_comes_during_a_transaction_is_told_that_it_may_concern_anybody() {
+async fn an_observer_added_during_a_transaction_learns_that_any_user_may_be_affected() {
     let store = EmbeddedDocuments::in_memory().unwrap();
     let first = observe(&store);
     let mut transaction = store.begin().await.unwrap();
@@ -109,7 +109,7 @@ async fn whoever_comes_during_a_transaction_is_told_that_it_may_concern_anybody(
 }
 
 #[tokio::test]
-async fn of_very_many_users_it_is_told_that_it_may_be_anybody() {
+async fn above_a_limit_observers_learn_that_any_user_may_be_affected() {
     let store = EmbeddedDocuments::in_memory().unwrap();
     let told = observe(&store);
     let documents: Vec<Document> = (0..10_001).map(|n| doc! { "_id": n, "who": { "id": n.to_string() } }).collect();

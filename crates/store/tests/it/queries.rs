@@ -23,7 +23,7 @@ async fn made(documents: &[Document], pipeline: &[Document]) -> Result<Vec<Docum
 }
 
 #[tokio::test]
-async fn recorded_queries_are_answered_as_the_server_does() {
+async fn recorded_queries_get_the_answers_of_the_server() {
     let mut wrong = Vec::new();
     for case in query_cases() {
         let answer = made(&case.documents, &case.pipeline).await;
@@ -45,7 +45,7 @@ fn compiled(filter: &str) -> Result<(), String> {
 }
 
 #[test]
-fn a_filter_is_mongodbs_and_nothing_else() {
+fn filters_accept_only_the_syntax_of_mongodb() {
     for filter in [
         r#"{"a": {"$gte": null}}"#,
         r#"{"a": {"$lt": [1]}}"#,

@@ -14,7 +14,7 @@ use portcullis_testkit::contracts::documents::{find, insert};
 use portcullis_testkit::contracts::racing::{Answer, Dice, KEPT, check_the_end, kept, race, report, writes_of_a_task};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_update_is_lost_where_users_write_at_once() {
+async fn no_concurrent_update_is_lost() {
     let namespace = Namespace::parse("test.racing").unwrap();
     let store = Arc::new(EmbeddedDocuments::in_memory().unwrap());
     insert(&*store, &namespace, &kept()).await;

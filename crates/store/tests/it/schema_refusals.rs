@@ -32,7 +32,7 @@ async fn is_schema_alone(roles: &str, stored: Document) -> bool {
 }
 
 #[tokio::test]
-async fn who_may_read_whole_documents_learns_that_it_was_the_schema() {
+async fn schema_errors_are_reported_to_readers_of_whole_documents() {
     for rules in [
         r#"[{"name": "r", "apply_when": {}, "read": true, "write": true}]"#,
         r#"[{"name": "r", "apply_when": {"owner": "%%user.id"}, "write": true}]"#,
@@ -43,7 +43,7 @@ async fn who_may_read_whole_documents_learns_that_it_was_the_schema() {
 }
 
 #[tokio::test]
-async fn what_others_are_told_does_not_depend_on_what_is_hidden() {
+async fn errors_for_other_users_do_not_depend_on_hidden_fields() {
     let rules = r#"[{"name": "r", "apply_when": {}, "fields": {"_id": {"read": true}, "n": {"write": true}}}]"#;
     assert!(!is_schema_alone(rules, doc! { "_id": 1, "n": 1, "secret": 5 }).await);
     assert!(!is_schema_alone(rules, doc! { "_id": 1, "n": 1 }).await);

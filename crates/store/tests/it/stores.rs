@@ -21,7 +21,7 @@ fn empty() -> Arc<Embedded> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn users_are_kept_by_the_laws() {
+async fn users_satisfy_the_contract() {
     for &(name, law) in users::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Users>).await;
@@ -29,22 +29,22 @@ async fn users_are_kept_by_the_laws() {
 }
 
 #[tokio::test]
-async fn two_applications_in_one_store_never_meet() {
+async fn applications_in_one_store_are_isolated() {
     let (app, names) = (empty(), ["other", "", "app\0", "ap", "appa"]);
     for name in names {
         let other = Arc::new(app.of(name));
-        users::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
-        sessions::two_applications_in_one_store_never_meet(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
+        users::applications_in_one_store_are_isolated(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
+        sessions::applications_in_one_store_are_isolated(Arc::clone(&app) as _, Arc::clone(&other) as _).await;
         let fresh = Arc::new(app.of(format!("fresh-{name}")));
-        triggers::two_applications_in_one_store_never_meet(fresh, Arc::clone(&other) as _).await;
-        account_events::two_applications_in_one_store_never_meet(views(&app), views(&other)).await;
+        triggers::applications_in_one_store_are_isolated(fresh, Arc::clone(&other) as _).await;
+        account_events::applications_in_one_store_are_isolated(views(&app), views(&other)).await;
         let other: Arc<dyn Credentials> = other;
-        credentials::two_applications_in_one_store_never_meet(Arc::new(app.of("app2")), other).await;
+        credentials::applications_in_one_store_are_isolated(Arc::new(app.of("app2")), other).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sessions_are_kept_by_the_laws() {
+async fn sessions_satisfy_the_contract() {
     for &(name, law) in sessions::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Sessions>).await;
@@ -52,7 +52,7 @@ async fn sessions_are_kept_by_the_laws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn credentials_are_kept_by_the_laws() {
+async fn credentials_satisfy_the_contract() {
     for &(name, law) in credentials::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Credentials>).await;
@@ -60,7 +60,7 @@ async fn credentials_are_kept_by_the_laws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn triggers_are_kept_by_the_laws() {
+async fn triggers_satisfy_the_contract() {
     for &(name, law) in triggers::LAWS {
         eprintln!("{name}");
         law(empty() as Arc<dyn Triggers>).await;
@@ -68,7 +68,7 @@ async fn triggers_are_kept_by_the_laws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn events_of_users_are_kept_by_the_laws() {
+async fn account_events_satisfy_the_contract() {
     for &(name, law) in account_events::LAWS {
         eprintln!("{name}");
         law(views(&empty())).await;

@@ -194,7 +194,7 @@ async fn told(world: &World, guard: &Guard, filter: &str) -> Vec<VisibleChange> 
 }
 
 #[tokio::test]
-async fn no_stream_tells_two_worlds_apart() {
+async fn no_stream_distinguishes_two_worlds() {
     let namespace = Namespace::parse("test.worlds").unwrap();
     let mut count = 0;
     for seed in 0..6 {
@@ -250,7 +250,7 @@ async fn no_stream_tells_two_worlds_apart() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_seen_is_told_as_it_is() {
+async fn visible_changes_are_delivered() {
     // The law above holds of streams that tell nothing, too.
     let (store, namespace) = (EmbeddedDocuments::in_memory().unwrap(), Namespace::parse("test.worlds").unwrap());
     let world = World { store, namespace, hidden: Random(1), unseen: Vec::new() };

@@ -53,9 +53,9 @@ impl Base for Stores {
 }
 
 #[tokio::test]
-async fn no_request_tells_two_worlds_apart() {
+async fn no_request_distinguishes_two_worlds() {
     let store = || EmbeddedDocuments::in_memory().unwrap();
     let base = Stores { stores: [store(), store()], namespace: Namespace::parse("test.world").unwrap() };
     let effort = Effort { policies: 400, reads: 20, pipelines: 6, writes: 60 };
-    worlds::no_request_tells_two_worlds_apart(&base, effort).await;
+    worlds::no_request_distinguishes_two_worlds(&base, effort).await;
 }

@@ -32,7 +32,7 @@ fn stored() -> Document {
     }
 }
 
-pub(crate) async fn a_stored_user_that_does_not_read_back_is_an_error_that_names_it(world: World) {
+pub(crate) async fn an_unreadable_stored_user_is_an_error_that_names_it(world: World) {
     let users = MongoUsers::new(&world.database, "app");
     let collection = world.database.collection::<Document>(MongoUsers::COLLECTION);
     collection.insert_one(stored()).await.unwrap();
@@ -70,7 +70,7 @@ pub(crate) async fn a_stored_user_that_does_not_read_back_is_an_error_that_names
     assert!(users.list(Some("ada"), 10).await.is_err(), "an id that is no string was passed over");
 }
 
-pub(crate) async fn processes_that_start_at_once_make_one_user(world: World) {
+pub(crate) async fn processes_that_start_concurrently_create_one_user(world: World) {
     let mut logins = Vec::new();
     for _ in 0..16 {
         let client = connect(&world.uri).await.unwrap();
@@ -85,7 +85,7 @@ pub(crate) async fn processes_that_start_at_once_make_one_user(world: World) {
     assert_eq!(ids.len(), 1, "{ids:?}");
 }
 
-pub(crate) async fn an_account_that_breaks_a_rule_is_not_imported(world: World) {
+pub(crate) async fn an_account_that_violates_a_constraint_is_not_imported(world: World) {
     let users = MongoUsers::new(&world.database, "app");
     let good = Account::new("good", identity("good"), DateTime::now());
     let broken = [
@@ -100,7 +100,7 @@ pub(crate) async fn an_account_that_breaks_a_rule_is_not_imported(world: World) 
     }
 }
 
-pub(crate) async fn a_collection_in_which_different_ids_are_equal_is_refused(world: World) {
+pub(crate) async fn a_collection_whose_collation_equates_ids_is_refused(world: World) {
     let collation = Collation::builder().locale("en".to_owned()).build();
     for name in [MongoUsers::COLLECTION, MongoSessions::COLLECTION] {
         world.database.create_collection(name).collation(collation.clone()).await.unwrap();
@@ -111,7 +111,7 @@ pub(crate) async fn a_collection_in_which_different_ids_are_equal_is_refused(wor
     assert!(error.to_string().contains("collation"), "{error}");
 }
 
-pub(crate) async fn users_that_share_an_identity_are_not_served(world: World) {
+pub(crate) async fn users_that_share_an_identity_are_refused(world: World) {
     let collection = world.database.collection::<Document>(MongoUsers::COLLECTION);
     let mut other = stored();
     other.insert("_id", key("eve"));
@@ -160,7 +160,7 @@ pub(crate) async fn every_write_waits_for_a_majority(world: World) {
     assert!(commands.len() > 15, "{}", commands.len());
 }
 
-pub(crate) async fn look_ups_use_an_index(world: World) {
+pub(crate) async fn lookups_use_an_index(world: World) {
     let (client, sent) = world.listening("").await;
     let database = client.database(world.database.name());
     let (users, sessions) = (MongoUsers::new(&database, "app"), MongoSessions::new(&database, "app"));
@@ -211,7 +211,7 @@ pub(crate) async fn anonymous_users_are_purged_after_their_days(world: World) {
     assert!(accounts[1..].iter().all(|account| !account.has_expired(now)) && accounts[0].has_expired(now));
 }
 
-pub(crate) async fn a_stored_session_that_does_not_read_back_is_an_error(world: World) {
+pub(crate) async fn an_unreadable_stored_session_is_an_error(world: World) {
     let sessions = MongoSessions::new(&world.database, "app");
     let collection = world.database.collection::<Document>(MongoSessions::COLLECTION);
     let epoch = DateTime::from_millis(0);

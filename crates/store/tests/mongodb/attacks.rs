@@ -73,19 +73,19 @@ async fn fill(world: &World, name: &str, documents: &Json, indexes: &Json) {
     collection.insert_many(documents.as_array().unwrap().iter().map(document)).await.unwrap();
 }
 
-pub(crate) async fn no_answer_tells_what_may_not_be_read(world: World) {
+pub(crate) async fn no_answer_reveals_unreadable_data(world: World) {
     tell_nothing(&world, "reads").await;
 }
 
-pub(crate) async fn no_stage_sees_more_of_a_document_than_its_reader(world: World) {
+pub(crate) async fn no_stage_sees_fields_that_the_user_may_not_read(world: World) {
     tell_nothing(&world, "wholes").await;
 }
 
-pub(crate) async fn no_order_tells_of_documents_that_may_not_be_read(world: World) {
+pub(crate) async fn no_order_reveals_unreadable_documents(world: World) {
     tell_nothing(&world, "orders").await;
 }
 
-pub(crate) async fn no_order_tells_of_ids_that_may_not_be_read(world: World) {
+pub(crate) async fn no_order_reveals_unreadable_ids(world: World) {
     tell_nothing(&world, "ids").await;
 }
 

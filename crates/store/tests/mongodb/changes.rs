@@ -64,7 +64,7 @@ fn inserted(document: &Document) -> VisibleChange {
     VisibleChange::Inserted(RawDocumentBuf::try_from(document).unwrap())
 }
 
-pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
+pub(crate) async fn changes_show_only_what_the_user_may_read(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
     let mut watched = collection.watch(&store, &query(&json!({})), WatchStart::Now, None).await.unwrap();
@@ -100,7 +100,7 @@ pub(crate) async fn a_change_is_what_the_user_sees_of_it(world: World) {
     assert_eq!(next(&mut again).await, VisibleChange::Deleted { id: Some(Bson::Int32(2)) });
 }
 
-pub(crate) async fn a_filter_of_changes_sees_no_hidden_field(world: World) {
+pub(crate) async fn change_filters_do_not_see_hidden_fields(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
     let mut paid =
@@ -114,7 +114,7 @@ pub(crate) async fn a_filter_of_changes_sees_no_hidden_field(world: World) {
     }
 }
 
-pub(crate) async fn what_nobody_can_judge_is_withheld(world: World) {
+pub(crate) async fn changes_that_cannot_be_checked_are_withheld(world: World) {
     let (store, guard) = (MongoDocuments::new(&world.client), team_a());
     // Without images.
     let people = world.database.collection::<Document>("people");
@@ -130,7 +130,7 @@ pub(crate) async fn what_nobody_can_judge_is_withheld(world: World) {
     assert_eq!(next(&mut watched).await, inserted(&doc! { "_id": 2 }));
 }
 
-pub(crate) async fn what_cannot_be_hidden_is_told_without_images(world: World) {
+pub(crate) async fn changes_without_images_are_delivered_if_nothing_can_be_hidden(world: World) {
     let rules = json!({"roles": [{"name": "r", "apply_when": {}, "read": true}]});
     let (store, all) = (MongoDocuments::new(&world.client), guard(&rules, Context::new().with_user(User::new("u1"))));
     let people = world.database.collection::<Document>("people");
@@ -165,7 +165,7 @@ pub(crate) async fn what_cannot_be_hidden_is_told_without_images(world: World) {
     assert_eq!(next(&mut named).await, there);
 }
 
-pub(crate) async fn a_collection_is_made_to_keep_images(world: World) {
+pub(crate) async fn a_collection_is_configured_to_keep_images(world: World) {
     let store = MongoDocuments::new(&world.client);
     let (old, new) = (people(&world), Namespace::parse(&format!("{}.new", world.database.name())).unwrap());
     let collection = world.database.collection::<Document>("people");
@@ -185,7 +185,7 @@ pub(crate) async fn a_collection_is_made_to_keep_images(world: World) {
     assert!(store.keep_images(&view).await.is_err());
 }
 
-pub(crate) async fn a_stream_of_changes_ends(world: World) {
+pub(crate) async fn change_streams_end(world: World) {
     let (people, store, guard) = (remembering(&world).await, MongoDocuments::new(&world.client), team_a());
     let collection = GuardedCollection::new(&store, self::people(&world), &guard);
     let everything = query(&json!({}));

@@ -33,13 +33,13 @@ async fn index(world: &World, keys: Document) {
     world.custom().create_index(IndexModel::builder().keys(keys).build()).await.unwrap();
 }
 
-pub(crate) async fn nobody_has_data_in_an_empty_collection(world: World) {
+pub(crate) async fn an_empty_collection_has_no_custom_data(world: World) {
     assert_eq!(find(&world, "user_id", "ada").await, Selection::default());
     world.custom().insert_one(doc! { "user_id": "eve", "is": "hers" }).await.unwrap();
     assert_eq!(find(&world, "user_id", "ada").await, Selection::default());
 }
 
-pub(crate) async fn a_string_and_an_object_id_name_a_user(world: World) {
+pub(crate) async fn strings_and_object_ids_name_users(world: World) {
     let other = "64B7F0000000000000000002";
     let documents = [
         doc! { "_id": 1, "user_id": "ada", "is": "string" },
@@ -56,7 +56,7 @@ pub(crate) async fn a_string_and_an_object_id_name_a_user(world: World) {
     }
 }
 
-pub(crate) async fn a_string_beats_an_object_id_in_either_order(world: World) {
+pub(crate) async fn a_string_takes_precedence_over_an_object_id_in_either_order(world: World) {
     let text = doc! { "user_id": HEX, "is": "string" };
     let id = doc! { "user_id": object_id(HEX), "is": "object id" };
     for documents in [[&text, &id], [&id, &text]] {
@@ -68,7 +68,7 @@ pub(crate) async fn a_string_beats_an_object_id_in_either_order(world: World) {
     }
 }
 
-pub(crate) async fn of_several_the_lowest_id_counts_or_else_the_first_inserted(world: World) {
+pub(crate) async fn among_several_documents_the_lowest_id_or_the_first_inserted_applies(world: World) {
     let low = doc! { "_id": object_id(HEX), "user_id": "ada", "is": "low" };
     let high = doc! { "_id": object_id("64b7f0000000000000000002"), "user_id": "ada", "is": "high" };
     for documents in [[&low, &high], [&high, &low]] {
@@ -87,7 +87,7 @@ pub(crate) async fn of_several_the_lowest_id_counts_or_else_the_first_inserted(w
     assert_eq!(found(&world, "user_id", "ada").await, "first");
 }
 
-pub(crate) async fn an_array_that_claims_an_id_does_not_count(world: World) {
+pub(crate) async fn an_array_that_contains_an_id_is_ignored(world: World) {
     let documents = [
         doc! { "user_id": ["ada"], "is": "array" },
         doc! { "user_id": ["eve", "ada", object_id(HEX)], "is": "longer" },
@@ -129,7 +129,7 @@ pub(crate) async fn the_field_may_be_the_document_id(world: World) {
     assert_eq!(found(&world, "_id", "eve").await, "");
 }
 
-pub(crate) async fn a_key_that_stands_twice_counts_by_its_first(world: World) {
+pub(crate) async fn the_first_value_of_a_duplicate_key_names_the_user(world: World) {
     let bytes = doc! { "_id": 1, "user_id": "ada", "user_ie": "eve", "is": "staff", "iz": "admin" }.to_vec().unwrap();
     let bytes: Vec<u8> = String::from_utf8(bytes).unwrap().replace("user_ie", "user_id").replace("iz", "is").into();
     let twice = RawDocumentBuf::from_bytes(bytes).unwrap();
@@ -139,7 +139,7 @@ pub(crate) async fn a_key_that_stands_twice_counts_by_its_first(world: World) {
     assert_eq!(find(&world, "user_id", "eve").await.document, None);
 }
 
-pub(crate) async fn another_collation_finds_nobody_else(world: World) {
+pub(crate) async fn another_collation_finds_no_other_user(world: World) {
     let collation =
         Collation::builder().locale("en".to_owned()).strength(mongodb::options::CollationStrength::Secondary);
     world.database.create_collection("custom").collation(collation.build()).await.unwrap();
@@ -195,7 +195,7 @@ pub(crate) async fn too_many_documents_are_an_error(world: World) {
     assert!(matches!(error, LookUpError::Store(_)), "{error}");
 }
 
-pub(crate) async fn a_look_up_is_one_command_with_its_guarantees(world: World) {
+pub(crate) async fn a_lookup_is_one_command_with_a_majority_read_concern(world: World) {
     index(&world, doc! { "user_id": 1 }).await;
     let documents = [doc! { "user_id": HEX }, doc! { "user_id": object_id(HEX) }, doc! { "user_id": "ada" }];
     world.custom().insert_many(documents).await.unwrap();
@@ -231,14 +231,14 @@ async fn unreachable_store() -> MongoCustomData {
     MongoCustomData::new(&with_options(options).unwrap(), &config("hr", "user_id")).unwrap()
 }
 
-pub(crate) async fn a_server_that_is_not_there_is_an_error(_: World) {
+pub(crate) async fn an_unreachable_server_is_an_error(_: World) {
     let error = unreachable_store().await.find("ada").await.unwrap_err();
     assert!(matches!(error, LookUpError::Store(_)), "{error}");
     assert!(error.to_string().starts_with("cannot look up custom data: "), "{error}");
     assert_eq!(error.to_string().lines().count(), 1);
 }
 
-pub(crate) async fn a_server_that_comes_back_answers_again(world: World) {
+pub(crate) async fn lookups_work_again_after_a_server_returns(world: World) {
     let mut server = world.own_server().await;
     let client = connect(&server.uri()).await.unwrap();
     let custom = client.database("hr").collection("custom");

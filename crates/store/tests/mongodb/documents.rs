@@ -22,7 +22,7 @@ async fn found(store: &MongoDocuments, namespace: &Namespace, find: &Find) -> Ve
     }
 }
 
-pub(crate) async fn a_query_is_answered_in_order_and_in_batches(world: World) {
+pub(crate) async fn a_query_returns_documents_in_order_and_in_batches(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     let collection = world.database.collection::<Document>("things");
     collection.insert_many((0..2500).map(|n| doc! { "_id": n, "even": n % 2 == 0 })).await.unwrap();
@@ -40,7 +40,7 @@ pub(crate) async fn a_query_is_answered_in_order_and_in_batches(world: World) {
     assert!(found(&store, &elsewhere, &Find::by(doc! {})).await.is_empty());
 }
 
-pub(crate) async fn every_read_has_its_guarantees(world: World) {
+pub(crate) async fn every_read_sets_read_concern_collation_and_time_limit(world: World) {
     let (client, sent) = world.listening("&readPreference=secondaryPreferred").await;
     let (store, namespace) = (MongoDocuments::new(&client), things(&world));
     found(&store, &namespace, &Find::by(doc! {})).await;
@@ -59,7 +59,7 @@ pub(crate) async fn every_read_has_its_guarantees(world: World) {
     }
 }
 
-pub(crate) async fn given_documents_are_values_and_no_expressions(world: World) {
+pub(crate) async fn given_documents_are_literals_and_not_expressions(world: World) {
     let store = MongoDocuments::new(&world.client);
     let given = [
         doc! { "a": "$b", "b": 1, "c": { "$add": [1, 2] }, "d.e": "$$ROOT", "$f": { "$literal": 1 } },
@@ -73,7 +73,7 @@ pub(crate) async fn given_documents_are_values_and_no_expressions(world: World) 
     assert_eq!(back, given);
 }
 
-pub(crate) async fn a_transaction_happens_whole_or_not_at_all(world: World) {
+pub(crate) async fn a_transaction_is_atomic(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     let mut transaction = store.begin().await.unwrap();
     let id = transaction.insert(&namespace, &doc! { "_id": 1, "n": 1 }).await.unwrap();
@@ -105,7 +105,7 @@ pub(crate) async fn a_transaction_happens_whole_or_not_at_all(world: World) {
     assert_eq!(found(&store, &namespace, &Find::by(doc! {})).await, stored);
 }
 
-pub(crate) async fn of_two_writers_one_is_told_to_try_again(world: World) {
+pub(crate) async fn one_of_two_conflicting_writers_gets_a_retryable_error(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     world.database.collection::<Document>("things").insert_one(doc! { "_id": 1, "n": 0 }).await.unwrap();
     let change = Change::Operators { update: doc! { "$inc": { "n": 1 } }, array_filters: Vec::new() };
@@ -117,7 +117,7 @@ pub(crate) async fn of_two_writers_one_is_told_to_try_again(world: World) {
     assert_eq!(found(&store, &namespace, &Find::by(doc! {})).await, [doc! { "_id": 1, "n": 1 }]);
 }
 
-pub(crate) async fn a_duplicate_key_tells_no_value(world: World) {
+pub(crate) async fn a_duplicate_key_error_omits_the_value(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     world.database.collection::<Document>("things").insert_one(doc! { "_id": "geheim" }).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
@@ -126,7 +126,7 @@ pub(crate) async fn a_duplicate_key_tells_no_value(world: World) {
     assert!(!error.to_string().contains("geheim"));
 }
 
-pub(crate) async fn what_the_server_refuses_has_its_code(world: World) {
+pub(crate) async fn errors_of_the_server_keep_their_code(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     let Err(error) = store.find(&namespace, &Find::by(doc! { "a": { "$nope": 1 } })).await else { panic!() };
     assert!(matches!(error, DocumentsError::Refused { code: Some(2), .. }), "{error:?}");
@@ -134,7 +134,7 @@ pub(crate) async fn what_the_server_refuses_has_its_code(world: World) {
     assert!(matches!(error, DocumentsError::Refused { code: None, .. }), "{error:?}");
 }
 
-pub(crate) async fn a_single_server_has_no_transactions(world: World) {
+pub(crate) async fn a_standalone_server_has_no_transactions(world: World) {
     let server = portcullis_testkit::mongodb::Server::start_single(world.mongod.clone()).await.unwrap();
     let client = portcullis_testkit::mongodb::clients::connect(&server.uri()).await.unwrap();
     let store = MongoDocuments::new(&client);
@@ -143,7 +143,7 @@ pub(crate) async fn a_single_server_has_no_transactions(world: World) {
     assert!(found(&store, &things(&world), &Find::by(doc! {})).await.is_empty());
 }
 
-pub(crate) async fn a_server_that_is_gone_shows_no_password(_: World) {
+pub(crate) async fn errors_of_an_unreachable_server_show_no_password(_: World) {
     let uri = "mongodb://ada:s3cr3t@127.0.0.1:1/?serverSelectionTimeoutMS=200";
     let client = portcullis_testkit::mongodb::clients::connect(uri).await.unwrap();
     let store = MongoDocuments::new(&client);
@@ -155,7 +155,7 @@ pub(crate) async fn a_server_that_is_gone_shows_no_password(_: World) {
     assert!(!format!("{error} {error:?}").contains("s3cr3t"));
 }
 
-pub(crate) async fn what_the_driver_refuses_is_the_requests_fault(world: World) {
+pub(crate) async fn errors_of_the_driver_are_errors_of_the_request(world: World) {
     let (store, namespace) = (MongoDocuments::new(&world.client), things(&world));
     let large = doc! { "_id": 1, "a": "x".repeat(16 << 20) };
     let is_refused = |error: DocumentsError| matches!(error, DocumentsError::Refused { code: Some(_), .. });

@@ -306,7 +306,7 @@ fn parents_and_children(sort: &Document) -> Option<(&String, &String)> {
     sort.keys().find_map(|a| sort.keys().find(|b| b.starts_with(&format!("{a}."))).map(|b| (a, b)))
 }
 
-pub(crate) async fn a_query_means_what_it_means_on_the_documents_as_the_user_may_read_them(world: World) {
+pub(crate) async fn queries_see_documents_as_the_user_may_read_them(world: World) {
     let (files, seed) = longer().unwrap_or((FILES, 23));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -379,7 +379,7 @@ pub(crate) async fn a_query_means_what_it_means_on_the_documents_as_the_user_may
     assert!(counts.found > counts.queries / 2 && counts.made > counts.pipelines / 2);
 }
 
-pub(crate) async fn more_than_a_request_may_take_is_refused(world: World) {
+pub(crate) async fn requests_beyond_their_limits_are_refused(world: World) {
     let store = MongoDocuments::new(&world.client);
     let collection = world.database.collection::<Document>("many");
     collection
@@ -426,7 +426,7 @@ pub(crate) async fn more_than_a_request_may_take_is_refused(world: World) {
     assert_eq!(counted[0].get_i32("n").unwrap(), 10);
 }
 
-pub(crate) async fn a_closed_collection_says_so_and_no_more(world: World) {
+pub(crate) async fn a_closed_collection_reveals_only_that_it_is_closed(world: World) {
     let store = MongoDocuments::new(&world.client);
     let request = FindRequest::parse(&node(&json!({}))).unwrap();
     let of = |name: &str| Namespace::parse(name).unwrap();
@@ -454,7 +454,7 @@ pub(crate) async fn a_closed_collection_says_so_and_no_more(world: World) {
     assert!(unreadable.errors[0].to_string().contains("gone"));
 }
 
-pub(crate) async fn what_is_exact_is_done_by_the_server(world: World) {
+pub(crate) async fn exact_queries_are_executed_by_the_server(world: World) {
     let (client, sent) = world.listening("").await;
     let store = MongoDocuments::new(&client);
     let namespace = Namespace::parse(&format!("{}.things", world.database.name())).unwrap();
@@ -493,7 +493,7 @@ fn orders() -> Vec<Json> {
     orders
 }
 
-pub(crate) async fn documents_sorted_here_stand_as_the_server_sorts_them(world: World) {
+pub(crate) async fn documents_sorted_in_memory_have_the_order_of_the_server(world: World) {
     let system = User::system();
     let guard = Guard::new(None::<policy::Policy>, Context::new().with_user(system));
     let values = [

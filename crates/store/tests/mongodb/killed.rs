@@ -40,7 +40,7 @@ pub(crate) fn write() {
     });
 }
 
-pub(crate) async fn a_process_that_is_killed_leaves_no_request_half_done(world: World) {
+pub(crate) async fn a_killed_process_leaves_no_request_half_done(world: World) {
     let server = world.own_server().await;
     let client = connect(&server.uri()).await.unwrap();
     // A transaction whose client is gone holds its documents for this long, a minute by default.
@@ -85,7 +85,7 @@ async fn holds_documents(client: &mongodb::Client) -> bool {
     status.get_document("transactions").unwrap().get_i64("currentOpen").unwrap() > 0
 }
 
-pub(crate) async fn a_server_that_is_killed_loses_no_request_and_halves_none(world: World) {
+pub(crate) async fn a_killed_server_loses_no_request_and_leaves_none_half_done(world: World) {
     let mut server = world.own_server().await;
     let client = connect(&server.uri()).await.unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
@@ -145,7 +145,7 @@ async fn can_be_asked(store: &MongoDocuments) -> bool {
     }
 }
 
-pub(crate) async fn a_single_server_is_read_and_not_written(world: World) {
+pub(crate) async fn a_standalone_server_serves_reads_and_refuses_several_writes(world: World) {
     let server = Server::start_single(world.mongod.clone()).await.unwrap();
     let client = connect(&server.uri()).await.unwrap();
     let stored = [doc! { "_id": 1, "move": 1, "owner": "ada" }, doc! { "_id": 2, "move": 2, "owner": "bo" }];

@@ -35,7 +35,7 @@ fn all(shown: &[&str]) -> Examples {
     Examples { shown: shown.iter().map(|&id| id.to_owned()).collect(), others: Others::None }
 }
 
-pub(crate) async fn a_collection_that_is_none_is_found(world: World) {
+pub(crate) async fn missing_collections_and_views_are_reported(world: World) {
     assert_eq!(kinds(&world, "user_id").await, [LiveFindingKind::CollectionMissing]);
     let view = doc! { "create": "custom", "viewOn": "other", "pipeline": [] };
     world.database.run_command(view).await.unwrap();
@@ -44,7 +44,7 @@ pub(crate) async fn a_collection_that_is_none_is_found(world: World) {
     assert_eq!(found[0].severity(), Severity::Error);
 }
 
-pub(crate) async fn only_an_index_that_serves_look_ups_counts(world: World) {
+pub(crate) async fn only_indexes_usable_for_lookups_count(world: World) {
     let named = |name: &str, set: fn(&mut IndexOptions)| {
         let mut options = IndexOptions::builder().name(name.to_owned()).build();
         set(&mut options);
@@ -91,7 +91,7 @@ pub(crate) async fn the_document_id_always_has_an_index(world: World) {
     assert_eq!(kinds(&world, "_id").await, expected);
 }
 
-pub(crate) async fn documents_that_mislead_are_found(world: World) {
+pub(crate) async fn ambiguous_custom_data_documents_are_reported(world: World) {
     index(&world, doc! { "user_id": 1 }, IndexOptions::default()).await;
     let documents = [
         doc! { "_id": 1, "user_id": "ada" },
@@ -134,7 +134,7 @@ pub(crate) async fn documents_that_mislead_are_found(world: World) {
     assert!(found[2].help().is_some());
 }
 
-pub(crate) async fn arrays_along_a_dotted_field_are_found(world: World) {
+pub(crate) async fn arrays_along_a_dotted_field_are_reported(world: World) {
     let documents = [
         doc! { "_id": 1, "who": { "id": "ada" } },
         doc! { "_id": 2, "who": [{ "id": "ada" }] },
@@ -153,7 +153,7 @@ pub(crate) async fn arrays_along_a_dotted_field_are_found(world: World) {
     assert_eq!(kinds(&world, "who.id").await, expected);
 }
 
-pub(crate) async fn few_examples_are_shown_of_many(world: World) {
+pub(crate) async fn only_a_few_of_many_examples_are_shown(world: World) {
     index(&world, doc! { "user_id": 1 }, IndexOptions::default()).await;
     world.custom().insert_many((0..30).map(|n| doc! { "_id": n, "user_id": n })).await.unwrap();
     world.custom().insert_one(doc! { "_id": "x\u{1b}[2J".repeat(100) }).await.unwrap();
@@ -165,7 +165,7 @@ pub(crate) async fn few_examples_are_shown_of_many(world: World) {
     assert!(text.len() < 400 && !text.contains('\u{1b}'), "{text}");
 }
 
-pub(crate) async fn what_does_not_finish_in_time_is_found(world: World) {
+pub(crate) async fn a_scan_that_times_out_is_reported(world: World) {
     let documents = (0..200_000).map(|n| doc! { "user_id": n.to_string() });
     world.custom().insert_many(documents).await.unwrap();
     let config = world.config("user_id");

@@ -76,7 +76,7 @@ async fn refused_session(process: &Process, access_token: &str) {
     assert!(matches!(error, LoginError::SessionEnded | LoginError::UserDisabled(_)), "{error}");
 }
 
-pub(crate) async fn a_token_goes_stale_until_its_refresh_sees_the_change(world: World) {
+pub(crate) async fn a_token_keeps_old_custom_data_until_it_is_refreshed(world: World) {
     let process = Process::new(&world.client, world.database.name());
     let first = process.log_in("ada").await.unwrap();
     assert_eq!(level(&first.user), None);
@@ -92,7 +92,7 @@ pub(crate) async fn a_token_goes_stale_until_its_refresh_sees_the_change(world: 
     assert_eq!(process.level(&refreshed.access_token, Freshness::Live).await, None);
 }
 
-pub(crate) async fn a_login_asks_for_custom_data_once(world: World) {
+pub(crate) async fn a_login_looks_up_custom_data_once(world: World) {
     let (client, sent) = world.listening("").await;
     let process = Process::new(&client, world.database.name());
     let login = process.log_in("ada").await.unwrap();
@@ -112,7 +112,7 @@ pub(crate) async fn a_login_asks_for_custom_data_once(world: World) {
     assert!(of_login.len() <= 5, "the user, a session, the user again, its data, the session again: {of_login:?}");
 }
 
-pub(crate) async fn a_revoked_session_is_over_in_every_process(world: World) {
+pub(crate) async fn a_revoked_session_ends_in_every_process(world: World) {
     let here = Process::new(&world.client, world.database.name());
     let there = Process::new(&connect(&world.uri).await.unwrap(), world.database.name());
     let (one, two) = (here.log_in("ada").await.unwrap(), there.log_in("ada").await.unwrap());
@@ -129,7 +129,7 @@ pub(crate) async fn a_revoked_session_is_over_in_every_process(world: World) {
     there.level(&eve.access_token, Freshness::Snapshot).await;
 }
 
-pub(crate) async fn a_changed_document_ends_the_sessions_of_its_user(world: World) {
+pub(crate) async fn changing_a_custom_data_document_ends_the_sessions_of_its_user(world: World) {
     let process = Process::new(&world.client, world.database.name());
     let (ada, eve) = (process.log_in("ada").await.unwrap(), process.log_in("eve").await.unwrap());
     let config = config(world.database.name(), "user_id");
@@ -145,7 +145,7 @@ pub(crate) async fn a_changed_document_ends_the_sessions_of_its_user(world: Worl
     assert_eq!((&again.user.id, level(&again.user)), (&ada.user.id, Some(1)));
 }
 
-pub(crate) async fn a_server_that_is_down_lets_nobody_in_and_forgets_nobody(world: World) {
+pub(crate) async fn a_database_outage_refuses_logins_and_loses_no_user(world: World) {
     let mut server = world.own_server().await;
     let process = Process::new(&connect(&server.uri()).await.unwrap(), "hr");
     let before = process.log_in("ada").await.unwrap();
@@ -187,7 +187,7 @@ impl CustomDataStore for ChangesBetween {
     }
 }
 
-pub(crate) async fn a_change_during_a_login_ends_it(world: World) {
+pub(crate) async fn a_change_of_custom_data_during_a_login_fails_it(world: World) {
     let mut process = Process::new(&world.client, world.database.name());
     let before = process.log_in("ada").await.unwrap();
     let config = config(world.database.name(), "user_id");

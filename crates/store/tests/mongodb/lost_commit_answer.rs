@@ -63,7 +63,7 @@ async fn send(store: &MongoDocuments, request: Json) -> Result<(), GuardedError>
     write(&GuardedCollection::new(store, namespace, &guard), &request).await.map(|_| ())
 }
 
-pub(crate) async fn a_commit_is_asked_for_again_until_it_is_known_and_happens_once(world: World) {
+pub(crate) async fn a_commit_is_retried_until_its_result_is_known_and_applied_once(world: World) {
     let failing = Failing::start(&world, true).await;
     // The driver itself asks once more.
     failing.fail(doc! { "times": 3 }, doc! { "failCommands": ["commitTransaction"], "closeConnection": true }).await;
@@ -76,7 +76,7 @@ pub(crate) async fn a_commit_is_asked_for_again_until_it_is_known_and_happens_on
     assert_eq!(failing.count().await, 2);
 }
 
-pub(crate) async fn of_a_commit_that_is_never_answered_nobody_says_that_it_happened(world: World) {
+pub(crate) async fn a_commit_without_an_answer_is_not_reported_as_done(world: World) {
     let failing = Failing::start(&world, true).await;
     failing.fail("alwaysOn", doc! { "failCommands": ["commitTransaction"], "closeConnection": true }).await;
     let error = failing.add_one().await.unwrap_err();
@@ -85,7 +85,7 @@ pub(crate) async fn of_a_commit_that_is_never_answered_nobody_says_that_it_happe
     assert_eq!(failing.count().await, 0, "it was done again");
 }
 
-pub(crate) async fn a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again(world: World) {
+pub(crate) async fn a_write_without_a_transaction_is_not_retried_if_its_answer_is_lost(world: World) {
     let failing = Failing::start(&world, false).await;
     failing.fail(doc! { "times": 1 }, doc! { "failCommands": ["update"], "closeConnection": true }).await;
     let error = failing.add_one().await.unwrap_err();
@@ -125,7 +125,7 @@ async fn between(server: &str) -> (String, Arc<AtomicBool>) {
 }
 
 /// The driver clears its connections when a server does not answer its heartbeat: that ends commands which have been sent.
-pub(crate) async fn a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened(world: World) {
+pub(crate) async fn a_write_without_a_transaction_is_of_unknown_outcome_if_its_connection_is_cleared(world: World) {
     let failing = Failing::start(&world, false).await;
     let (address, held) = between(&failing.address).await;
     let uri = format!("mongodb://{address}/?directConnection=true&heartbeatFrequencyMS=500&connectTimeoutMS=1000");

@@ -54,131 +54,131 @@ fn main() -> ExitCode {
     // The longest first, so that none of them runs alone at the end.
     let mut cases: Vec<(String, Run)> = cases! {
         two_worlds:
-            no_request_tells_two_worlds_apart;
+            no_request_distinguishes_two_worlds;
         plans:
             a_plan_uses_the_indexes_that_it_names
-            every_operator_finds_fields_of_every_type_as_it_decides
-            the_fixtures_of_plans_hold_on_the_server
-            the_largest_plans_are_run_by_the_server
+            plans_agree_with_decisions_for_every_operator_and_type
+            plan_fixtures_hold_on_the_server
+            the_server_accepts_the_largest_plans
             the_query_finds_exactly_what_the_evaluator_allows;
         lost_commit_answer:
-            a_commit_is_asked_for_again_until_it_is_known_and_happens_once
-            of_a_commit_that_is_never_answered_nobody_says_that_it_happened
-            a_write_without_a_transaction_whose_answer_is_lost_is_not_done_again
-            a_write_without_a_transaction_whose_connection_is_cleared_may_have_happened;
+            a_commit_is_retried_until_its_result_is_known_and_applied_once
+            a_commit_without_an_answer_is_not_reported_as_done
+            a_write_without_a_transaction_is_not_retried_if_its_answer_is_lost
+            a_write_without_a_transaction_is_of_unknown_outcome_if_its_connection_is_cleared;
         accounts:
-            a_stored_user_that_does_not_read_back_is_an_error_that_names_it
-            processes_that_start_at_once_make_one_user
-            an_account_that_breaks_a_rule_is_not_imported
-            a_collection_in_which_different_ids_are_equal_is_refused
-            users_that_share_an_identity_are_not_served
+            an_unreadable_stored_user_is_an_error_that_names_it
+            processes_that_start_concurrently_create_one_user
+            an_account_that_violates_a_constraint_is_not_imported
+            a_collection_whose_collation_equates_ids_is_refused
+            users_that_share_an_identity_are_refused
             every_write_waits_for_a_majority
-            look_ups_use_an_index
+            lookups_use_an_index
             anonymous_users_are_purged_after_their_days
-            a_stored_session_that_does_not_read_back_is_an_error;
+            an_unreadable_stored_session_is_an_error;
         attacks:
-            no_answer_tells_what_may_not_be_read
-            no_stage_sees_more_of_a_document_than_its_reader
-            no_order_tells_of_documents_that_may_not_be_read
-            no_order_tells_of_ids_that_may_not_be_read;
+            no_answer_reveals_unreadable_data
+            no_stage_sees_fields_that_the_user_may_not_read
+            no_order_reveals_unreadable_documents
+            no_order_reveals_unreadable_ids;
         documents:
-            a_query_is_answered_in_order_and_in_batches
-            every_read_has_its_guarantees
-            given_documents_are_values_and_no_expressions
-            a_transaction_happens_whole_or_not_at_all
-            of_two_writers_one_is_told_to_try_again
-            what_the_driver_refuses_is_the_requests_fault
-            a_duplicate_key_tells_no_value
-            what_the_server_refuses_has_its_code
-            a_single_server_has_no_transactions
-            a_server_that_is_gone_shows_no_password;
+            a_query_returns_documents_in_order_and_in_batches
+            every_read_sets_read_concern_collation_and_time_limit
+            given_documents_are_literals_and_not_expressions
+            a_transaction_is_atomic
+            one_of_two_conflicting_writers_gets_a_retryable_error
+            errors_of_the_driver_are_errors_of_the_request
+            a_duplicate_key_error_omits_the_value
+            errors_of_the_server_keep_their_code
+            a_standalone_server_has_no_transactions
+            errors_of_an_unreachable_server_show_no_password;
         guarded:
-            a_query_means_what_it_means_on_the_documents_as_the_user_may_read_them
-            more_than_a_request_may_take_is_refused
-            a_closed_collection_says_so_and_no_more
-            documents_sorted_here_stand_as_the_server_sorts_them
-            what_is_exact_is_done_by_the_server;
+            queries_see_documents_as_the_user_may_read_them
+            requests_beyond_their_limits_are_refused
+            a_closed_collection_reveals_only_that_it_is_closed
+            documents_sorted_in_memory_have_the_order_of_the_server
+            exact_queries_are_executed_by_the_server;
         changes:
-            a_change_is_what_the_user_sees_of_it
-            a_filter_of_changes_sees_no_hidden_field
-            what_nobody_can_judge_is_withheld
-            what_cannot_be_hidden_is_told_without_images
-            a_collection_is_made_to_keep_images
-            a_stream_of_changes_ends;
+            changes_show_only_what_the_user_may_read
+            change_filters_do_not_see_hidden_fields
+            changes_that_cannot_be_checked_are_withheld
+            changes_without_images_are_delivered_if_nothing_can_be_hidden
+            a_collection_is_configured_to_keep_images
+            change_streams_end;
         shared_changes:
-            all_who_watch_a_collection_share_a_stream
-            what_happened_before_is_not_told
-            a_reader_is_as_slow_as_it_likes
-            a_stream_that_has_ended_is_opened_anew
-            streams_leave_connections_to_requests;
+            all_watchers_of_a_collection_share_a_stream
+            earlier_changes_are_not_delivered
+            a_slow_reader_loses_no_change
+            a_stream_that_has_ended_is_reopened
+            streams_leave_connections_for_requests;
         custom_data:
-            nobody_has_data_in_an_empty_collection
-            a_string_and_an_object_id_name_a_user
-            a_string_beats_an_object_id_in_either_order
-            of_several_the_lowest_id_counts_or_else_the_first_inserted
-            an_array_that_claims_an_id_does_not_count
+            an_empty_collection_has_no_custom_data
+            strings_and_object_ids_name_users
+            a_string_takes_precedence_over_an_object_id_in_either_order
+            among_several_documents_the_lowest_id_or_the_first_inserted_applies
+            an_array_that_contains_an_id_is_ignored
             a_dotted_field_names_a_user_but_not_through_arrays
             the_field_may_be_the_document_id
-            a_key_that_stands_twice_counts_by_its_first
-            another_collation_finds_nobody_else
+            the_first_value_of_a_duplicate_key_names_the_user
+            another_collation_finds_no_other_user
             large_documents_warn_and_larger_ones_fail
             too_many_documents_are_an_error
-            a_look_up_is_one_command_with_its_guarantees
-            a_server_that_is_not_there_is_an_error
-            a_server_that_comes_back_answers_again
+            a_lookup_is_one_command_with_a_majority_read_concern
+            an_unreachable_server_is_an_error
+            lookups_work_again_after_a_server_returns
             no_error_shows_a_password;
         live:
-            a_collection_that_is_none_is_found
-            only_an_index_that_serves_look_ups_counts
+            missing_collections_and_views_are_reported
+            only_indexes_usable_for_lookups_count
             the_document_id_always_has_an_index
-            documents_that_mislead_are_found
-            arrays_along_a_dotted_field_are_found
-            few_examples_are_shown_of_many
-            what_does_not_finish_in_time_is_found
+            ambiguous_custom_data_documents_are_reported
+            arrays_along_a_dotted_field_are_reported
+            only_a_few_of_many_examples_are_shown
+            a_scan_that_times_out_is_reported
             users_are_counted_in_one_pass;
         logins:
-            a_token_goes_stale_until_its_refresh_sees_the_change
-            a_login_asks_for_custom_data_once
-            a_revoked_session_is_over_in_every_process
-            a_changed_document_ends_the_sessions_of_its_user
-            a_change_during_a_login_ends_it
-            a_server_that_is_down_lets_nobody_in_and_forgets_nobody;
+            a_token_keeps_old_custom_data_until_it_is_refreshed
+            a_login_looks_up_custom_data_once
+            a_revoked_session_ends_in_every_process
+            changing_a_custom_data_document_ends_the_sessions_of_its_user
+            a_change_of_custom_data_during_a_login_fails_it
+            a_database_outage_refuses_logins_and_loses_no_user;
         racing:
-            no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment
-            a_write_that_is_judged_too_early_is_found
-            writers_of_one_document_take_turns;
+            every_committed_write_is_allowed_for_the_document_it_replaced
+            the_race_test_detects_writes_that_are_checked_too_early
+            concurrent_writers_of_one_document_need_few_attempts;
         killed:
-            a_process_that_is_killed_leaves_no_request_half_done
-            a_server_that_is_killed_loses_no_request_and_halves_none
-            a_single_server_is_read_and_not_written;
+            a_killed_process_leaves_no_request_half_done
+            a_killed_server_loses_no_request_and_leaves_none_half_done
+            a_standalone_server_serves_reads_and_refuses_several_writes;
         refusals:
-            no_refusal_of_the_server_tells_what_may_not_be_read
-            a_refusal_of_the_server_has_its_code_only_for_who_sees_everything;
+            no_error_of_the_server_reveals_unreadable_data
+            errors_of_the_server_have_their_code_only_for_users_who_may_read_everything;
         single:
-            a_write_without_a_transaction_keeps_to_the_rules
-            a_write_without_a_transaction_does_the_same_as_within_one
-            no_write_without_a_transaction_meets_the_document_of_another
-            no_write_without_a_transaction_tells_what_may_not_be_read
-            a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction;
+            a_write_without_a_transaction_obeys_the_rules
+            writes_with_and_without_a_transaction_have_the_same_effect
+            no_write_without_a_transaction_changes_the_document_of_another_user
+            no_write_without_a_transaction_reveals_unreadable_data
+            a_stored_document_with_a_duplicate_key_is_not_updated_without_a_transaction;
         watcher:
-            silence_is_told_once_everything_is
+            no_change_is_reported_only_after_all_changes_were_delivered
             every_write_names_the_user_of_its_document
-            a_document_that_changes_hands_names_both
-            what_names_nobody_is_not_told
+            a_document_that_changes_its_user_names_both
+            changes_of_documents_without_a_user_are_not_delivered
             a_dotted_field_is_followed
-            a_name_with_a_dot_hides_no_user
+            a_field_name_with_a_dot_does_not_hide_a_user
             the_document_id_may_be_the_field
-            an_abandoned_call_loses_nothing
-            a_change_is_told_until_it_is_settled
-            a_saved_state_goes_on_where_it_was
-            what_is_no_state_is_refused
+            an_abandoned_call_loses_no_change
+            a_change_is_redelivered_until_it_is_acknowledged
+            a_saved_state_resumes_at_its_position
+            an_invalid_state_is_refused
             a_collection_that_is_dropped_or_renamed_may_change_everyone
-            a_state_saved_after_the_end_of_a_collection_tells_of_it
-            a_connection_that_breaks_is_taken_up_again
+            a_state_saved_after_a_collection_was_dropped_reports_it
+            a_broken_connection_is_resumed
             a_lost_history_may_have_changed_everyone
-            a_token_that_means_nothing_may_hide_any_change
+            an_invalid_resume_token_may_have_changed_everyone
             a_change_ends_the_sessions_of_its_users
-            a_large_update_is_told;
+            a_large_update_is_delivered;
     };
     for &(name, law) in contracts::users::LAWS {
         let run: Run = Box::new(move |world| law(Arc::new(MongoUsers::new(&world.database, "app"))));
@@ -222,42 +222,36 @@ fn main() -> ExitCode {
         let (mine, other) = (triggers("app"), triggers("other"));
         let (my_views, other_views) = (account_views(&world, "app"), account_views(&world, "other"));
         Box::pin(async move {
-            contracts::triggers::two_applications_in_one_store_never_meet(mine, other).await;
-            contracts::account_events::two_applications_in_one_store_never_meet(my_views, other_views).await;
+            contracts::triggers::applications_in_one_store_are_isolated(mine, other).await;
+            contracts::account_events::applications_in_one_store_are_isolated(my_views, other_views).await;
         })
     });
-    cases.push(("triggers::two_applications_in_one_store_never_meet".to_owned(), apart));
+    cases.push(("triggers::applications_in_one_store_are_isolated".to_owned(), apart));
     let apart: Run = Box::new(|world| {
         let credentials = |application| Arc::new(MongoCredentials::new(&world.database, application));
-        Box::pin(contracts::credentials::two_applications_in_one_store_never_meet(
+        Box::pin(contracts::credentials::applications_in_one_store_are_isolated(
             credentials("app"),
             credentials("other"),
         ))
     });
-    cases.push(("credentials::two_applications_in_one_store_never_meet".to_owned(), apart));
+    cases.push(("credentials::applications_in_one_store_are_isolated".to_owned(), apart));
     let apart: Run = Box::new(|world| {
         let users = |application| Arc::new(MongoUsers::new(&world.database, application));
-        Box::pin(contracts::users::two_applications_in_one_store_never_meet(users("app"), users("other")))
+        Box::pin(contracts::users::applications_in_one_store_are_isolated(users("app"), users("other")))
     });
-    cases.push(("users::two_applications_in_one_store_never_meet".to_owned(), apart));
+    cases.push(("users::applications_in_one_store_are_isolated".to_owned(), apart));
     let apart: Run = Box::new(|world| {
         let sessions = |application| Arc::new(MongoSessions::new(&world.database, application));
-        Box::pin(contracts::sessions::two_applications_in_one_store_never_meet(sessions("app"), sessions("other")))
+        Box::pin(contracts::sessions::applications_in_one_store_are_isolated(sessions("app"), sessions("other")))
     });
-    cases.push(("sessions::two_applications_in_one_store_never_meet".to_owned(), apart));
+    cases.push(("sessions::applications_in_one_store_are_isolated".to_owned(), apart));
     let laws: [(&str, Law); 6] = [
-        (
-            "recorded_updates_are_what_the_server_does",
-            store_parity::recorded::recorded_updates_are_what_the_server_does,
-        ),
-        (
-            "recorded_queries_are_what_the_server_answers",
-            store_parity::recorded::recorded_queries_are_what_the_server_answers,
-        ),
-        ("pipelines_bring_the_same", store_parity::finds::pipelines_bring_the_same),
-        ("writes_do_the_same", store_parity::writes::writes_do_the_same),
-        ("updates_do_the_same", store_parity::updates::updates_do_the_same),
-        ("finds_bring_the_same", store_parity::finds::finds_bring_the_same),
+        ("recorded_updates_match_the_server", store_parity::recorded::recorded_updates_match_the_server),
+        ("recorded_queries_match_the_server", store_parity::recorded::recorded_queries_match_the_server),
+        ("pipelines_return_what_the_server_returns", store_parity::finds::pipelines_return_what_the_server_returns),
+        ("writes_do_what_the_server_does", store_parity::writes::writes_do_what_the_server_does),
+        ("updates_do_what_the_server_does", store_parity::updates::updates_do_what_the_server_does),
+        ("finds_return_what_the_server_returns", store_parity::finds::finds_return_what_the_server_returns),
     ];
     for (name, law) in laws {
         cases.push((format!("store_parity::{name}"), Box::new(law)));

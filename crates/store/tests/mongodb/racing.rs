@@ -97,7 +97,7 @@ fn denied(history: &[Committed]) -> Vec<String> {
 }
 
 /// A check that comes before the write and not with it: what these tests must find.
-pub(crate) async fn a_write_that_is_judged_too_early_is_found(world: World) {
+pub(crate) async fn the_race_test_detects_writes_that_are_checked_too_early(world: World) {
     let replaying = Arc::new(ReplayingStore(MongoDocuments::new(&world.client)));
     let told = told(&world, replaying, 120).await;
     let denied = denied(&told.history);
@@ -105,7 +105,7 @@ pub(crate) async fn a_write_that_is_judged_too_early_is_found(world: World) {
     assert!(!denied.is_empty());
 }
 
-pub(crate) async fn no_write_is_committed_that_the_rules_deny_for_the_document_of_the_moment(world: World) {
+pub(crate) async fn every_committed_write_is_allowed_for_the_document_it_replaced(world: World) {
     let store = Arc::new(MongoDocuments::new(&world.client));
     let Told { race, history, hits_by_others, stored } = told(&world, store, writes_of_a_task()).await;
     report(&race);
@@ -223,7 +223,7 @@ async fn administer(collection: Collection<Document>, is_over: Arc<AtomicBool>) 
     hits
 }
 
-pub(crate) async fn writers_of_one_document_take_turns(world: World) {
+pub(crate) async fn concurrent_writers_of_one_document_need_few_attempts(world: World) {
     const WRITERS: usize = 40;
     let (client, sent) = world.listening("&maxPoolSize=100").await;
     let store = MongoDocuments::new(&client);

@@ -37,7 +37,7 @@ async fn make(client: Client, namespace: Namespace, case: Json, documents: Vec<D
     }
 }
 
-pub(crate) async fn no_refusal_of_the_server_tells_what_may_not_be_read(world: World) {
+pub(crate) async fn no_error_of_the_server_reveals_unreadable_data(world: World) {
     let given: Given = (
         Arc::new(MongoDocuments::new(&world.client)),
         Namespace::parse(&format!("{}.documents", world.database.name())).unwrap(),
@@ -53,7 +53,7 @@ pub(crate) async fn no_refusal_of_the_server_tells_what_may_not_be_read(world: W
     assert!(tried.tricks > 10);
 }
 
-pub(crate) async fn a_refusal_of_the_server_has_its_code_only_for_who_sees_everything(world: World) {
+pub(crate) async fn errors_of_the_server_have_their_code_only_for_users_who_may_read_everything(world: World) {
     let namespace = Namespace::parse(&format!("{}.documents", world.database.name())).unwrap();
     let case =
         json!({"collection": {"validator": {"n": {"$lt": 10}}, "indexes": [{"keys": {"key": 1}, "unique": true}]}});

@@ -39,7 +39,7 @@ fn opened(commands: &[mongodb::event::command::CommandStartedEvent]) -> usize {
     commands.iter().filter(|sent| sent.command.to_string().contains("$changeStream")).count()
 }
 
-pub(crate) async fn all_who_watch_a_collection_share_a_stream(world: World) {
+pub(crate) async fn all_watchers_of_a_collection_share_a_stream(world: World) {
     let (client, sent) = world.listening("").await;
     let store = MongoDocuments::new(&client);
     let clone = store.clone();
@@ -73,7 +73,7 @@ pub(crate) async fn all_who_watch_a_collection_share_a_stream(world: World) {
     assert_eq!(opened(&sent.take()), 1);
 }
 
-pub(crate) async fn what_happened_before_is_not_told(world: World) {
+pub(crate) async fn earlier_changes_are_not_delivered(world: World) {
     let store = MongoDocuments::new(&world.client);
     let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
     let mut first = watch(&store, &scope).await;
@@ -89,7 +89,7 @@ pub(crate) async fn what_happened_before_is_not_told(world: World) {
     }
 }
 
-pub(crate) async fn a_reader_is_as_slow_as_it_likes(world: World) {
+pub(crate) async fn a_slow_reader_loses_no_change(world: World) {
     let (client, sent) = world.listening("").await;
     let store = MongoDocuments::new(&client);
     let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
@@ -111,7 +111,7 @@ pub(crate) async fn a_reader_is_as_slow_as_it_likes(world: World) {
     assert_eq!((next(&mut *fast).await, next(&mut *slow).await), (Bson::Int32(-1), Bson::Int32(-1)));
 }
 
-pub(crate) async fn a_stream_that_has_ended_is_opened_anew(world: World) {
+pub(crate) async fn a_stream_that_has_ended_is_reopened(world: World) {
     let store = MongoDocuments::new(&world.client);
     let (scope, people) = (scope(&world, "people"), world.database.collection::<Document>("people"));
     people.insert_one(doc! { "_id": 0 }).await.unwrap();
@@ -127,7 +127,7 @@ pub(crate) async fn a_stream_that_has_ended_is_opened_anew(world: World) {
     assert_eq!(next(&mut *again).await, Bson::Int32(1));
 }
 
-pub(crate) async fn streams_leave_connections_to_requests(world: World) {
+pub(crate) async fn streams_leave_connections_for_requests(world: World) {
     const STREAMS: usize = 30;
     let client = connect(&format!("{}&maxPoolSize=2", world.uri)).await.unwrap();
     let mut options = ClientOptions::parse(&world.uri).await.unwrap();

@@ -39,7 +39,7 @@ async fn stored(client: &Client, namespace: &Namespace) -> Vec<Document> {
     found
 }
 
-pub(crate) async fn a_write_without_a_transaction_keeps_to_the_rules(world: World) {
+pub(crate) async fn a_write_without_a_transaction_obeys_the_rules(world: World) {
     let (_server, client, store) = single(&world).await;
     let file: Json = serde_json::from_str(include_str!("../../../../fixtures/guarded/single.json")).unwrap();
     let mut failures = Vec::new();
@@ -67,7 +67,7 @@ pub(crate) async fn a_write_without_a_transaction_keeps_to_the_rules(world: Worl
 }
 
 /// The cases of servers that have transactions: each is refused for want of one, or does the same.
-pub(crate) async fn a_write_without_a_transaction_does_the_same_as_within_one(world: World) {
+pub(crate) async fn writes_with_and_without_a_transaction_have_the_same_effect(world: World) {
     let (_server, client, store) = single(&world).await;
     let file: Json = serde_json::from_str(include_str!("../../../../fixtures/guarded/writes.json")).unwrap();
     let (mut failures, mut refused, mut done) = (Vec::new(), 0, 0);
@@ -107,13 +107,13 @@ pub(crate) async fn a_write_without_a_transaction_does_the_same_as_within_one(wo
     assert!(done >= 5 && refused >= 20, "{done} cases do the same, {refused} are refused");
 }
 
-pub(crate) async fn no_write_without_a_transaction_tells_what_may_not_be_read(world: World) {
+pub(crate) async fn no_write_without_a_transaction_reveals_unreadable_data(world: World) {
     let (_server, _, store) = single(&world).await;
     let given: Given = (Arc::new(store), Namespace::parse("tricks.documents").unwrap());
     tricks(given, |error| error.starts_with("this server has no transactions")).await;
 }
 
-pub(crate) async fn a_stored_document_with_a_key_twice_is_not_updated_without_a_transaction(world: World) {
+pub(crate) async fn a_stored_document_with_a_duplicate_key_is_not_updated_without_a_transaction(world: World) {
     let (_server, client, store) = single(&world).await;
     let mut twice = bson::rawdoc! { "_id": 1, "owner": "u1" };
     twice.append(bson::raw::cstr!("owner"), "u2");
@@ -132,7 +132,7 @@ pub(crate) async fn a_stored_document_with_a_key_twice_is_not_updated_without_a_
 /// How often each writer of the race writes.
 const ROUNDS: usize = 300;
 
-pub(crate) async fn no_write_without_a_transaction_meets_the_document_of_another(world: World) {
+pub(crate) async fn no_write_without_a_transaction_changes_the_document_of_another_user(world: World) {
     let (_server, client, _) = single(&world).await;
     let namespace = Namespace::parse("race.documents").unwrap();
     insert(&client, &namespace, &[doc! { "_id": 1, "owner": "u1", "n": 0 }]).await;

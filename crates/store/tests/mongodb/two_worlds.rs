@@ -76,10 +76,10 @@ pub(crate) fn extra_time() -> Duration {
     Duration::from_secs(600) * worlds::factor(POLICIES)
 }
 
-pub(crate) async fn no_request_tells_two_worlds_apart(world: World) {
+pub(crate) async fn no_request_distinguishes_two_worlds(world: World) {
     let namespaces =
         ["one", "other"].map(|name| Namespace::parse(&format!("{}.{name}", world.database.name())).unwrap());
     let base = Collections { store: MongoDocuments::new(&world.client), world, namespaces };
     let effort = Effort { policies: POLICIES, reads: 25, pipelines: 60, writes: 40 };
-    worlds::no_request_tells_two_worlds_apart(&base, effort).await;
+    worlds::no_request_distinguishes_two_worlds(&base, effort).await;
 }

@@ -60,7 +60,7 @@ async fn insert(custom: &Collection<Document>, documents: impl IntoIterator<Item
     custom.insert_many(documents).await.unwrap();
 }
 
-pub(crate) async fn silence_is_told_once_everything_is(world: World) {
+pub(crate) async fn no_change_is_reported_only_after_all_changes_were_delivered(world: World) {
     let mut watcher = open(&world, "user_id").await;
     assert_eq!(watcher.next_if_any().await.unwrap(), None);
     insert(&world.custom(), [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
@@ -99,7 +99,7 @@ pub(crate) async fn every_write_names_the_user_of_its_document(world: World) {
     }
 }
 
-pub(crate) async fn a_document_that_changes_hands_names_both(world: World) {
+pub(crate) async fn a_document_that_changes_its_user_names_both(world: World) {
     let custom = world.custom();
     insert(&custom, [doc! { "_id": 1, "user_id": "ada" }]).await;
     let mut watcher = open(&world, "user_id").await;
@@ -121,7 +121,7 @@ pub(crate) async fn a_document_that_changes_hands_names_both(world: World) {
     }
 }
 
-pub(crate) async fn what_names_nobody_is_not_told(world: World) {
+pub(crate) async fn changes_of_documents_without_a_user_are_not_delivered(world: World) {
     let custom = world.custom();
     let mut watcher = open(&world, "user_id").await;
     let nobodies = [
@@ -159,7 +159,7 @@ pub(crate) async fn a_dotted_field_is_followed(world: World) {
     assert_eq!(users(&mut watcher).await, ["end"]);
 }
 
-pub(crate) async fn a_name_with_a_dot_hides_no_user(world: World) {
+pub(crate) async fn a_field_name_with_a_dot_does_not_hide_a_user(world: World) {
     let custom = world.custom();
     insert(&custom, [doc! { "_id": 1, "who": { "id": "eve" } }]).await;
     let mut watcher = open(&world, "who.id").await;
@@ -185,7 +185,7 @@ pub(crate) async fn the_document_id_may_be_the_field(world: World) {
     }
 }
 
-pub(crate) async fn an_abandoned_call_loses_nothing(world: World) {
+pub(crate) async fn an_abandoned_call_loses_no_change(world: World) {
     let custom = world.custom();
     let mut watcher = open(&world, "user_id").await;
     for n in 0..8 {
@@ -201,7 +201,7 @@ pub(crate) async fn an_abandoned_call_loses_nothing(world: World) {
     assert_eq!(told, expected);
 }
 
-pub(crate) async fn a_change_is_told_until_it_is_settled(world: World) {
+pub(crate) async fn a_change_is_redelivered_until_it_is_acknowledged(world: World) {
     let custom = world.custom();
     let mut watcher = open(&world, "user_id").await;
     insert(&custom, [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
@@ -213,7 +213,7 @@ pub(crate) async fn a_change_is_told_until_it_is_settled(world: World) {
     assert_eq!(users(&mut watcher).await, ["bob"]);
 }
 
-pub(crate) async fn a_saved_state_goes_on_where_it_was(world: World) {
+pub(crate) async fn a_saved_state_resumes_at_its_position(world: World) {
     let custom = world.custom();
     insert(&custom, [doc! { "_id": 1, "user_id": "ada" }, doc! { "_id": 2, "user_id": "bob" }]).await;
     let mut watcher = open(&world, "user_id").await;
@@ -232,7 +232,7 @@ pub(crate) async fn a_saved_state_goes_on_where_it_was(world: World) {
     }
 }
 
-pub(crate) async fn what_is_no_state_is_refused(world: World) {
+pub(crate) async fn an_invalid_state_is_refused(world: World) {
     insert(&world.custom(), [doc! { "user_id": "ada" }]).await;
     let state = saved(&open(&world, "user_id").await);
     let refused = |state: Document, field: &str| {
@@ -288,7 +288,7 @@ pub(crate) async fn a_collection_that_is_dropped_or_renamed_may_change_everyone(
     assert_eq!(users(&mut watcher).await, ["end"]);
 }
 
-pub(crate) async fn a_state_saved_after_the_end_of_a_collection_tells_of_it(world: World) {
+pub(crate) async fn a_state_saved_after_a_collection_was_dropped_reports_it(world: World) {
     let custom = world.custom();
     insert(&custom, [doc! { "user_id": "ada" }]).await;
     let watcher = open(&world, "user_id").await;
@@ -299,7 +299,7 @@ pub(crate) async fn a_state_saved_after_the_end_of_a_collection_tells_of_it(worl
     assert_eq!(everything(&mut watcher).await.1, ["ada", "eve"]);
 }
 
-pub(crate) async fn a_connection_that_breaks_is_taken_up_again(world: World) {
+pub(crate) async fn a_broken_connection_is_resumed(world: World) {
     let mut server = world.own_server().await;
     let client = connect(&server.uri()).await.unwrap();
     let custom = client.database("hr").collection("custom");
@@ -360,7 +360,7 @@ pub(crate) async fn a_lost_history_may_have_changed_everyone(world: World) {
     assert_eq!(users(&mut watcher).await, ["eve"]);
 }
 
-pub(crate) async fn a_token_that_means_nothing_may_hide_any_change(world: World) {
+pub(crate) async fn an_invalid_resume_token_may_have_changed_everyone(world: World) {
     insert(&world.custom(), [doc! { "user_id": "ada" }, doc! { "user_id": "bob" }]).await;
     let state = saved(&open(&world, "user_id").await);
     for token in [Bson::from(doc! { "_data": "8200" }), doc! {}.into(), Bson::Null] {
@@ -395,7 +395,7 @@ pub(crate) async fn a_change_ends_the_sessions_of_its_users(world: World) {
     }
 }
 
-pub(crate) async fn a_large_update_is_told(world: World) {
+pub(crate) async fn a_large_update_is_delivered(world: World) {
     let custom = world.custom();
     let mut watcher = open(&world, "who.id").await;
     insert(&custom, [doc! { "_id": 1, "who": { "id": "ada" }, "text": "x".repeat(8_000_000) }]).await;

@@ -18,14 +18,14 @@ pub struct Store {
 }
 
 super::laws! { Store:
-    an_activation_is_told_once
-    a_deletion_is_told_with_what_was_there
-    the_last_identity_goes_with_its_user_who_is_told_of
-    a_login_is_told_while_its_session_lasts
+    an_activation_has_one_event
+    a_deletion_event_has_the_deleted_user
+    removing_the_last_identity_deletes_its_user_with_an_event
+    a_login_has_an_event_while_its_session_exists
     events_wait_in_order_until_they_are_removed
     each_trigger_has_its_own_events
-    whoever_waits_hears_of_new_events
-    of_many_causes_at_once_each_is_told_once
+    waiting_runners_are_woken_by_new_events
+    concurrent_changes_have_one_event_each
 }
 
 fn now() -> DateTime {
@@ -66,7 +66,7 @@ async fn start(store: &Store, id: &str, user_id: &str) {
     store.sessions.start(&session).await.unwrap();
 }
 
-async fn an_activation_is_told_once(store: Store) {
+async fn an_activation_has_one_event(store: Store) {
     let ada = made(&store, "ada").await;
     for _ in 0..2 {
         store.events.activate(&ada.id, &telling("created")).await.unwrap();
@@ -87,7 +87,7 @@ async fn an_activation_is_told_once(store: Store) {
     assert_eq!(store.users.find(&cy.id).await.unwrap().unwrap().state, AccountState::Active);
 }
 
-async fn a_deletion_is_told_with_what_was_there(store: Store) {
+async fn a_deletion_event_has_the_deleted_user(store: Store) {
     let ada = made(&store, "ada").await;
     let identity = Identity { provider_type: ProviderType::CustomToken, id: "x".to_owned(), data: doc! {} };
     store.users.link(&ada.id, &identity).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_deletion_is_told_with_what_was_there(store: Store) {
     assert_eq!(store.users.owner(ProviderType::CustomToken, "x").await.unwrap(), None);
 }
 
-async fn the_last_identity_goes_with_its_user_who_is_told_of(store: Store) {
+async fn removing_the_last_identity_deletes_its_user_with_an_event(store: Store) {
     let ada = made(&store, "ada").await;
     let kind = ProviderType::CustomToken;
     let identity = Identity { provider_type: kind, id: "x".to_owned(), data: doc! {} };
@@ -119,7 +119,7 @@ async fn the_last_identity_goes_with_its_user_who_is_told_of(store: Store) {
     assert_eq!(store.users.find(&ada.id).await.unwrap(), None);
 }
 
-async fn a_login_is_told_while_its_session_lasts(store: Store) {
+async fn a_login_has_an_event_while_its_session_exists(store: Store) {
     start(&store, "s1", "ada").await;
     let events = [event("ada", doc! { "what": "login" })];
     assert!(store.events.logged_in("s1", &events).await.unwrap());
@@ -176,14 +176,14 @@ async fn each_trigger_has_its_own_events(store: Store) {
     assert_eq!(store.events.count("nothing").await.unwrap(), 0);
 }
 
-async fn whoever_waits_hears_of_new_events(store: Store) {
+async fn waiting_runners_are_woken_by_new_events(store: Store) {
     start(&store, "s", "ada").await;
     let added = store.events.added();
     assert!(store.events.logged_in("s", &[event("ada", doc! {})]).await.unwrap());
     tokio::time::timeout(Duration::from_secs(20), added).await.expect("an event was added");
 }
 
-async fn of_many_causes_at_once_each_is_told_once(store: Store) {
+async fn concurrent_changes_have_one_event_each(store: Store) {
     let mut users = Vec::new();
     for number in 0..8 {
         users.push(made(&store, &number.to_string()).await.id);
@@ -222,7 +222,7 @@ async fn of_many_causes_at_once_each_is_told_once(store: Store) {
 }
 
 /// Not in the table above, since it needs two views of the same store.
-pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+pub async fn applications_in_one_store_are_isolated(mine: Store, other: Store) {
     start(&mine, "s-of-mine", "ada").await;
     assert!(mine.events.logged_in("s-of-mine", &[event("ada", doc! {})]).await.unwrap());
     assert!(!other.events.logged_in("s-of-mine", &[event("ada", doc! {})]).await.unwrap());

@@ -21,15 +21,15 @@ pub struct Given {
 }
 
 super::laws! { Given:
-    every_change_is_told_with_what_was_before_and_after
-    what_changes_nothing_is_no_change
-    a_stream_goes_on_after_any_change
-    a_stream_that_was_told_nothing_goes_on_where_it_was
-    a_transaction_is_told_as_a_whole_when_it_is_committed
-    nothing_is_told_of_a_transaction_that_is_given_up
-    each_stream_is_told_what_is_in_its_scope
-    what_is_no_position_is_refused
-    who_waits_is_told_at_once
+    every_change_has_the_document_before_and_after
+    an_update_without_effect_is_not_a_change
+    a_stream_resumes_after_any_change
+    a_stream_without_changes_resumes_where_it_was
+    a_transaction_is_delivered_whole_when_it_is_committed
+    an_aborted_transaction_is_not_delivered
+    each_stream_receives_the_changes_in_its_scope
+    an_invalid_position_is_refused
+    a_waiting_stream_is_woken_by_a_change
 }
 
 impl Given {
@@ -98,7 +98,7 @@ fn inserted(document: Document) -> Shown {
     (ChangeOperation::Insert, document.get("_id").unwrap().clone(), None, Some(document))
 }
 
-async fn every_change_is_told_with_what_was_before_and_after(given: Given) {
+async fn every_change_has_the_document_before_and_after(given: Given) {
     let mut events = given.watch(WatchStart::Now).await;
     given.insert(&[doc! { "_id": 1, "n": 1 }]).await;
     given.update(doc! { "_id": 1 }, set(doc! { "n": 2, "a.b": [1] }), false).await;
@@ -123,7 +123,7 @@ async fn every_change_is_told_with_what_was_before_and_after(given: Given) {
     assert!(times.iter().all(|time| time.time.abs_diff(now) < 120), "{times:?}");
 }
 
-async fn what_changes_nothing_is_no_change(given: Given) {
+async fn an_update_without_effect_is_not_a_change(given: Given) {
     given.insert(&[doc! { "_id": 1, "n": 1 }]).await;
     let mut events = given.watch(WatchStart::Now).await;
     given.update(doc! { "_id": 1 }, set(doc! { "n": 1 }), false).await;
@@ -134,7 +134,7 @@ async fn what_changes_nothing_is_no_change(given: Given) {
     assert_eq!(shown(&next(&mut *events).await), inserted(doc! { "_id": 2 }));
 }
 
-async fn a_stream_goes_on_after_any_change(given: Given) {
+async fn a_stream_resumes_after_any_change(given: Given) {
     let mut events = given.watch(WatchStart::Now).await;
     for id in 0..5 {
         given.insert(&[doc! { "_id": id }, doc! { "_id": 10 + id }]).await;
@@ -154,7 +154,7 @@ async fn a_stream_goes_on_after_any_change(given: Given) {
     assert_eq!(take(&mut *later, 5).await, changes[5..]);
 }
 
-async fn a_stream_that_was_told_nothing_goes_on_where_it_was(given: Given) {
+async fn a_stream_without_changes_resumes_where_it_was(given: Given) {
     let mut events = given.watch(WatchStart::Now).await;
     assert!(is_quiet(&mut *events).await);
     let position = events.position().unwrap();
@@ -163,7 +163,7 @@ async fn a_stream_that_was_told_nothing_goes_on_where_it_was(given: Given) {
     assert_eq!(shown(&next(&mut *again).await), inserted(doc! { "_id": 1 }));
 }
 
-async fn a_transaction_is_told_as_a_whole_when_it_is_committed(given: Given) {
+async fn a_transaction_is_delivered_whole_when_it_is_committed(given: Given) {
     given.insert(&[doc! { "_id": 0, "n": 0 }]).await;
     let mut events = given.watch(WatchStart::Now).await;
     let mut transaction = given.store.begin().await.unwrap();
@@ -184,7 +184,7 @@ async fn a_transaction_is_told_as_a_whole_when_it_is_committed(given: Given) {
     assert_eq!(changes, expected);
 }
 
-async fn nothing_is_told_of_a_transaction_that_is_given_up(given: Given) {
+async fn an_aborted_transaction_is_not_delivered(given: Given) {
     given.insert(&[doc! { "_id": 0, "n": 0 }]).await;
     let mut events = given.watch(WatchStart::Now).await;
     for _ in 0..2 {
@@ -202,7 +202,7 @@ async fn nothing_is_told_of_a_transaction_that_is_given_up(given: Given) {
     assert_eq!(shown(&next(&mut *events).await), inserted(doc! { "_id": 3 }));
 }
 
-async fn each_stream_is_told_what_is_in_its_scope(given: Given) {
+async fn each_stream_receives_the_changes_in_its_scope(given: Given) {
     let beside = given.beside();
     insert(&*given.store, &beside, &[doc! { "_id": 0 }]).await;
     let database = WatchScope::Database(given.namespace.database().to_owned());
@@ -232,14 +232,14 @@ async fn each_stream_is_told_what_is_in_its_scope(given: Given) {
     assert!(is_quiet(&mut *collection).await && is_quiet(&mut *other).await);
 }
 
-async fn what_is_no_position_is_refused(given: Given) {
+async fn an_invalid_position_is_refused(given: Given) {
     let scope = WatchScope::Collection(given.namespace.clone());
     for nonsense in [doc! {}, doc! { "a": 1 }, doc! { "_data": 1, "number": "1" }] {
         assert!(given.changes.watch(&scope, WatchStart::After(nonsense)).await.is_err());
     }
 }
 
-async fn who_waits_is_told_at_once(given: Given) {
+async fn a_waiting_stream_is_woken_by_a_change(given: Given) {
     // The first insert takes longer, since it creates the collection.
     given.insert(&[doc! { "_id": 0 }]).await;
     let mut events = given.watch(WatchStart::Now).await;

@@ -9,15 +9,15 @@ type Store = Arc<dyn Credentials>;
 
 super::laws! { Store:
     an_address_has_one_login
-    a_login_is_changed_in_its_hash_and_confirmation_only
-    a_login_without_a_password_gets_its_first_by_none_but_set_hash
-    several_logins_are_added_as_far_as_they_are_free
+    only_the_hash_and_confirmation_of_a_login_change
+    only_set_hash_gives_a_login_its_first_password
+    several_logins_are_added_unless_taken
     a_large_number_of_logins_is_added
-    a_removed_login_frees_its_address_and_takes_its_tokens_along
+    removing_a_login_frees_its_address_and_removes_its_tokens
     a_token_is_taken_once
-    a_newer_token_voids_the_older_of_its_purpose
-    a_key_has_a_name_of_its_own_among_those_of_its_user
-    keys_added_at_once_are_no_more_than_a_user_may_have
+    a_newer_token_replaces_the_older_one_of_its_purpose
+    key_names_are_unique_per_user
+    concurrently_added_keys_stay_within_the_limit_of_a_user
     a_removed_key_makes_room_for_another
     a_key_is_disabled_and_removed
 }
@@ -69,7 +69,7 @@ async fn an_address_has_one_login(store: Store) {
     assert_eq!(added, 1);
 }
 
-async fn a_login_is_changed_in_its_hash_and_confirmation_only(store: Store) {
+async fn only_the_hash_and_confirmation_of_a_login_change(store: Store) {
     assert!(!store.confirm_login("1").await.unwrap());
     assert!(!store.replace_hash("1", None, "new").await.unwrap());
     store.add_login(&login("1", "ada@x")).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_login_is_changed_in_its_hash_and_confirmation_only(store: Store) {
     assert!(store.login("ada@x").await.unwrap() == Some(expected));
 }
 
-async fn a_login_without_a_password_gets_its_first_by_none_but_set_hash(store: Store) {
+async fn only_set_hash_gives_a_login_its_first_password(store: Store) {
     let imported = PasswordLogin { hash: None, ..login("1", "ada@x") };
     assert!(store.add_login(&imported).await.unwrap());
     assert!(!store.replace_hash("1", None, "new").await.unwrap());
@@ -97,7 +97,7 @@ async fn a_login_without_a_password_gets_its_first_by_none_but_set_hash(store: S
     assert!(store.login_by_id("1").await.unwrap() == Some(expected));
 }
 
-async fn several_logins_are_added_as_far_as_they_are_free(store: Store) {
+async fn several_logins_are_added_unless_taken(store: Store) {
     store.add_login(&login("1", "ada@x")).await.unwrap();
     let (added, unchanged) = (LoginAddition::Added, LoginAddition::Unchanged);
     let logins = [
@@ -127,7 +127,7 @@ async fn a_large_number_of_logins_is_added(store: Store) {
     assert!(store.login("1202@x").await.unwrap() == Some(login("1202", "1202@x")));
 }
 
-async fn a_removed_login_frees_its_address_and_takes_its_tokens_along(store: Store) {
+async fn removing_a_login_frees_its_address_and_removes_its_tokens(store: Store) {
     store.add_login(&login("1", "ada@x")).await.unwrap();
     store.put_token(&token("t1", "1", TokenPurpose::Reset)).await.unwrap();
     store.put_token(&token("t2", "2", TokenPurpose::Reset)).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_token_is_taken_once(store: Store) {
     assert!(store.take_token("t1", "hash", TokenPurpose::Confirm).await.unwrap().is_none());
 }
 
-async fn a_newer_token_voids_the_older_of_its_purpose(store: Store) {
+async fn a_newer_token_replaces_the_older_one_of_its_purpose(store: Store) {
     store.put_token(&token("t1", "1", TokenPurpose::Confirm)).await.unwrap();
     store.put_token(&token("t2", "1", TokenPurpose::Reset)).await.unwrap();
     store.put_token(&token("t3", "1", TokenPurpose::Confirm)).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_newer_token_voids_the_older_of_its_purpose(store: Store) {
     assert!(store.take_token("t3", "hash", TokenPurpose::Confirm).await.unwrap().is_some());
 }
 
-async fn a_key_has_a_name_of_its_own_among_those_of_its_user(store: Store) {
+async fn key_names_are_unique_per_user(store: Store) {
     let (added, taken) = (KeyAddition::Added, KeyAddition::NameTaken);
     for (id, user_id, name, outcome) in [
         ("1", Some("ada"), "one", added),
@@ -187,7 +187,7 @@ async fn a_key_has_a_name_of_its_own_among_those_of_its_user(store: Store) {
     assert_eq!(of(Some("nobody")).await, [""; 0]);
 }
 
-async fn keys_added_at_once_are_no_more_than_a_user_may_have(store: Store) {
+async fn concurrently_added_keys_stay_within_the_limit_of_a_user(store: Store) {
     for (owner, most, many) in [(Some("ada"), 3, 16), (Some("eve"), 1, 8), (None, 10, 24)] {
         let racing = (0..many).map(|number| {
             let (store, id) = (Arc::clone(&store), format!("{owner:?}{number}"));
@@ -236,7 +236,7 @@ async fn a_key_is_disabled_and_removed(store: Store) {
 
 /// Not in the table above, since it needs two views of the same store: credentials of one application are invisible
 /// to another.
-pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+pub async fn applications_in_one_store_are_isolated(mine: Store, other: Store) {
     mine.add_login(&login("1", "ada@x")).await.unwrap();
     mine.put_token(&token("t1", "1", TokenPurpose::Reset)).await.unwrap();
     mine.add_key(&key("1", None, "one"), 1).await.unwrap();

@@ -11,19 +11,19 @@ use portcullis::store::documents::{
 pub type Given = (Arc<dyn DocumentStore>, Namespace);
 
 super::laws! { Given:
-    an_inserted_document_is_found_as_it_was
-    documents_come_in_the_order_of_their_insertion
-    an_id_is_there_once_whatever_its_type
-    a_transaction_that_is_dropped_did_nothing
-    a_transaction_sees_what_it_wrote_and_nobody_else_does
-    an_update_changes_the_first_document_that_is_found
-    an_upsert_inserts_what_is_not_found
-    a_replacement_keeps_the_id_and_the_place
+    an_inserted_document_is_found_unchanged
+    documents_are_returned_in_insertion_order
+    ids_of_any_type_are_unique
+    a_dropped_transaction_has_no_effect
+    a_transaction_alone_sees_its_writes
+    an_update_changes_the_first_match
+    an_upsert_inserts_if_nothing_matches
+    a_replacement_keeps_the_id_and_the_position
     a_document_is_deleted_by_its_id
-    an_update_that_is_refused_leaves_the_document_as_it_was
-    collections_are_apart
-    a_pipeline_of_the_common_stages_brings_what_it_says
-    what_is_too_large_is_refused
+    a_refused_update_leaves_the_document_unchanged
+    collections_are_isolated
+    common_pipeline_stages_work
+    documents_that_are_too_large_are_refused
 }
 
 /// Inserts documents in one transaction; retries while a dropped transaction is still being aborted.
@@ -89,7 +89,7 @@ async fn update(
     Ok(updated)
 }
 
-async fn an_inserted_document_is_found_as_it_was(given: Given) {
+async fn an_inserted_document_is_found_unchanged(given: Given) {
     let (store, namespace) = given;
     let document = doc! { "_id": 1, "b": [1, 2.5, { "x": null }], "a": Bson::Int64(3), "": "empty", "a.b": true };
     insert(&*store, &namespace, std::slice::from_ref(&document)).await;
@@ -104,7 +104,7 @@ async fn an_inserted_document_is_found_as_it_was(given: Given) {
     assert_eq!(first.keys().next().map(String::as_str), Some("_id"), "{first}");
 }
 
-async fn documents_come_in_the_order_of_their_insertion(given: Given) {
+async fn documents_are_returned_in_insertion_order(given: Given) {
     let (store, namespace) = given;
     let ids = [5, 3, 9, 1, 7];
     insert(&*store, &namespace, &ids.map(|id| doc! { "_id": id })).await;
@@ -115,7 +115,7 @@ async fn documents_come_in_the_order_of_their_insertion(given: Given) {
     assert_eq!(found, [7, 5].map(|id| doc! { "_id": id }));
 }
 
-async fn an_id_is_there_once_whatever_its_type(given: Given) {
+async fn ids_of_any_type_are_unique(given: Given) {
     let (store, namespace) = given;
     insert(&*store, &namespace, &[doc! { "_id": 1 }, doc! { "_id": "1" }, doc! { "_id": { "a": 1 } }]).await;
     for id in [Bson::Int32(1), Bson::Double(1.0), Bson::Int64(1), "1".into(), doc! { "a": 1.0 }.into()] {
@@ -131,7 +131,7 @@ async fn an_id_is_there_once_whatever_its_type(given: Given) {
     assert_eq!(find(&*store, &namespace, doc! {}).await.len(), 3);
 }
 
-async fn a_transaction_that_is_dropped_did_nothing(given: Given) {
+async fn a_dropped_transaction_has_no_effect(given: Given) {
     let (store, namespace) = given;
     insert(&*store, &namespace, &[doc! { "_id": 1, "n": 1 }]).await;
     let mut transaction = store.begin().await.unwrap();
@@ -142,7 +142,7 @@ async fn a_transaction_that_is_dropped_did_nothing(given: Given) {
     insert(&*store, &namespace, &[doc! { "_id": 2 }]).await;
 }
 
-async fn a_transaction_sees_what_it_wrote_and_nobody_else_does(given: Given) {
+async fn a_transaction_alone_sees_its_writes(given: Given) {
     let (store, namespace) = given;
     insert(&*store, &namespace, &[doc! { "_id": 1, "n": 1 }]).await;
     let mut transaction = store.begin().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_transaction_sees_what_it_wrote_and_nobody_else_does(given: Given) {
     assert_eq!(find(&*store, &namespace, doc! {}).await, inside);
 }
 
-async fn an_update_changes_the_first_document_that_is_found(given: Given) {
+async fn an_update_changes_the_first_match(given: Given) {
     let (store, namespace) = &given;
     insert(&**store, namespace, &[doc! { "_id": 2, "n": 1 }, doc! { "_id": 1, "n": 1 }]).await;
     let updated = update(&given, doc! { "n": 1 }, operators(doc! { "$set": { "n": 5 } }), false).await.unwrap();
@@ -169,7 +169,7 @@ async fn an_update_changes_the_first_document_that_is_found(given: Given) {
     assert_eq!(none, Updated::default());
 }
 
-async fn an_upsert_inserts_what_is_not_found(given: Given) {
+async fn an_upsert_inserts_if_nothing_matches(given: Given) {
     let (store, namespace) = &given;
     let change = operators(doc! { "$inc": { "n": 1 }, "$setOnInsert": { "new": true } });
     let first = update(&given, doc! { "_id": 1, "kind": "x" }, change.clone(), true).await.unwrap();
@@ -183,7 +183,7 @@ async fn an_upsert_inserts_what_is_not_found(given: Given) {
     assert!(matches!(refused, DocumentsError::DuplicateKey), "{refused}");
 }
 
-async fn a_replacement_keeps_the_id_and_the_place(given: Given) {
+async fn a_replacement_keeps_the_id_and_the_position(given: Given) {
     let (store, namespace) = &given;
     insert(&**store, namespace, &[doc! { "_id": 1, "n": 1 }, doc! { "_id": 2 }]).await;
     let change = Change::Replacement(doc! { "m": 2 });
@@ -205,7 +205,7 @@ async fn a_document_is_deleted_by_its_id(given: Given) {
     assert_eq!(find(&**store, namespace, doc! { "_id": 1 }).await.len(), 1);
 }
 
-async fn an_update_that_is_refused_leaves_the_document_as_it_was(given: Given) {
+async fn a_refused_update_leaves_the_document_unchanged(given: Given) {
     let (store, namespace) = &given;
     let document = doc! { "_id": 1, "a": "x", "l": [1, "x"] };
     insert(&**store, namespace, std::slice::from_ref(&document)).await;
@@ -222,7 +222,7 @@ async fn an_update_that_is_refused_leaves_the_document_as_it_was(given: Given) {
     assert_eq!(find(&**store, namespace, doc! {}).await, [document]);
 }
 
-async fn collections_are_apart(given: Given) {
+async fn collections_are_isolated(given: Given) {
     let (store, namespace) = &given;
     insert(&**store, namespace, &[doc! { "_id": 1 }]).await;
     for name in ["documents2", "document", "documents.1"] {
@@ -234,7 +234,7 @@ async fn collections_are_apart(given: Given) {
     assert_eq!(find(&**store, namespace, doc! {}).await, [doc! { "_id": 1 }]);
 }
 
-async fn a_pipeline_of_the_common_stages_brings_what_it_says(given: Given) {
+async fn common_pipeline_stages_work(given: Given) {
     let (store, namespace) = &given;
     let documents: Vec<Document> = (0..20).map(|n| doc! { "_id": n, "n": n % 5, "x": { "y": 1, "z": 2 } }).collect();
     insert(&**store, namespace, &documents).await;
@@ -255,7 +255,7 @@ async fn a_pipeline_of_the_common_stages_brings_what_it_says(given: Given) {
     assert_eq!(found, documents);
 }
 
-async fn what_is_too_large_is_refused(given: Given) {
+async fn documents_that_are_too_large_are_refused(given: Given) {
     let (store, namespace) = given;
     let document = doc! { "_id": 1, "text": "x".repeat(16 * 1024 * 1024) };
     let mut transaction = store.begin().await.unwrap();

@@ -9,10 +9,10 @@ use super::documents::{Given, insert};
 use super::writes::{guard, write};
 
 super::laws! { Given:
-    who_sees_everything_is_told_why_a_write_fails
-    a_taken_key_is_told_to_who_sees_everything_before_a_write_that_may_be_denied
-    who_does_not_see_everything_is_not_told_why_a_write_fails
-    a_hidden_size_is_not_told_by_an_update_that_is_not_permitted
+    users_who_may_read_everything_learn_why_a_write_fails
+    duplicate_keys_are_reported_before_denials_to_users_who_may_read_everything
+    users_with_hidden_fields_do_not_learn_why_a_write_fails
+    a_denied_update_does_not_reveal_the_size_of_hidden_fields
     the_log_says_which_write_was_refused_and_why
 }
 
@@ -38,7 +38,7 @@ async fn stored(given: &Given) {
         .await;
 }
 
-async fn who_sees_everything_is_told_why_a_write_fails(given: Given) {
+async fn users_who_may_read_everything_learn_why_a_write_fails(given: Given) {
     stored(&given).await;
     let taken = json!({"insertOne": {"document": {"_id": 1}}});
     let free = json!({"insertOne": {"document": {"_id": 7}}});
@@ -58,7 +58,7 @@ async fn who_sees_everything_is_told_why_a_write_fails(given: Given) {
     }
 }
 
-async fn a_taken_key_is_told_to_who_sees_everything_before_a_write_that_may_be_denied(given: Given) {
+async fn duplicate_keys_are_reported_before_denials_to_users_who_may_read_everything(given: Given) {
     stored(&given).await;
     let rules = json!({"roles": [{"name": "r", "apply_when": {}, "read": true, "write": {"name": {"$ne": "Ben"}}}]});
     let taken = json!({"insertOne": {"document": {"_id": 1, "name": "x"}}});
@@ -69,7 +69,7 @@ async fn a_taken_key_is_told_to_who_sees_everything_before_a_write_that_may_be_d
     assert_eq!(error.to_string(), "update not permitted");
 }
 
-async fn who_does_not_see_everything_is_not_told_why_a_write_fails(given: Given) {
+async fn users_with_hidden_fields_do_not_learn_why_a_write_fails(given: Given) {
     stored(&given).await;
     let taken = json!({"insertOne": {"document": {"_id": 1}}});
     let free = json!({"insertOne": {"document": {"_id": 7}}});
@@ -91,7 +91,7 @@ async fn who_does_not_see_everything_is_not_told_why_a_write_fails(given: Given)
     }
 }
 
-async fn a_hidden_size_is_not_told_by_an_update_that_is_not_permitted((store, namespace): Given) {
+async fn a_denied_update_does_not_reveal_the_size_of_hidden_fields((store, namespace): Given) {
     let rules = json!({"roles": [{"name": "r", "apply_when": {},
                                   "fields": {"_id": {"read": true}, "spent": {"read": true}}}]});
     let limit = 16 << 20;

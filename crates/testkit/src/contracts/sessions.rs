@@ -8,12 +8,12 @@ use portcullis::store::{Session, Sessions};
 type Store = Arc<dyn Sessions>;
 
 super::laws! { Store:
-    a_session_is_found_as_it_was_begun
+    a_session_is_found_as_it_was_stored
     an_ended_session_is_gone
     all_sessions_of_a_user_end_at_once
-    a_key_takes_its_sessions_along
+    removing_a_key_ends_its_sessions
     expired_sessions_are_forgotten
-    several_sessions_are_found_at_once
+    several_sessions_are_found_in_one_lookup
 }
 
 fn at(seconds: i64) -> DateTime {
@@ -31,7 +31,7 @@ fn session(id: &str, user_id: &str) -> Session {
     }
 }
 
-async fn a_session_is_found_as_it_was_begun(sessions: Store) {
+async fn a_session_is_found_as_it_was_stored(sessions: Store) {
     let ada = session("1", "ada");
     let anonymous = Session { expires_at: None, ..session("2", "anonymous") };
     for session in [&ada, &anonymous] {
@@ -65,7 +65,7 @@ async fn all_sessions_of_a_user_end_at_once(sessions: Store) {
     }
 }
 
-async fn a_key_takes_its_sessions_along(sessions: Store) {
+async fn removing_a_key_ends_its_sessions(sessions: Store) {
     let of_key = |key_id: &str| Some(key_id.to_owned());
     for (id, user_id, key_id) in [
         ("1", "ada", of_key("k1")),
@@ -101,7 +101,7 @@ async fn expired_sessions_are_forgotten(sessions: Store) {
 }
 
 /// Not in the table above, since it needs two views of the same store.
-pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+pub async fn applications_in_one_store_are_isolated(mine: Store, other: Store) {
     let keyed = Session { key_id: Some("k".to_owned()), ..session("1", "ada") };
     mine.start(&keyed).await.unwrap();
     assert_eq!(other.find("1").await.unwrap(), None);
@@ -117,7 +117,7 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert_eq!(mine.end_all("ada").await.unwrap(), 1);
 }
 
-async fn several_sessions_are_found_at_once(sessions: Store) {
+async fn several_sessions_are_found_in_one_lookup(sessions: Store) {
     for id in ["1", "2", "3"] {
         sessions.start(&session(id, "ada")).await.unwrap();
     }

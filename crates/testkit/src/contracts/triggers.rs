@@ -9,13 +9,13 @@ use portcullis::store::{Lease, Position, Progress, Switch, TriggerState, Trigger
 type Store = Arc<dyn Triggers>;
 
 super::laws! { Store:
-    of_several_at_once_one_gets_the_lease
-    a_lease_ends_by_itself_and_the_next_has_a_greater_number
-    a_lease_that_is_renewed_lasts
-    a_lease_that_is_given_back_is_free_at_once
-    under_an_earlier_lease_nothing_is_written
-    progress_is_kept_as_it_was_noted
-    a_trigger_is_paused_and_goes_on
+    one_of_several_concurrent_requests_gets_the_lease
+    an_expired_lease_is_followed_by_one_with_a_greater_number
+    a_renewed_lease_lasts
+    a_released_lease_is_free_immediately
+    an_earlier_lease_cannot_write
+    progress_is_stored_as_reported
+    a_trigger_is_paused_and_resumed
 }
 
 /// Longer than any test takes.
@@ -35,7 +35,7 @@ async fn wait_for(triggers: &Store, holder: &str) -> Lease {
     }
 }
 
-async fn of_several_at_once_one_gets_the_lease(triggers: Store) {
+async fn one_of_several_concurrent_requests_gets_the_lease(triggers: Store) {
     for round in 0..5 {
         let name = format!("t{round}");
         let tasks = (0..8).map(|number| {
@@ -54,14 +54,14 @@ async fn of_several_at_once_one_gets_the_lease(triggers: Store) {
     assert_eq!(triggers.acquire("t", "a", LONG).await.unwrap(), None, "not twice for the same holder");
 }
 
-async fn a_lease_ends_by_itself_and_the_next_has_a_greater_number(triggers: Store) {
+async fn an_expired_lease_is_followed_by_one_with_a_greater_number(triggers: Store) {
     let first = triggers.acquire("t", "a", Duration::from_millis(30)).await.unwrap().unwrap();
     let second = wait_for(&triggers, "b").await;
     assert!(second.fence > first.fence, "{first:?} {second:?}");
     assert_eq!((second.trigger.as_str(), second.holder.as_str()), ("t", "b"));
 }
 
-async fn a_lease_that_is_renewed_lasts(triggers: Store) {
+async fn a_renewed_lease_lasts(triggers: Store) {
     let lease = triggers.acquire("t", "a", Duration::from_millis(50)).await.unwrap().unwrap();
     let before = triggers.state("t").await.unwrap().leased_until.unwrap();
     assert!(triggers.renew(&lease, LONG).await.unwrap());
@@ -69,7 +69,7 @@ async fn a_lease_that_is_renewed_lasts(triggers: Store) {
     assert_eq!(triggers.acquire("t", "b", LONG).await.unwrap(), None);
 }
 
-async fn a_lease_that_is_given_back_is_free_at_once(triggers: Store) {
+async fn a_released_lease_is_free_immediately(triggers: Store) {
     let first = acquire(&triggers, "a").await;
     assert!(triggers.release(&first).await.unwrap());
     let second = acquire(&triggers, "b").await;
@@ -78,7 +78,7 @@ async fn a_lease_that_is_given_back_is_free_at_once(triggers: Store) {
     assert_eq!(triggers.acquire("t", "c", LONG).await.unwrap(), None, "the second lease was not touched");
 }
 
-async fn under_an_earlier_lease_nothing_is_written(triggers: Store) {
+async fn an_earlier_lease_cannot_write(triggers: Store) {
     let old = triggers.acquire("t", "a", Duration::from_millis(20)).await.unwrap().unwrap();
     let new = wait_for(&triggers, "b").await;
     let state = triggers.state("t").await.unwrap();
@@ -92,7 +92,7 @@ async fn under_an_earlier_lease_nothing_is_written(triggers: Store) {
     assert!(triggers.note(&new, &progress).await.unwrap());
 }
 
-async fn progress_is_kept_as_it_was_noted(triggers: Store) {
+async fn progress_is_stored_as_reported(triggers: Store) {
     assert_eq!(triggers.state("t").await.unwrap(), TriggerState::default());
     let lease = acquire(&triggers, "a").await;
     let time = DateTime::from_millis(1_700_000_000_123);
@@ -123,7 +123,7 @@ async fn progress_is_kept_as_it_was_noted(triggers: Store) {
     assert_eq!(state.lease, Some(lease));
 }
 
-async fn a_trigger_is_paused_and_goes_on(triggers: Store) {
+async fn a_trigger_is_paused_and_resumed(triggers: Store) {
     // A trigger can be paused before its first run.
     triggers.switch("t", Switch::Pause).await.unwrap();
     assert!(triggers.state("t").await.unwrap().is_paused);
@@ -147,7 +147,7 @@ async fn a_trigger_is_paused_and_goes_on(triggers: Store) {
 }
 
 /// Not in the table above, since it needs two views of the same store.
-pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+pub async fn applications_in_one_store_are_isolated(mine: Store, other: Store) {
     let lease = acquire(&mine, "a").await;
     let theirs = acquire(&other, "a").await;
     assert!(mine.note(&lease, &Progress { runs: 1, ..Progress::default() }).await.unwrap());

@@ -10,29 +10,29 @@ use portcullis::store::{Account, AccountState, Identity, ImportOutcome, Removed,
 type Store = Arc<dyn Users>;
 
 super::laws! { Store:
-    a_first_login_makes_a_pending_user
-    a_later_login_finds_the_user_and_renews_what_is_said
+    a_first_login_creates_a_pending_user
+    a_later_login_finds_the_user_and_updates_provider_data
     the_same_id_at_another_provider_is_another_user
     an_api_key_is_a_server_user
-    whatever_a_provider_says_is_kept
-    logins_at_once_make_one_user
-    a_linked_identity_leads_to_the_user
+    provider_data_of_any_shape_is_stored
+    concurrent_logins_create_one_user
+    a_linked_identity_logs_in_as_its_user
     an_identity_is_linked_to_one_user_only
-    links_at_once_give_an_identity_to_one_user
+    concurrent_links_give_an_identity_to_one_user
     a_user_has_one_address_with_a_password
-    a_user_whom_nobody_has_claimed_is_taken_over_once
-    only_an_active_user_whom_nobody_has_claimed_is_taken_over
-    an_identity_that_is_another_user_takes_nobody_over
-    an_identity_is_removed_and_the_last_one_with_its_user
-    a_visit_is_noted
+    an_unclaimed_user_is_taken_over_once
+    only_an_active_unclaimed_user_is_taken_over
+    an_identity_of_another_user_cannot_take_over_a_user
+    removing_the_last_identity_deletes_its_user
+    the_last_visit_is_recorded
     only_a_pending_user_is_activated
     a_disabled_user_is_found_but_not_changed
-    a_deleted_user_frees_the_identities
-    an_import_says_what_became_of_each_user
+    deleting_a_user_frees_its_identities
+    an_import_reports_the_outcome_of_each_user
     an_import_never_changes_a_user
     a_large_import_is_complete
     users_are_listed_in_the_order_of_their_ids
-    several_users_are_found_at_once
+    several_users_are_found_in_one_lookup
 }
 
 fn identity(id: &str) -> Identity {
@@ -54,7 +54,7 @@ fn account(id: &str, identities: &[&str]) -> Account {
     account
 }
 
-async fn a_first_login_makes_a_pending_user(users: Store) {
+async fn a_first_login_creates_a_pending_user(users: Store) {
     let ada = users.find_or_create(&said("ada", doc! { "name": "Ada" }), at(0)).await.unwrap();
     assert_eq!(ada, Account::new(&ada.id, said("ada", doc! { "name": "Ada" }), at(0)));
     assert!(
@@ -66,7 +66,7 @@ async fn a_first_login_makes_a_pending_user(users: Store) {
     assert_eq!(users.find("ada").await.unwrap(), None);
 }
 
-async fn a_later_login_finds_the_user_and_renews_what_is_said(users: Store) {
+async fn a_later_login_finds_the_user_and_updates_provider_data(users: Store) {
     let first = users.find_or_create(&said("ada", doc! { "name": "Ada", "team": "red" }), at(0)).await.unwrap();
     users.link(&first.id, &said("lovelace", doc! { "kept": true })).await.unwrap();
     let later = users.find_or_create(&said("ada", doc! { "name": "Countess" }), at(60)).await.unwrap();
@@ -94,7 +94,7 @@ async fn an_api_key_is_a_server_user(users: Store) {
     assert_eq!(users.find_or_create(&key, at(0)).await.unwrap().kind, UserType::Server);
 }
 
-async fn whatever_a_provider_says_is_kept(users: Store) {
+async fn provider_data_of_any_shape_is_stored(users: Store) {
     let data = doc! {
         "$set": { "$gt": "" }, "a.b": { "c.d": 1 }, "": 2, "$ref": "$$ROOT", "list": [1_i64, 2.5, [{}], null],
         "when": at(3), "text": "\0\u{202e}é",
@@ -108,7 +108,7 @@ async fn whatever_a_provider_says_is_kept(users: Store) {
     assert_eq!(users.find(&ada.id).await.unwrap(), Some(linked));
 }
 
-async fn logins_at_once_make_one_user(users: Store) {
+async fn concurrent_logins_create_one_user(users: Store) {
     let logins: Vec<_> = (0..16)
         .map(|n| {
             let users = Arc::clone(&users);
@@ -124,7 +124,7 @@ async fn logins_at_once_make_one_user(users: Store) {
     assert_eq!(users.list(None, 10).await.unwrap().len(), 1);
 }
 
-async fn a_linked_identity_leads_to_the_user(users: Store) {
+async fn a_linked_identity_logs_in_as_its_user(users: Store) {
     let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
     let linked = users.link(&ada.id, &said("lovelace", doc! { "n": 1 })).await.unwrap();
     assert_eq!(linked.identities, [identity("ada"), said("lovelace", doc! { "n": 1 })]);
@@ -153,7 +153,7 @@ async fn an_identity_is_linked_to_one_user_only(users: Store) {
     assert!(!message.contains('\n') && message.len() < 300, "{message}");
 }
 
-async fn links_at_once_give_an_identity_to_one_user(users: Store) {
+async fn concurrent_links_give_an_identity_to_one_user(users: Store) {
     let mut owners = Vec::new();
     for n in 0..8 {
         owners.push(users.find_or_create(&identity(&format!("user {n}")), at(0)).await.unwrap().id);
@@ -221,7 +221,7 @@ fn unclaimed(id: &str) -> Account {
     }
 }
 
-async fn a_user_whom_nobody_has_claimed_is_taken_over_once(users: Store) {
+async fn an_unclaimed_user_is_taken_over_once(users: Store) {
     users.import(&[unclaimed("1")]).await.unwrap();
     assert!(users.find("1").await.unwrap().unwrap().is_unclaimed);
     let racing: Vec<_> = (0..8)
@@ -242,7 +242,7 @@ async fn a_user_whom_nobody_has_claimed_is_taken_over_once(users: Store) {
     assert_eq!(users.take_over("1", &identity("eve"), at(10)).await.unwrap(), None);
 }
 
-async fn only_an_active_user_whom_nobody_has_claimed_is_taken_over(users: Store) {
+async fn only_an_active_unclaimed_user_is_taken_over(users: Store) {
     let closed = [
         Account { state: AccountState::Disabled, ..unclaimed("disabled") },
         Account { state: AccountState::Pending, ..unclaimed("pending") },
@@ -264,7 +264,7 @@ async fn only_an_active_user_whom_nobody_has_claimed_is_taken_over(users: Store)
     assert_eq!(users.owner(ProviderType::CustomToken, "eve").await.unwrap(), None);
 }
 
-async fn an_identity_that_is_another_user_takes_nobody_over(users: Store) {
+async fn an_identity_of_another_user_cannot_take_over_a_user(users: Store) {
     users.import(&[unclaimed("1"), account("2", &["eve"])]).await.unwrap();
     assert_eq!(users.take_over("1", &identity("eve"), at(9)).await.unwrap(), None);
     assert_eq!(users.take_over("1", &address("other@x"), at(9)).await.unwrap(), None, "a second address");
@@ -272,7 +272,7 @@ async fn an_identity_that_is_another_user_takes_nobody_over(users: Store) {
     assert!(users.take_over("1", &identity("ada"), at(9)).await.unwrap().is_some());
 }
 
-async fn an_identity_is_removed_and_the_last_one_with_its_user(users: Store) {
+async fn removing_the_last_identity_deletes_its_user(users: Store) {
     let kind = ProviderType::CustomToken;
     users.import(&[account("1", &["a", "b", "c"]), account("2", &["d"])]).await.unwrap();
     assert_eq!(users.remove_identity(kind, "nobody").await.unwrap(), None);
@@ -295,7 +295,7 @@ async fn an_identity_is_removed_and_the_last_one_with_its_user(users: Store) {
     assert_eq!(users.owner(kind, "d").await.unwrap(), None);
 }
 
-async fn a_visit_is_noted(users: Store) {
+async fn the_last_visit_is_recorded(users: Store) {
     users.import(&[unclaimed("1")]).await.unwrap();
     for (time, noted) in [(5, 5), (3, 5), (7, 7)] {
         assert!(users.touch("1", at(time)).await.unwrap());
@@ -334,7 +334,7 @@ async fn a_disabled_user_is_found_but_not_changed(users: Store) {
     }
 }
 
-async fn a_deleted_user_frees_the_identities(users: Store) {
+async fn deleting_a_user_frees_its_identities(users: Store) {
     let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
     let eve = users.find_or_create(&identity("eve"), at(0)).await.unwrap();
     users.link(&ada.id, &identity("lovelace")).await.unwrap();
@@ -345,7 +345,7 @@ async fn a_deleted_user_frees_the_identities(users: Store) {
     assert_ne!(users.find_or_create(&identity("ada"), at(1)).await.unwrap().id, ada.id);
 }
 
-async fn an_import_says_what_became_of_each_user(users: Store) {
+async fn an_import_reports_the_outcome_of_each_user(users: Store) {
     let taken = |id: &str| ImportOutcome::IdentityTaken { provider_type: ProviderType::CustomToken, id: id.to_owned() };
     let first = [account("1", &["a", "b"]), account("2", &["c"])];
     assert_eq!(users.import(&first).await.unwrap(), [ImportOutcome::Added, ImportOutcome::Added]);
@@ -441,7 +441,7 @@ async fn users_are_listed_in_the_order_of_their_ids(users: Store) {
 
 /// Not in the table above, since it needs two views of the same store. An identity provider of one application has no
 /// authority over users of another, even if both know an `ada`.
-pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store) {
+pub async fn applications_in_one_store_are_isolated(mine: Store, other: Store) {
     let ada = mine.find_or_create(&said("ada", doc! { "role": "user" }), at(0)).await.unwrap();
     let eve = other.find_or_create(&said("ada", doc! { "role": "admin" }), at(1)).await.unwrap();
     assert_ne!(ada.id, eve.id);
@@ -473,7 +473,7 @@ pub async fn two_applications_in_one_store_never_meet(mine: Store, other: Store)
     assert!(mine.delete(&ada.id).await.unwrap().is_some());
 }
 
-async fn several_users_are_found_at_once(users: Store) {
+async fn several_users_are_found_in_one_lookup(users: Store) {
     let ada = users.find_or_create(&identity("ada"), at(0)).await.unwrap();
     let bob = users.find_or_create(&identity("bob"), at(0)).await.unwrap();
     let ids = [bob.id.as_str(), "none", ada.id.as_str(), bob.id.as_str(), ""];

@@ -15,8 +15,8 @@ use super::documents::{Given, insert};
 use super::tricks::{FILES, Tried, filled, try_file};
 
 super::laws! { Given:
-    a_write_does_what_it_says_or_nothing
-    no_write_tells_what_may_not_be_read
+    a_write_has_its_whole_effect_or_none
+    no_write_reveals_unreadable_data
     too_many_documents_are_not_written
     thousands_of_documents_are_written_by_one_request
 }
@@ -76,7 +76,7 @@ pub fn sorted(document: Document) -> BTreeMap<String, Bson> {
     document.into_iter().filter(|(_, value)| *value != Bson::Int32(0)).collect()
 }
 
-async fn a_write_does_what_it_says_or_nothing(given: Given) {
+async fn a_write_has_its_whole_effect_or_none(given: Given) {
     let file: Json = serde_json::from_str(include_str!("../../../../fixtures/guarded/writes.json")).unwrap();
     let mut failures = Vec::new();
     let (mut held, mut elsewhere) = (0, 0);
@@ -116,7 +116,7 @@ async fn a_write_does_what_it_says_or_nothing(given: Given) {
     assert!(held > 40 && elsewhere <= 3);
 }
 
-async fn no_write_tells_what_may_not_be_read(given: Given) {
+async fn no_write_reveals_unreadable_data(given: Given) {
     tricks(given, |_| false).await;
 }
 

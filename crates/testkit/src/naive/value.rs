@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_id_is_not_its_hex() {
+    fn an_object_id_does_not_equal_its_hex_string() {
         let hex = "64b7f0c2a1d3e4f5a6b7c8d9";
         assert!(!equal(&read(&json!({"$oid": hex})), &read(&json!(hex))));
     }

@@ -103,7 +103,7 @@ fn shown() -> usize {
 }
 
 /// Tries to tell two worlds apart, and fails if any request does.
-pub async fn no_request_tells_two_worlds_apart<B: Base>(base: &B, effort: Effort) {
+pub async fn no_request_distinguishes_two_worlds<B: Base>(base: &B, effort: Effort) {
     let effort = effort.asked();
     let mut trying =
         Trying { base, effort, tally: Tally::default(), leaks: Vec::new(), pipelines: pipelines::Pipelines::new() };

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_of_which_nothing_was_seen_may_stand_elsewhere() {
+    fn only_invisible_objects_may_change_their_position() {
         let written = doc! { "_id": 1, "z": 1, "a": { "b": 1 } };
         for hidden in [doc! {}, doc! { "c": 1 }] {
             let before = [doc! { "_id": 1, "a": hidden.clone(), "z": 1 }, doc! { "_id": 1, "z": 1 }];

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_sent_unless_a_body_was_set() {
+    fn the_result_is_sent_unless_the_function_sets_a_body() {
         let body = || Some(b"own".to_vec());
         let header = || vec![("content-type".to_owned(), "text/plain".to_owned())];
         let untouched = HttpResponse::default;

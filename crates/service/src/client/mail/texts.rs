@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_has_every_text() {
+    fn every_language_has_every_mail_text() {
         for language in LANGUAGES {
             let texts = MailTexts::load(language, None).unwrap();
             for purpose in [TokenPurpose::Confirm, TokenPurpose::Reset] {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn own_texts_take_the_place_of_ours_and_escape_what_is_inserted() {
+    fn custom_mail_texts_replace_the_defaults_and_escape_insertions() {
         let folder = std::env::temp_dir().join(format!("portcullis-mails-{}", bson::oid::ObjectId::new().to_hex()));
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("reset.txt"), "Subject: %(%%values.app)\r\n\r\nFor %(%%values.email)").unwrap();

@@ -57,7 +57,7 @@ fn set(update: Document) -> Change {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_are_told_in_their_order_as_they_are_wanted() {
+async fn matching_changes_are_delivered_in_order_with_their_projection() {
     let app = trigger(
         r#""database": "shop", "collection": "orders", "operation_types": ["INSERT", "REPLACE"],
            "match": {"fullDocument.total": {"$gte": {"$numberInt": "10"}}},
@@ -83,7 +83,7 @@ async fn changes_are_told_in_their_order_as_they_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_is_told_with_its_document_before_and_after() {
+async fn an_update_event_has_the_document_before_and_after() {
     let app = trigger(
         r#""database": "shop", "collection": "orders", "operation_types": ["INSERT", "UPDATE", "DELETE"],
            "full_document": true, "full_document_before_change": true"#,
@@ -115,7 +115,7 @@ async fn an_update_is_told_with_its_document_before_and_after() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happened_while_nobody_ran_is_told_afterwards_of_all_databases() {
+async fn changes_made_without_a_runner_are_delivered_later_for_all_databases() {
     let app = trigger(r#""operation_types": ["INSERT"], "unordered": true"#);
     let (stores, functions) = (Stores::new(), Recorder::quiet());
     let runner = stores.start(&app, &functions);

@@ -42,7 +42,7 @@ async fn the_process_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_login_is_missed_where_a_process_is_killed() {
+async fn no_login_event_is_lost_when_a_process_is_killed() {
     let path = std::env::temp_dir().join(format!("portcullis-triggers-killed-{}.redb", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let (mut logins, mut told) = (Vec::new(), Vec::new());

@@ -55,7 +55,7 @@ fn last_login(user: &User) -> Option<DateTime> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_login_is_one_login_behind() {
+async fn last_authentication_date_is_that_of_the_previous_login() {
     let app = Application::new(&[
         (
             "onCreate",
@@ -159,7 +159,7 @@ async fn the_last_login_is_one_login_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_without_custom_data_is_told_of_with_empty_ones() {
+async fn events_of_users_without_custom_data_have_empty_custom_data() {
     let event = |name: &'static str| {
         let config = match name {
             "CREATE" => r#""type": "AUTHENTICATION", "config": {"operation_type": "CREATE"}"#,
@@ -191,7 +191,7 @@ async fn a_user_without_custom_data_is_told_of_with_empty_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trigger_is_told_of_its_operations_and_providers_only() {
+async fn a_trigger_receives_only_its_operations_and_providers() {
     let app = Application::new(&[
         (
             "gone",

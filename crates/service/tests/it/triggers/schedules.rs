@@ -26,7 +26,7 @@ async fn until(store: &Embedded, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schedule_is_run_in_time_and_once_for_all_that_was_missed() {
+async fn a_schedule_runs_on_time_and_once_for_all_missed_times() {
     let (app, store, functions) = (hourly(false), Arc::new(Embedded::in_memory("app").unwrap()), Recorder::quiet());
     let clock = Hand::at("2026-01-01T10:30:00Z");
     let runner = start(&app, &store, &functions, &clock);
@@ -50,7 +50,7 @@ async fn a_schedule_is_run_in_time_and_once_for_all_that_was_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schedule_that_skips_what_was_missed_waits_for_its_next_time() {
+async fn a_schedule_that_skips_missed_times_waits_for_the_next_one() {
     let (app, store, functions) = (hourly(true), Arc::new(Embedded::in_memory("app").unwrap()), Recorder::quiet());
     let clock = Hand::at("2026-01-01T10:30:00Z");
     let runner = start(&app, &store, &functions, &clock);
@@ -67,7 +67,7 @@ async fn a_schedule_that_skips_what_was_missed_waits_for_its_next_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_is_counted_and_the_schedule_goes_on() {
+async fn a_failure_is_counted_and_the_schedule_continues() {
     let (app, store) = (hourly(false), Arc::new(Embedded::in_memory("app").unwrap()));
     let functions = Recorder::new(|_| Box::pin(async { Err("TypeError: 'x'\nis not defined".to_owned()) }));
     let clock = Hand::at("2026-01-01T10:30:00Z");

@@ -43,7 +43,7 @@ fn by_user(events: &[Document]) -> BTreeMap<String, Vec<i32>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn events_of_a_user_keep_their_order_and_users_do_not_wait_for_each_other() {
+async fn events_are_ordered_per_user_and_independent_between_users() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let opened = Arc::clone(&gate);
@@ -78,7 +78,7 @@ async fn events_of_a_user_keep_their_order_and_users_do_not_wait_for_each_other(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_runner_that_is_gone_had_begun_is_begun_again_by_the_other() {
+async fn work_of_a_dead_runner_is_repeated_by_the_other() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
     // The functions of the first runner never end.
     let stuck = Recorder::new(|_| Box::pin(std::future::pending()));
@@ -105,7 +105,7 @@ async fn what_a_runner_that_is_gone_had_begun_is_begun_again_by_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_runner_that_loses_its_lease_stops_what_it_does() {
+async fn a_runner_that_loses_its_lease_stops_its_work() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
     let functions = Recorder::new(|event| {
         Box::pin(async move {
@@ -141,7 +141,7 @@ async fn a_runner_that_loses_its_lease_stops_what_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_fails_or_panics_keeps_no_other_event_back() {
+async fn a_failing_or_panicking_function_does_not_delay_other_events() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
     let functions = Recorder::new(|event| {
         Box::pin(async move {
@@ -167,7 +167,7 @@ fn event_count() -> i32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_events_are_handled_once_and_in_order_while_runners_come_and_go() {
+async fn many_events_are_handled_once_and_in_order_while_runners_start_and_stop() {
     let (app, store) = (Application::new(&[("t", LOGIN)]), Arc::new(Embedded::in_memory("app").unwrap()));
     let functions = Recorder::quiet();
     let (users, count) = (50, event_count());

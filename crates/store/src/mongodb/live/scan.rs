@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_projection_names_each_path_once_and_none_below_another() {
+    fn a_projection_names_no_path_twice_and_none_below_another() {
         let source = |field: &str| CustomDataSource {
             service: None,
             database: "hr".to_owned(),

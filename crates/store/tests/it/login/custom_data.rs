@@ -20,7 +20,7 @@ use portcullis_store::Embedded;
 use super::{House, MINUTE, config, level};
 
 #[tokio::test]
-async fn a_login_gives_the_custom_data_of_that_moment_and_a_refresh_that_of_its_own() {
+async fn logins_and_refreshes_read_current_custom_data() {
     let house = House::new();
     let login = house.log_in("ada").await.unwrap();
     assert_eq!(level(&login.user), None);
@@ -32,7 +32,7 @@ async fn a_login_gives_the_custom_data_of_that_moment_and_a_refresh_that_of_its_
 }
 
 #[tokio::test]
-async fn data_is_never_older_than_was_asked_for() {
+async fn custom_data_is_never_older_than_requested() {
     let house = House::new();
     let login = house.log_in("ada").await.unwrap();
     house.set(&login.user.id, 1);
@@ -68,7 +68,7 @@ impl CustomDataStore for Counted {
 }
 
 #[tokio::test]
-async fn watched_data_are_looked_up_once_after_a_change_and_always_while_nobody_watches() {
+async fn watched_custom_data_is_read_once_per_change_and_always_without_a_watcher() {
     let (data, house) = (Arc::new(Counted::default()), House::new());
     let changes = Arc::new(CustomDataChanges::default().with_clock(Arc::clone(&house.clock) as Arc<_>));
     let house = house.with(|authenticator| {
@@ -124,7 +124,7 @@ async fn a_token_that_is_newer_than_a_change_has_its_data() {
 }
 
 #[tokio::test]
-async fn a_source_of_custom_data_that_cannot_be_read_is_not_no_custom_data() {
+async fn unreadable_custom_data_is_an_error_and_not_empty() {
     let directory = std::env::temp_dir().join(format!("portcullis-login-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let file = directory.join("users.json");
@@ -154,7 +154,7 @@ async fn a_source_of_custom_data_that_cannot_be_read_is_not_no_custom_data() {
 }
 
 #[tokio::test]
-async fn files_in_which_too_many_documents_name_a_user_are_no_custom_data_of_theirs() {
+async fn too_many_custom_data_documents_for_a_user_are_an_error() {
     let file = std::env::temp_dir().join(format!("portcullis-many-{}.json", std::process::id()));
     let custom_data = FileCustomData::new(config(), &file);
     let refused = |error: LookUpError| error.to_string().replace(file.to_str().unwrap(), "<file>");
@@ -187,7 +187,7 @@ impl CustomDataStore for Bulk {
 }
 
 #[tokio::test]
-async fn what_is_remembered_of_users_has_an_end() {
+async fn the_number_of_remembered_users_is_limited() {
     let bulk = Arc::new(Bulk(AtomicI64::new(1)));
     let house = House::new().with(|authenticator| authenticator.with_custom_data(Arc::clone(&bulk) as Arc<_>));
     let ada = house.log_in("ada").await.unwrap();
@@ -239,7 +239,7 @@ impl CustomDataStore for ChangesBetween {
 }
 
 #[tokio::test]
-async fn a_change_between_look_up_and_tokens_ends_the_login() {
+async fn a_change_between_lookup_and_token_issue_fails_the_login() {
     let house = House::new();
     let kept = house.log_in("ada").await.unwrap();
     let store = Arc::new(ChangesBetween(Arc::clone(&house.users), AtomicUsize::new(0)));

@@ -14,7 +14,7 @@ use portcullis_testkit::keys::secret;
 use super::{House, accounts, provider};
 
 #[tokio::test]
-async fn users_and_sessions_in_a_file_outlast_the_process() {
+async fn users_and_sessions_in_a_file_outlive_the_process() {
     let path = std::env::temp_dir().join(format!("portcullis-state-{}.redb", std::process::id()));
     let _ = fs::remove_file(&path);
     let house = House::new();
@@ -48,7 +48,7 @@ fn issuer_again() -> TokenIssuer {
 }
 
 #[test]
-fn an_empty_file_is_not_read_as_no_users() {
+fn an_empty_store_file_is_an_error() {
     let path = std::env::temp_dir().join(format!("portcullis-empty-{}.redb", std::process::id()));
     fs::write(&path, "").unwrap();
     let error = Embedded::open(&path, "app").unwrap_err().to_string();
@@ -57,7 +57,7 @@ fn an_empty_file_is_not_read_as_no_users() {
 }
 
 #[test]
-fn processes_wait_for_each_other() {
+fn processes_that_share_a_file_wait_for_each_other() {
     let path = std::env::temp_dir().join(format!("portcullis-waiting-{}.redb", std::process::id()));
     let _ = fs::remove_file(&path);
     let opens: Vec<_> = (0..8)

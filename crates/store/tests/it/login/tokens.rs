@@ -46,7 +46,7 @@ async fn tokens_end_with_their_session() {
 }
 
 #[tokio::test]
-async fn tokens_end_with_their_time() {
+async fn tokens_expire() {
     let house = House::new();
     let login = house.log_in("ada").await.unwrap();
     house.clock.advance(29 * MINUTE);
@@ -70,7 +70,7 @@ async fn tokens_end_with_their_time() {
 
 /// Results of verification are cached, but the times of a token are checked at each use.
 #[tokio::test]
-async fn a_token_that_was_accepted_is_only_accepted_in_its_time() {
+async fn a_cached_token_is_accepted_only_while_it_is_valid() {
     let house = House::new();
     let (ada, bob) = (house.log_in("ada").await.unwrap(), house.log_in("bob").await.unwrap());
     let seen = async |login: &Login| house.bearer(&login.access_token, Freshness::Snapshot).await;
@@ -90,7 +90,7 @@ async fn a_token_that_was_accepted_is_only_accepted_in_its_time() {
 }
 
 #[tokio::test]
-async fn one_token_is_no_other() {
+async fn tokens_of_another_type_or_application_are_refused() {
     let house = House::new();
     let login = house.log_in("ada").await.unwrap();
     assert!(matches!(

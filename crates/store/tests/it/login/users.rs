@@ -15,7 +15,7 @@ use portcullis_testkit::keys::secret;
 use super::{DAY, House, MINUTE, accounts, issuer, level, provider};
 
 #[tokio::test]
-async fn a_person_keeps_one_id_and_what_the_provider_says_is_renewed() {
+async fn a_user_keeps_one_id_and_gets_current_provider_data() {
     let house = House::new();
     let token = house.token(doc! { "sub": "ada", "email": "a@x", "age": 3 });
     let first = house.authenticator.log_in("intranet", &token, None).await.unwrap();
@@ -73,7 +73,7 @@ async fn the_user_creation_function_runs_once_before_the_first_token_and_can_ref
 }
 
 #[tokio::test]
-async fn a_user_creation_function_that_nobody_can_run_lets_no_new_user_in() {
+async fn without_a_host_for_the_user_creation_function_new_users_are_refused() {
     let house = House::new();
     let known = house.log_in("ada").await.unwrap();
     let house = house.with(|house| house.with_user_creation(Arc::new(FunctionMissing::new("greet"))));
@@ -83,7 +83,7 @@ async fn a_user_creation_function_that_nobody_can_run_lets_no_new_user_in() {
 }
 
 #[tokio::test]
-async fn providers_that_are_not_there_or_disabled_let_nobody_in() {
+async fn missing_and_disabled_providers_refuse_logins() {
     let house = House::new();
     let token = house.token(doc! { "sub": "ada" });
     let unknown = house.authenticator.log_in("extranet", &token, None).await.err().unwrap();
@@ -97,7 +97,7 @@ async fn providers_that_are_not_there_or_disabled_let_nobody_in() {
 
 /// Two third parties may both call somebody `ada`.
 #[tokio::test]
-async fn there_is_one_provider_of_tokens() {
+async fn a_second_token_provider_replaces_the_first() {
     let house = House::new();
     house.log_in("ada").await.unwrap();
     let (ours, other) = (house.token(doc! { "sub": "ada" }), secret());
@@ -107,7 +107,7 @@ async fn there_is_one_provider_of_tokens() {
 }
 
 #[tokio::test]
-async fn anonymous_users_last_ninety_days_after_they_were_last_here() {
+async fn anonymous_users_expire_ninety_days_after_their_last_visit() {
     let house = House::new();
     let login = house.authenticator.log_in_anonymously(None).await.unwrap();
     assert_ne!(house.authenticator.log_in_anonymously(None).await.unwrap().user.id, login.user.id);
@@ -132,7 +132,7 @@ async fn anonymous_users_last_ninety_days_after_they_were_last_here() {
 }
 
 #[tokio::test]
-async fn a_linked_identity_leads_to_the_same_user_and_can_be_nobody_elses() {
+async fn a_linked_identity_logs_in_as_its_user_and_cannot_belong_to_another() {
     let house = House::new();
     let anonymous = house.authenticator.log_in_anonymously(None).await.unwrap();
     let token = house.token(doc! { "sub": "ada", "email": "a@x" });
@@ -150,7 +150,7 @@ async fn a_linked_identity_leads_to_the_same_user_and_can_be_nobody_elses() {
 }
 
 #[test]
-fn an_identity_of_an_api_key_is_a_server() {
+fn a_user_with_an_api_key_identity_is_a_server_user() {
     let identity = Identity { provider_type: ProviderType::ApiKey, id: "k".to_owned(), data: Document::new() };
     let account = Account::new("u", identity, DateTime::MIN);
     assert_eq!(account.to_user(CustomData::Absent).kind, UserType::Server);

@@ -6,7 +6,7 @@ use super::tally::Tally;
 use super::{Case, Pool, document};
 use portcullis_testkit::mongodb::World;
 
-pub(crate) async fn the_fixtures_of_plans_hold_on_the_server(world: World) {
+pub(crate) async fn plan_fixtures_hold_on_the_server(world: World) {
     let file: Json = serde_json::from_str(include_str!("../../../../../fixtures/policies/plans.json")).unwrap();
     let collection = world.database.collection("fixtures");
     let cases = file["cases"].as_array().unwrap();

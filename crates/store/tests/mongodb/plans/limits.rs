@@ -22,7 +22,7 @@ fn nested(levels: usize) -> Bson {
     (0..levels).fold(Bson::Int32(1), |inner, _| Bson::Array(vec![inner]))
 }
 
-pub(crate) async fn the_largest_plans_are_run_by_the_server(world: World) {
+pub(crate) async fn the_server_accepts_the_largest_plans(world: World) {
     let collection = world.database.collection::<Document>("limits");
     // A list is equal to itself too, so that it has one value more than elements.
     let last = format!("v{}", MAX_LIST - 2);

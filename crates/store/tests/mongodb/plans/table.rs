@@ -81,7 +81,7 @@ fn conditions() -> Vec<(Json, Json)> {
     all
 }
 
-pub(crate) async fn every_operator_finds_fields_of_every_type_as_it_decides(world: World) {
+pub(crate) async fn plans_agree_with_decisions_for_every_operator_and_type(world: World) {
     let tasks: Vec<_> = [0, 1].map(|part| tokio::spawn(work(world.database.clone(), part))).into();
     let mut tally = Tally::default();
     let mut disagreements = Vec::new();

@@ -20,7 +20,7 @@ struct Tried {
     differences: Vec<String>,
 }
 
-pub(crate) fn finds_bring_the_same(world: World) -> Finished {
+pub(crate) fn finds_return_what_the_server_returns(world: World) -> Finished {
     Box::pin(async move {
         let mut tried = Tried::default();
         let store = EmbeddedDocuments::in_memory().unwrap();
@@ -277,7 +277,7 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
     stages
 }
 
-pub(crate) fn pipelines_bring_the_same(world: World) -> Finished {
+pub(crate) fn pipelines_return_what_the_server_returns(world: World) -> Finished {
     Box::pin(async move {
         let mut tried = Tried::default();
         let store = EmbeddedDocuments::in_memory().unwrap();

@@ -6,7 +6,7 @@ use portcullis_testkit::contracts::query_cases::query_cases;
 use portcullis_testkit::contracts::update_cases::cases;
 use portcullis_testkit::mongodb::{Finished, World};
 
-pub(crate) fn recorded_updates_are_what_the_server_does(world: World) -> Finished {
+pub(crate) fn recorded_updates_match_the_server(world: World) -> Finished {
     Box::pin(async move {
         let collection = world.database.collection::<Document>("recorded");
         for case in cases() {
@@ -42,7 +42,7 @@ pub(crate) fn recorded_updates_are_what_the_server_does(world: World) -> Finishe
 }
 
 /// The recorded pipelines in `fixtures/queries`, too.
-pub(crate) fn recorded_queries_are_what_the_server_answers(world: World) -> Finished {
+pub(crate) fn recorded_queries_match_the_server(world: World) -> Finished {
     Box::pin(async move {
         let collection = world.database.collection::<Document>("recorded");
         let mut stored: Vec<Document> = Vec::new();

@@ -23,7 +23,7 @@ struct Case {
 const BATCH: i32 = 500;
 
 /// The same documents afterwards, and the same refused.
-pub(crate) fn updates_do_the_same(world: World) -> Finished {
+pub(crate) fn updates_do_what_the_server_does(world: World) -> Finished {
     Box::pin(async move {
         let mut tried = Tried::default();
         for round in 0..rounds(40) {

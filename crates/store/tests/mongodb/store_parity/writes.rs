@@ -38,7 +38,7 @@ struct Tried {
     unsupported: usize,
 }
 
-pub(crate) fn writes_do_the_same(world: World) -> Finished {
+pub(crate) fn writes_do_what_the_server_does(world: World) -> Finished {
     Box::pin(async move {
         let store = EmbeddedDocuments::in_memory().unwrap();
         let mut tried = Tried::default();
