@@ -2,7 +2,7 @@
 //! all of them.
 
 mod config;
+mod issued;
 mod laws;
-mod own;
 mod refusals;
 mod times;

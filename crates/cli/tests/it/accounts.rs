@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::said::Said;
+use crate::command_output::Said;
 use crate::state::{AGE, APP, KEN, LOGIN, State, example};
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::said::Said;
+use crate::command_output::Said;
 use crate::state::State;
 
 const NOTES: &str = "fixtures/served/notes";

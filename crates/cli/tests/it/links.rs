@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use expect_test::expect;
 
-use crate::said::Said;
+use crate::command_output::Said;
 use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 
 const SECRET: &str = "root:x:0:0:the system's own";

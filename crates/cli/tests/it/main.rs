@@ -14,19 +14,19 @@ mod accounts;
 mod administration;
 mod cli;
 mod club;
+mod command_output;
 mod expressions;
 mod imports;
 mod links;
+mod messages;
+mod missing_custom_data;
 mod private_addresses;
 mod readme;
-mod said;
 mod secrecy;
 mod serving;
 mod state;
-mod supplied;
 mod tree;
 mod watch;
-mod words;
 
 use std::ffi::OsStr;
 

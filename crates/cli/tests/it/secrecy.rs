@@ -4,7 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 
-use crate::said::Said;
+use crate::command_output::Said;
 use crate::state::{LOGIN, State, example};
 
 #[test]

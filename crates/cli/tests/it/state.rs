@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::said::Said;
+use crate::command_output::Said;
 
 pub(crate) const APP: &str = "fixtures/apps/employees";
 pub(crate) const KEN: &str = "65a0000000000000000000b2";

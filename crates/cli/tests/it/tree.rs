@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::said::Said;
+use crate::command_output::Said;
 
 /// A directory of files, which is removed on drop.
 pub(crate) struct Tree(pub(crate) PathBuf);

@@ -11,25 +11,25 @@
 )]
 
 mod access;
-mod calls_end;
+mod call_completion;
 mod client;
 mod compression;
 mod conditions;
 mod data;
 mod data_api;
 mod endpoints;
-mod exposure;
 mod functions;
-mod heavy;
 mod keys;
+mod large_requests;
 mod odd_values;
 mod passwords;
 mod profiles;
+mod public_servers;
 mod races;
-mod remembered;
 mod sessions;
 mod shop;
 mod socket;
+mod stale_caches;
 mod two_worlds;
 mod validation;
 mod watch;

@@ -10,9 +10,9 @@
     clippy::string_slice
 )]
 
+mod concurrent_linking;
 mod data;
 mod embedded_functions;
-mod linked_meanwhile;
 mod secrets;
 #[path = "../stories/mod.rs"]
 mod stories;

@@ -11,11 +11,11 @@
 )]
 
 mod changes;
+mod crashes;
 mod documents;
 mod failing_rules;
 mod heavy_work;
 mod jwks;
-mod killed;
 mod login;
 mod observers;
 mod queries;

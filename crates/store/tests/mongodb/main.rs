@@ -21,19 +21,19 @@ mod custom_data;
 mod documents;
 mod replaying_store;
 
+mod crashes;
 mod guarded;
-mod killed;
-mod live;
+mod live_check;
 mod logins;
 mod lost_commit_answer;
 mod plans;
 mod racing;
 mod refusals;
 mod shared_changes;
-mod single;
 mod store_parity;
 mod two_worlds;
 mod watcher;
+mod without_transactions;
 
 type Law = fn(World) -> Finished;
 
@@ -47,8 +47,8 @@ fn account_views(world: &World, application: &str) -> contracts::account_events:
 }
 
 fn main() -> ExitCode {
-    if killed::is_writer() {
-        killed::write();
+    if crashes::is_writer() {
+        crashes::write();
         return ExitCode::SUCCESS;
     }
     // The longest first, so that none of them runs alone at the end.
@@ -127,7 +127,7 @@ fn main() -> ExitCode {
             an_unreachable_server_is_an_error
             lookups_work_again_after_a_server_returns
             no_error_shows_a_password;
-        live:
+        live_check:
             missing_collections_and_views_are_reported
             only_indexes_usable_for_lookups_count
             the_document_id_always_has_an_index
@@ -147,14 +147,14 @@ fn main() -> ExitCode {
             every_committed_write_is_allowed_for_the_document_it_replaced
             the_race_test_detects_writes_that_are_checked_too_early
             concurrent_writers_of_one_document_need_few_attempts;
-        killed:
+        crashes:
             a_killed_process_leaves_no_request_half_done
             a_killed_server_loses_no_request_and_leaves_none_half_done
             a_standalone_server_serves_reads_and_refuses_several_writes;
         refusals:
             no_error_of_the_server_reveals_unreadable_data
             errors_of_the_server_have_their_code_only_for_users_who_may_read_everything;
-        single:
+        without_transactions:
             a_write_without_a_transaction_obeys_the_rules
             writes_with_and_without_a_transaction_have_the_same_effect
             no_write_without_a_transaction_changes_the_document_of_another_user

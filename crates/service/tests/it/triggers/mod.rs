@@ -1,8 +1,8 @@
 //! Triggers without a server: schedules, account events, two runners on one store, a process that is killed.
 
 mod changes;
+mod crashes;
 mod house;
-mod killed;
 mod last_login;
 pub(crate) mod recorder;
 mod schedules;

@@ -48,7 +48,7 @@ async fn no_login_event_is_lost_when_a_process_is_killed() {
     let (mut logins, mut told) = (Vec::new(), Vec::new());
     for round in 0..5_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["triggers::killed::the_process_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
+            .args(["triggers::crashes::the_process_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
             .env(PLACE, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use expect_test::expect;
 
-use crate::said::Said;
+use crate::command_output::Said;
 
 /// An application whose custom data are in `db.users`, in a folder of its own.
 struct World(PathBuf);

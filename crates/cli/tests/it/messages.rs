@@ -9,7 +9,7 @@ use std::process::Command;
 use expect_test::{Expect, expect};
 
 use crate::check;
-use crate::said::Said;
+use crate::command_output::Said;
 use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 
 const USERS: &str = "app/data_sources/m/db/users/rules.json";

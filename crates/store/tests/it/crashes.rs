@@ -35,7 +35,7 @@ async fn a_killed_process_leaves_no_request_half_done() {
     let (mut total, mut replica) = (0, Replica::default());
     for round in 0..8_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["killed::the_guarded_writer_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
+            .args(["crashes::the_guarded_writer_that_is_killed", "--exact", "--nocapture", "--test-threads=1"])
             .env(WRITER, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
