@@ -1,4 +1,4 @@
-//! What the command says where something is not as it should be: `fixtures/cli/words.json`, and what needs files or a
+//! What the command says where something is not as it should be: `fixtures/cli/messages.json`, and what needs files or a
 //! terminal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -16,7 +16,7 @@ const USERS: &str = "app/data_sources/m/db/users/rules.json";
 
 #[test]
 fn messages_match_their_fixtures() {
-    let cases = check("words");
+    let cases = check("messages");
     assert!(cases > 60, "the fixture lost its cases");
 }
 
