@@ -140,7 +140,10 @@ fn rule_tests_call_the_functions_of_the_application() {
     let said = state.json_of(&["test", &path], 1);
     let failed: Vec<&str> =
         said["files"][0]["failures"].as_array().unwrap().iter().map(|f| f["case"].as_str().unwrap()).collect();
-    assert_eq!(failed, ["the operator does", "the forecast comes from the answer of the file"]);
+    assert_eq!(
+        failed,
+        ["the system can call a private function", "the forecast comes from the HTTP response in the file"]
+    );
 }
 
 #[test]
