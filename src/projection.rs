@@ -217,7 +217,7 @@ struct Names {
 }
 
 /// The number of names up to which they are searched linearly.
-const LISTED: usize = 12;
+const LINEAR_SEARCH_MAX: usize = 12;
 
 impl Names {
     fn place(&self, name: &str) -> Option<usize> {
@@ -235,7 +235,7 @@ impl Names {
         let at = self.place(first.name()).unwrap_or_else(|| {
             self.below.push((first.name().into(), Self::default()));
             let last = self.below.len() - 1;
-            if last >= LISTED {
+            if last >= LINEAR_SEARCH_MAX {
                 // Index all names when the threshold is exceeded, afterwards only the new one.
                 let from = if self.places.is_empty() { 0 } else { last };
                 let new = self.below.iter().enumerate().skip(from);

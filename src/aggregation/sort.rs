@@ -25,7 +25,7 @@ pub(crate) enum Direction {
 }
 
 /// The steps per array element, beyond one for each field of the sort order.
-const EACH: usize = 8;
+const STEPS_PER_ELEMENT: usize = 8;
 
 /// The values that determine the position of a document, one for each field of the sort order.
 #[derive(Clone, Debug)]
@@ -202,7 +202,7 @@ impl Sort {
         }
         for element in array.iter() {
             let element = element?;
-            steps.take(EACH + ways.len())?;
+            steps.take(STEPS_PER_ELEMENT + ways.len())?;
             let inner = ways.iter().zip(&placed).map(|(way, placed)| match way {
                 Way::Open([], _) if arrays == Arrays::Entered => Way::Done(Some(element)),
                 Way::Open([], _) => Way::Done(Some(ValueRef::Array(array))),

@@ -12,10 +12,10 @@ use crate::value::{Malformed, Steps, ValueRef, sort_order};
 pub(super) type Value<'a> = Option<Cow<'a, Bson>>;
 
 /// The steps for each value that is created or copied, which accounts for its memory.
-const EACH: usize = 8;
+const STEPS_PER_VALUE: usize = 8;
 
 /// The number of bytes that count as one step.
-const BYTES: usize = 32;
+const BYTES_PER_STEP: usize = 32;
 
 pub(super) fn made<'a>(value: impl Into<Bson>) -> Value<'a> {
     Some(Cow::Owned(value.into()))
@@ -62,19 +62,20 @@ pub(super) fn equal(a: &Bson, b: &Bson) -> Result<bool, Malformed> {
 
 /// The steps for copying a value or for comparing another one with it.
 pub(super) fn weight(value: &Bson) -> usize {
-    EACH + match value {
-        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len() / BYTES,
-        Bson::Binary(binary) => binary.bytes.len() / BYTES,
-        Bson::Array(elements) => elements.iter().map(weight).sum(),
-        Bson::Document(fields) => weight_of(fields),
-        Bson::RegularExpression(regex) => regex.pattern.as_str().len() / BYTES,
-        Bson::JavaScriptCodeWithScope(code) => code.code.len() / BYTES + weight_of(&code.scope),
-        _ => 0,
-    }
+    STEPS_PER_VALUE
+        + match value {
+            Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.len() / BYTES_PER_STEP,
+            Bson::Binary(binary) => binary.bytes.len() / BYTES_PER_STEP,
+            Bson::Array(elements) => elements.iter().map(weight).sum(),
+            Bson::Document(fields) => weight_of(fields),
+            Bson::RegularExpression(regex) => regex.pattern.as_str().len() / BYTES_PER_STEP,
+            Bson::JavaScriptCodeWithScope(code) => code.code.len() / BYTES_PER_STEP + weight_of(&code.scope),
+            _ => 0,
+        }
 }
 
 fn weight_of(fields: &Document) -> usize {
-    fields.iter().map(|(name, value)| name.len() / BYTES + weight(value)).sum()
+    fields.iter().map(|(name, value)| name.len() / BYTES_PER_STEP + weight(value)).sum()
 }
 
 /// Copies a value, taking steps for it.
@@ -96,7 +97,7 @@ pub(super) fn owned(value: Cow<'_, Bson>, steps: &Steps) -> Outcome<Bson> {
 
 /// Takes the steps for creating or searching a string of this length.
 pub(super) fn take_text(length: usize, steps: &Steps) -> Outcome<()> {
-    Ok(steps.take(1 + length / BYTES)?)
+    Ok(steps.take(1 + length / BYTES_PER_STEP)?)
 }
 
 /// The nesting depth of a value.

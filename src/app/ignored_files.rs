@@ -41,7 +41,7 @@ const NAMES: [&str; 8] = [
 ];
 
 /// The names of files that contain rules wherever they are.
-const TELLING: [&str; 4] = ["rules.json", "default_rule.json", "providers.json", "custom_user_data.json"];
+const RULE_FILES: [&str; 4] = ["rules.json", "default_rule.json", "providers.json", "custom_user_data.json"];
 
 /// The JSON files in the application directory that nothing uses. Those that seem to be meant as part of the
 /// application are reported: a misspelt name must not silently deprive a collection of its rules.
@@ -84,7 +84,7 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     for path in &left {
         let (top, name) = (path.split('/').next().unwrap_or_default(), path.rsplit('/').next().unwrap_or_default());
         let ours = STRICT.contains(&top) && path.contains('/');
-        if !ours && (!TELLING.contains(&name) || matches!(top, "functions" | "hosting" | "graphql")) {
+        if !ours && (!RULE_FILES.contains(&name) || matches!(top, "functions" | "hosting" | "graphql")) {
             continue;
         }
         let source = Arc::new(Source::new(path.clone(), ""));
@@ -127,7 +127,7 @@ fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
 fn belongs(path: &str) -> &'static str {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        ["data_sources", _, _, _, name] if !TELLING.contains(name) => {
+        ["data_sources", _, _, _, name] if !RULE_FILES.contains(name) => {
             "the directory of a collection has rules.json, schema.json and relationships.json; move anything not meant for \
              App Services out of it"
         }

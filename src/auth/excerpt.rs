@@ -1,11 +1,11 @@
 use crate::text;
 
 /// The number of characters to which claims are truncated in messages.
-const SHOWN: usize = 40;
+const MAX_SHOWN: usize = 40;
 
 /// A claim, truncated for messages.
 pub(super) fn excerpt(text: &str) -> String {
-    text::excerpt(text, SHOWN)
+    text::excerpt(text, MAX_SHOWN)
 }
 
 /// A truncated claim with control characters escaped, for messages that are not escaped elsewhere.

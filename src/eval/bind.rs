@@ -70,7 +70,7 @@ impl<'p> Binder<'p> {
 
     /// Like the function [`bind`].
     pub(crate) fn bind(&mut self, predicate: &'p Predicate) -> Residual {
-        self.bind_each(predicate, Asking::Documents, &mut |_, _| {})
+        self.bind_each(predicate, TestTarget::Documents, &mut |_, _| {})
     }
 
     /// Binds a predicate. Each of its tests is passed to `visit`, along with its outcome if no document can change it.
@@ -78,7 +78,7 @@ impl<'p> Binder<'p> {
     fn bind_each(
         &mut self,
         predicate: &'p Predicate,
-        asked: Asking,
+        asked: TestTarget,
         visit: &mut dyn FnMut(&BoundTest, Option<&Residual>),
     ) -> Residual {
         match predicate {
@@ -92,7 +92,7 @@ impl<'p> Binder<'p> {
             Predicate::Not(inner) => self.bind_each(inner, asked, visit).negate(),
             Predicate::Test(test) => {
                 let check = self.check(test, asked);
-                if asked == Asking::Documents
+                if asked == TestTarget::Documents
                     && let Some(settled) = self.of_context(&test.left, &check)
                 {
                     return settled;
@@ -114,7 +114,7 @@ impl<'p> Binder<'p> {
                 if let Some(settled) = settled {
                     return settled;
                 }
-                if asked == Asking::Documents {
+                if asked == TestTarget::Documents {
                     bound.number = self.number(test);
                     (bound.quick, bound.quick_inside) = FastTest::of(&bound.left, &bound.check);
                 }
@@ -125,7 +125,7 @@ impl<'p> Binder<'p> {
 
     /// Resolves all context references of a test without evaluating it.
     pub(super) fn test(&mut self, test: &'p Test) -> BoundTest {
-        let (left, check) = (self.left(&test.left, Asking::Documents), self.check(test, Asking::Documents));
+        let (left, check) = (self.left(&test.left, TestTarget::Documents), self.check(test, TestTarget::Documents));
         BoundTest { quick: None, quick_inside: None, left, check, number: TestNumber::NONE }
     }
 
@@ -165,7 +165,7 @@ impl<'p> Binder<'p> {
         Place { root, path: path.clone(), slot }
     }
 
-    fn left(&mut self, left: &Left, asked: Asking) -> BoundLeft {
+    fn left(&mut self, left: &Left, asked: TestTarget) -> BoundLeft {
         match left {
             Left::Boolean(value) => BoundLeft::Value(Some(Bson::Boolean(*value).into()), FieldPath::root()),
             Left::Document(root, path) => BoundLeft::Document(self.place(*root, path)),
@@ -178,7 +178,7 @@ impl<'p> Binder<'p> {
         }
     }
 
-    fn check(&mut self, test: &'p Test, asked: Asking) -> BoundCheck {
+    fn check(&mut self, test: &'p Test, asked: TestTarget) -> BoundCheck {
         match (&test.literal, &test.check) {
             (Some(Literal::Value(value)), check) => {
                 let right = BoundRight::Value(BoundValue::literal(Arc::clone(value)));
@@ -218,7 +218,7 @@ impl<'p> Binder<'p> {
 
     fn elem_match(&mut self, elements: Elements, inner: &'p Predicate, origin: Origin) -> BoundCheck {
         let (mut operands, mut unresolved, failures) = (Vec::new(), false, Errors::default());
-        let inner = self.bind_each(inner, Asking::Elements(origin), &mut |bound, settled| {
+        let inner = self.bind_each(inner, TestTarget::Elements(origin), &mut |bound, settled| {
             // A test that the context alone makes Unknown or an Error has that outcome even if the array has no
             // elements.
             unresolved |= bound.has_unknown_operand() || matches!(settled, Some(Residual::Constant(Truth::Unknown)));
@@ -249,18 +249,18 @@ impl<'p> Binder<'p> {
 
 /// What a test is applied to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asking {
+enum TestTarget {
     Documents,
     /// The elements that `$elemMatch` examines.
     Elements(Origin),
 }
 
 /// Where a left operand comes from.
-const fn origin(left: &Left, asked: Asking) -> Origin {
+const fn origin(left: &Left, asked: TestTarget) -> Origin {
     match (left, asked) {
         (Left::Boolean(_) | Left::Context(_), _) => Origin::Context,
-        (Left::Element(_), Asking::Elements(origin)) => origin,
-        (Left::Element(_), Asking::Documents) | (Left::Document(..), _) => Origin::Document,
+        (Left::Element(_), TestTarget::Elements(origin)) => origin,
+        (Left::Element(_), TestTarget::Documents) | (Left::Document(..), _) => Origin::Document,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::question::ClientTest;
 use crate::value::{ArrayRef, ListRef, Malformed, Number, ValueRef, order};
 
 /// For lists longer than this, `$all` collects the left values once instead of testing them for every right operand.
-const MANY: usize = 8;
+const COLLECT_ABOVE: usize = 8;
 
 impl Evaluation<'_> {
     pub(super) fn check(&self, left: Subject<'_, '_>, check: &BoundCheck) -> Outcome {
@@ -25,7 +25,7 @@ impl Evaluation<'_> {
             BoundCheck::Order(comparison, right) => self.order(left, *comparison, right),
             BoundCheck::In(list) => self.in_list(left, list),
             BoundCheck::All(list) if list.is_empty() => Ok(Truth::False),
-            BoundCheck::All(list) if list.len() > MANY => self.every(left, list),
+            BoundCheck::All(list) if list.len() > COLLECT_ABOVE => self.every(left, list),
             BoundCheck::All(list) => {
                 let (mut truth, mut failure) = (Truth::True, None);
                 for right in list {

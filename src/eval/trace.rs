@@ -48,7 +48,7 @@ pub enum TraceNode {
 }
 
 /// The number of characters to which values are truncated.
-const SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 /// Evaluates every part of a predicate, even those that do not affect the outcome. The outcome is that of binding and
 /// evaluating it, but takes longer.
@@ -261,7 +261,7 @@ fn show_value(value: ValueRef<'_>, hidden: bool) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -29,11 +29,11 @@ const MAX_COMPILED: usize = 1 << 20;
 /// The maximum memory for states computed during matching, in bytes.
 const MAX_CACHED: usize = 1 << 18;
 /// The fixed cost of a pattern, in states.
-const EACH: usize = 200;
+const STATES_PER_PATTERN: usize = 200;
 /// The number of states that take, in the worst case, as long per byte of text as one step.
 const STATES_PER_STEP: usize = 16;
 /// With at most this many states, the automaton built while matching fits in memory, so each byte takes constant time.
-const FEW: usize = 10;
+const FEW_STATES: usize = 10;
 
 /// The maximum number of states over all patterns of a request, where each pattern counts as 200 states more. This
 /// amounts to several hundred patterns.
@@ -113,8 +113,8 @@ impl Pattern {
 
     /// The number of steps for matching a text of this length in bytes.
     pub(crate) const fn steps(&self, length: usize) -> usize {
-        let states = self.states.saturating_sub(EACH);
-        length.saturating_mul(if states <= FEW { 1 } else { states }) / STATES_PER_STEP
+        let states = self.states.saturating_sub(STATES_PER_PATTERN);
+        length.saturating_mul(if states <= FEW_STATES { 1 } else { states }) / STATES_PER_STEP
     }
 
     /// The pattern as written.
@@ -153,7 +153,7 @@ impl<'t> Source<'t> {
             .build()
             .parse(pattern)
             .map_err(|error| syntax(error.kind()))?;
-        let states = states(&tree, has('i') || pattern.contains("(?")).saturating_add(EACH);
+        let states = states(&tree, has('i') || pattern.contains("(?")).saturating_add(STATES_PER_PATTERN);
         Ok(Self { pattern, options, tree, states })
     }
 

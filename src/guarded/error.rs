@@ -195,10 +195,10 @@ pub enum LimitExceeded {
 }
 
 /// The number of characters to which the client's input is truncated in messages.
-const SHOWN: usize = 80;
+const MAX_SHOWN: usize = 80;
 
 fn shown(text: &str) -> String {
-    format!("`{}`", OneLine(excerpt(text, SHOWN)))
+    format!("`{}`", OneLine(excerpt(text, MAX_SHOWN)))
 }
 
 fn denied(operation: Option<WriteKind>) -> String {

@@ -4,7 +4,7 @@ use super::error::GuardedError;
 use crate::json::{Member, Node};
 
 /// MongoDB options that are rejected, and the reason to report.
-const REFUSED: [(&str, &str); 17] = [
+const REFUSED_OPTIONS: [(&str, &str); 17] = [
     ("hint", "the database chooses the index itself"),
     ("returnKey", "index keys may contain hidden fields"),
     ("showRecordId", "a record ID is not a field of the document"),
@@ -39,7 +39,7 @@ fn among<'n>(node: &'n Node, known: &[&str], others: &'static str) -> Result<&'n
     let members = node.as_object().ok_or(GuardedError::Malformed("the options of a request are an object"))?;
     for member in members {
         if !known.contains(&member.key.as_str()) {
-            let reason = REFUSED.iter().find(|(name, _)| *name == member.key).map(|(_, reason)| *reason);
+            let reason = REFUSED_OPTIONS.iter().find(|(name, _)| *name == member.key).map(|(_, reason)| *reason);
             let reason = reason.unwrap_or(others);
             return Err(GuardedError::Unsupported { what: member.key.clone(), place: Some("the options"), reason });
         }

@@ -299,15 +299,15 @@ impl<'t> Straight<'t, '_> {
 }
 
 /// The number of bytes up to which copying is inlined.
-const AT_ONCE: usize = 32;
+const INLINE_COPY: usize = 32;
 
 /// Appends the first `length` bytes of `text`. If they are few, a constant number of bytes is copied, which takes few
 /// instructions, and the excess is truncated.
 #[inline(always)]
 fn append(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
     let end = bytes.len() + length;
-    match text.first_chunk::<AT_ONCE>() {
-        Some(chunk) if length <= AT_ONCE => {
+    match text.first_chunk::<INLINE_COPY>() {
+        Some(chunk) if length <= INLINE_COPY => {
             bytes.extend_from_slice(chunk);
             bytes.truncate(end);
         }

@@ -10,7 +10,7 @@ use crate::value::ValueRef;
 const PATH_COLLISION: i32 = 31249;
 
 /// MongoDB's error code for a projection that both includes and excludes fields.
-const MIXED: i32 = 31254;
+const MIXED_PROJECTION: i32 = 31254;
 
 /// Compiles a client's projection, such as `{"a": 1}` or `{"a.b": 0}`.
 ///
@@ -22,7 +22,10 @@ pub fn compile_projection(projection: &Document) -> Result<Projection, FindError
     for (name, value) in projection {
         let include = is_included(name, value)?;
         if name != "_id" && *included.get_or_insert(include) != include {
-            return Err(FindError::refused(MIXED, "a projection includes fields or excludes them, not both"));
+            return Err(FindError::refused(
+                MIXED_PROJECTION,
+                "a projection includes fields or excludes them, not both",
+            ));
         }
         let node = Node { span: Span::default(), kind: Kind::Boolean(include) };
         members.push(Member { key: name.clone(), key_span: Span::default(), value: node });

@@ -23,7 +23,7 @@ pub(crate) enum Filter {
 }
 
 /// The size, in parts or members, above which sets are not compared with each other.
-const COMPARED: usize = 24;
+const MAX_COMPARED: usize = 24;
 
 fn levels(value: &Bson) -> usize {
     match value {
@@ -109,7 +109,7 @@ impl Filter {
                 (part, _) => kept.push(part),
             }
         }
-        if kept.len() <= COMPARED && !reduce(&mut kept, kind) {
+        if kept.len() <= MAX_COMPARED && !reduce(&mut kept, kind) {
             return kind.winner();
         }
         // A part of which a single member is left may now be of the same kind as the whole.
@@ -249,7 +249,7 @@ fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
     while let Some(part) = parts.get(at).cloned() {
         let opposite = part.negate();
         let (same, opposite) = (part.members(inner), opposite.members(inner));
-        if same.len() > COMPARED || opposite.len() > COMPARED {
+        if same.len() > MAX_COMPARED || opposite.len() > MAX_COMPARED {
             at += 1;
             continue;
         }
@@ -262,7 +262,7 @@ fn reduce(parts: &mut Vec<Filter>, kind: Kind) -> bool {
                 return true;
             }
             let members = other.members(inner);
-            if members.len() > COMPARED {
+            if members.len() > MAX_COMPARED {
                 return true;
             }
             if same.iter().all(|member| members.contains(member)) {

@@ -7,7 +7,7 @@ use super::field_test::Operator;
 use super::filter::Filter;
 
 /// The number of ranges from which [`gather`] is used for a union.
-const FEW: usize = 16;
+const GATHER_FROM: usize = 16;
 
 /// The maximum number of paths for which sets are merged into lists.
 const MAX_PATHS: usize = 16;
@@ -47,7 +47,7 @@ pub(super) fn gather(parts: impl IntoIterator<Item = Filter>) -> Filter {
 
 /// The union of ranges. Many ranges are gathered; a few are simplified by comparing all of them with each other.
 pub(crate) fn united(parts: Vec<Range>) -> Range {
-    if parts.len() < FEW { Range::any(parts) } else { gathered(parts) }
+    if parts.len() < GATHER_FROM { Range::any(parts) } else { gathered(parts) }
 }
 
 /// [`gather`] for ranges.

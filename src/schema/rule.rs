@@ -205,7 +205,7 @@ impl Rule {
 
 /// The number of names up to which they are looked up one by one. For more, the fields of the document are hashed,
 /// which takes one pass.
-pub(super) const FEW: usize = 16;
+pub(super) const MAX_LINEAR_NAMES: usize = 16;
 
 /// Looks up the fields of a document.
 struct Has<'d> {
@@ -216,7 +216,7 @@ struct Has<'d> {
 impl<'d> Has<'d> {
     fn new(document: DocumentRef<'d>, asked: usize) -> Result<Self, Malformed> {
         let names = || document.iter().map(|field| field.map(|(name, _)| name)).collect::<Result<_, _>>();
-        Ok(Self { document, names: if asked > FEW { Some(names()?) } else { None } })
+        Ok(Self { document, names: if asked > MAX_LINEAR_NAMES { Some(names()?) } else { None } })
     }
 
     fn field(&self, name: &str) -> Result<bool, Malformed> {

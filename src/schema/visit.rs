@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::failure::Shown;
 use super::report::{Place, Report};
-use super::rule::FEW;
+use super::rule::MAX_LINEAR_NAMES;
 use super::shape::{Combination, Items, Others, Properties, Shape};
 use crate::eval::Truth;
 use crate::expr::Pattern;
@@ -135,7 +135,7 @@ impl<'v, 'd> Visit<'v, 'd> {
         report: &mut Report,
     ) -> Result<Verdict, Malformed> {
         let mut verdict = None;
-        let many = properties.named.len() > FEW;
+        let many = properties.named.len() > MAX_LINEAR_NAMES;
         let old_values = if many { table(before)? } else { HashMap::new() };
         let new_values = if many { table(after)? } else { HashMap::new() };
         for (name, inner) in &properties.named {

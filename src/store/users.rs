@@ -124,12 +124,12 @@ pub enum UsersError {
 }
 
 /// The number of characters to which ids are truncated in messages, because third parties choose them.
-const SHOWN: usize = 64;
+const MAX_SHOWN: usize = 64;
 
 /// An id in the form used in messages: truncated, and on one line.
 #[must_use]
 pub fn shown(id: &str) -> String {
-    OneLine(excerpt(id, SHOWN)).to_string()
+    OneLine(excerpt(id, MAX_SHOWN)).to_string()
 }
 
 /// The outcome of importing one user.

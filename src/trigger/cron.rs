@@ -117,7 +117,7 @@ const WEEKDAYS: Field = Field {
 
 /// The number of days to search. Within forty years, every date falls on every weekday, even if one of the leap days is
 /// omitted.
-const SEARCHED: i64 = 50 * 366;
+const MAX_SEARCH_DAYS: i64 = 50 * 366;
 
 impl Field {
     fn read(&self, text: &str) -> Result<Values, CronError> {
@@ -205,7 +205,7 @@ impl Cron {
         let civil = Civil::of(first);
         let mut day = civil.number();
         let (mut hour, mut minute) = (civil.hour, civil.minute);
-        let end = day.checked_add(SEARCHED)?;
+        let end = day.checked_add(MAX_SEARCH_DAYS)?;
         while day < end {
             let midnight = day.checked_mul(DAY)?;
             if self.has_day(&Civil::of(midnight))

@@ -6,7 +6,7 @@ use super::error::MAX_PADDING;
 use super::parse::Update;
 use super::removal::remove_all;
 use super::rename::{refuse_element, take_all};
-use super::size::{self, EACH, MAX_WRITTEN, PADDED, index_size};
+use super::size::{self, MAX_WRITTEN, PADDING_OVERHEAD, VALUE_OVERHEAD, index_size};
 use super::steps::Name;
 use super::tree::{Elements, Fields, Node};
 use super::{UpdateError, UpdateErrorKind};
@@ -128,12 +128,12 @@ pub(super) struct Applying<'u> {
 }
 
 /// The steps that an operator takes at each of its targets.
-const PLACE: usize = 8;
+const STEPS_PER_TARGET: usize = 8;
 
 impl Applying<'_> {
     fn nodes(&mut self, nodes: &[&Node], mut spot: Spot<'_>, within: Within) -> Result<Effect, UpdateError> {
         if within == Within::Arrays {
-            self.errors.steps().take(PLACE).map_err(UpdateErrorKind::from)?;
+            self.errors.steps().take(STEPS_PER_TARGET).map_err(UpdateErrorKind::from)?;
         }
         match nodes {
             [] => Ok(Effect::Same),
@@ -233,7 +233,7 @@ impl Applying<'_> {
         let mut made = None;
         let outcome = self.below(nodes, Spot::Vacant(&mut made), within)?;
         if let Some(value) = made {
-            self.charge(EACH + name.text().len())?;
+            self.charge(VALUE_OVERHEAD + name.text().len())?;
             document.insert(name.text(), value);
         }
         Ok(outcome)
@@ -253,7 +253,9 @@ impl Applying<'_> {
             if padding > MAX_PADDING {
                 return Err(UpdateErrorKind::Padding.into());
             }
-            self.charge(padding.saturating_mul(2 + index_size(index) + PADDED).saturating_add(EACH))?;
+            self.charge(
+                padding.saturating_mul(2 + index_size(index) + PADDING_OVERHEAD).saturating_add(VALUE_OVERHEAD),
+            )?;
             list.resize(index, Bson::Null);
             list.push(value);
         }

@@ -10,7 +10,7 @@ use crate::mongo_query::Filter;
 use crate::value::Malformed;
 
 /// The steps for applying a filter to an element, on top of those for its conditions.
-const EACH: usize = 8;
+const STEPS_PER_FILTER: usize = 8;
 
 /// The steps for each condition of a filter, per element. More than 1, since the conditions of a large filter are
 /// scattered in memory and cause cache misses.
@@ -37,7 +37,7 @@ impl ElementFilter {
     /// Whether an element matches. Takes steps from the budget of `errors`. The element is mutable only so that it can
     /// be moved temporarily; it is restored.
     pub(super) fn matches(&self, element: &mut Bson, errors: &Errors) -> Result<bool, Malformed> {
-        errors.steps().take(EACH + PER_CONDITION * self.filter.tests())?;
+        errors.steps().take(STEPS_PER_FILTER + PER_CONDITION * self.filter.tests())?;
         let mut document = Document::new();
         document.insert(&*self.name, mem::replace(element, Bson::Null));
         let matches = self.filter.matches_within(&document, errors);

@@ -8,11 +8,11 @@ use super::limits::{MAX_BYTES, MAX_LEVELS};
 pub(super) const MAX_WRITTEN: usize = 9 * MAX_BYTES;
 
 /// The memory overhead in bytes of a value on top of its content, and of a field on top of its value.
-pub(super) const EACH: usize = 100;
+pub(super) const VALUE_OVERHEAD: usize = 100;
 
-/// The memory overhead in bytes of a null that pads an array. It is smaller than [`EACH`], because there is no field
+/// The memory overhead in bytes of a null that pads an array. It is smaller than [`VALUE_OVERHEAD`], because there is no field
 /// name and the array has no spare capacity.
-pub(super) const PADDED: usize = 64;
+pub(super) const PADDING_OVERHEAD: usize = 64;
 
 /// The approximate memory in bytes that a value takes.
 ///
@@ -27,7 +27,7 @@ pub(super) fn weight(value: &Bson, levels: usize) -> Result<usize, UpdateErrorKi
         }
     }
     // `size` comes first because it also limits the depth, on which `values` recurses.
-    Ok(size(value, levels)?.saturating_add(EACH.saturating_mul(values(value))))
+    Ok(size(value, levels)?.saturating_add(VALUE_OVERHEAD.saturating_mul(values(value))))
 }
 
 /// The size in bytes of a value's BSON, without its type byte and field name.

@@ -7,7 +7,7 @@ use super::layout::LENGTH;
 use super::raw::Walk;
 
 /// The maximum number of keys for which the Bloom filter is used.
-const FEW: u32 = 48;
+const MAX_BLOOM_KEYS: u32 = 48;
 /// The number of 64-bit words in the Bloom filter.
 const BUCKETS: usize = 8;
 
@@ -66,7 +66,7 @@ impl<'d> KnownKeys<'d> {
         text: &'d [u8],
         before: impl FnOnce() -> &'d [u8],
     ) -> Result<bool, Malformed> {
-        if self.keys.count < FEW {
+        if self.keys.count < MAX_BLOOM_KEYS {
             return Ok(self.keys.may_have_hash(key.hash()) && stands_among(before(), text, key)?);
         }
         self.repeat_among_many(text, before())

@@ -38,7 +38,7 @@ struct Index {
 const HASHED_FROM: usize = 12;
 
 /// The number of searches before a list is hashed.
-const ASKED: usize = 4;
+const SEARCHES_BEFORE_HASHING: usize = 4;
 
 impl List {
     pub(crate) fn new(values: Vec<Bson>) -> Self {
@@ -86,7 +86,7 @@ impl<'v> ListRef<'v> {
     pub(crate) fn contains(&mut self, value: ValueRef<'_>, steps: &Steps) -> Result<bool, Malformed> {
         self.asked = self.asked.saturating_add(1);
         let at = |number: usize| self.values.get(number).copied();
-        if self.asked > ASKED && self.values.len() >= HASHED_FROM && self.index.is_none() {
+        if self.asked > SEARCHES_BEFORE_HASHING && self.values.len() >= HASHED_FROM && self.index.is_none() {
             steps.take(self.values.len())?;
             self.index = Some(Box::new(Index::new(self.values.len(), at, steps)?));
         }

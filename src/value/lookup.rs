@@ -30,7 +30,7 @@ const CACHE_LINE: usize = 64;
 const LINES: usize = 16;
 
 /// The offset of the first element, which follows the length prefix.
-const FIRST: u32 = 4;
+const FIRST_ELEMENT: u32 = 4;
 
 impl<'d> Lookup<'d> {
     #[inline]
@@ -38,7 +38,7 @@ impl<'d> Lookup<'d> {
         Self {
             document,
             requested,
-            passed: Cell::new(FIRST),
+            passed: Cell::new(FIRST_ELEMENT),
             place: Cell::new(0),
             found: [const { Cell::new((0, 0)) }; MAX_REQUESTED],
             checked: Cell::new(false),

@@ -13,7 +13,7 @@ use crate::byte_search::{first_byte, repeated, zero_bytes};
 /// The number of fingerprints that are compared at once.
 const WORD: usize = 8;
 /// The size of a field offset in bytes.
-const PLACE: usize = 4;
+const OFFSET_SIZE: usize = 4;
 
 impl Prepared {
     /// Validates a document and indexes its fields.
@@ -36,7 +36,7 @@ impl Prepared {
         }
         let fields = keys.len();
         keys.resize(fields.next_multiple_of(WORD), 0);
-        let start = keys.len() + places.len() * PLACE;
+        let start = keys.len() + places.len() * OFFSET_SIZE;
         let small = |number: usize| u32::try_from(number).map_err(|_| Malformed::new("too large"));
         small(start + whole.len())?;
         let (fields, places_at, start) = (small(fields)?, small(keys.len())?, small(start)?);
@@ -93,8 +93,8 @@ impl Prepared {
         if number >= self.fields as usize {
             return None;
         }
-        let places = self.bytes.get(self.places as usize + number * PLACE..)?;
-        let [from, to] = *places.first_chunk::<8>()?.as_chunks::<PLACE>().0 else { return None };
+        let places = self.bytes.get(self.places as usize + number * OFFSET_SIZE..)?;
+        let [from, to] = *places.first_chunk::<8>()?.as_chunks::<OFFSET_SIZE>().0 else { return None };
         self.bytes.get(u32::from_le_bytes(from) as usize..u32::from_le_bytes(to) as usize)
     }
 }

@@ -14,7 +14,7 @@ use portcullis_testkit::naive::{self, Coverage};
 const CASES: usize = 100_000;
 
 /// The maximum number of disagreements to show.
-const SHOWN: usize = 10;
+const MAX_SHOWN: usize = 10;
 
 fn wanted_cases() -> usize {
     std::env::var("PORTCULLIS_CASES").map_or(CASES, |text| text.parse().expect("PORTCULLIS_CASES is a number"))
@@ -118,7 +118,7 @@ fn run(seed: u8, wanted: usize) -> Run {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = naive::generate::file();
     let mut run = Run::default();
-    while run.cases < wanted && run.disagreements.len() < SHOWN {
+    while run.cases < wanted && run.disagreements.len() < MAX_SHOWN {
         let file = strategy.new_tree(&mut runner).unwrap().current();
         let by_engine = engine(&file).unwrap_or_else(|| panic!("no test file: {file}"));
         Coverage::start();

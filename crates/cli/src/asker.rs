@@ -31,7 +31,7 @@ pub(super) struct Asker<'a> {
 
 /// The user, with the properties of the token if there is one.
 #[derive(Default)]
-pub(super) struct Asking {
+pub(super) struct ResolvedUser {
     pub(super) user: Option<User>,
     /// The age of the user object, unless it was given on the command line.
     pub(super) age: Option<DataAge>,
@@ -54,7 +54,7 @@ impl Asker<'_> {
     }
 
     /// Determines the user; looks up custom data if that is requested and possible.
-    pub(super) fn user(&self, app: &App) -> Result<Asking, Trouble> {
+    pub(super) fn user(&self, app: &App) -> Result<ResolvedUser, Trouble> {
         if let Some(token) = self.token {
             let token = read_token(token, &["access_token"])?;
             let freshness = self.freshness.freshness();
@@ -64,7 +64,7 @@ impl Asker<'_> {
             let service = Service::new(app.clone(), self.places())?;
             let bearer = block_on(bearer(&service, &token, freshness))?;
             warn(&bearer.warnings);
-            return Ok(Asking { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
+            return Ok(ResolvedUser { user: Some(bearer.user), age: Some(bearer.age), expiry: expiry(&token) });
         }
         match self.context.user()? {
             // A server may be configured for the whole shell; it is queried only if the application has custom data.
@@ -72,7 +72,7 @@ impl Asker<'_> {
                 let service = Service::new(app.clone(), self.data_places())?;
                 let (user, age, warnings) = block_on(async { Ok(service.with_custom_data(user).await?) })?;
                 warn(&warnings);
-                Ok(Asking { user: Some(user), age: Some(age), expiry: None })
+                Ok(ResolvedUser { user: Some(user), age: Some(age), expiry: None })
             }
             user if self.stores.names_custom_data() => Err(Trouble::usage(match user {
                 None => "--custom-data needs a user: --user '{\"id\": \"…\"}'",
@@ -81,7 +81,7 @@ impl Asker<'_> {
                 }
                 Some(_) => "--custom-data and `custom_data` in the object given with --user cannot be combined",
             })),
-            user => Ok(Asking { user, ..Asking::default() }),
+            user => Ok(ResolvedUser { user, ..ResolvedUser::default() }),
         }
     }
 }

@@ -12,7 +12,7 @@ use portcullis::{App, Guard, Policy, User};
 use portcullis_service::DocumentPlace;
 
 use super::application::load_app;
-use super::asker::{Asker, Asking};
+use super::asker::{Asker, ResolvedUser};
 use super::context::ContextArgs;
 use super::documents::DocumentArgs;
 use super::freshness::FreshnessArgs;
@@ -191,7 +191,7 @@ fn user(args: &GuardArgs, app: &App) -> Result<(Option<User>, Option<DataAge>), 
         stores: &args.stores,
         documents: args.place.get(),
     };
-    let Asking { user, age, expiry } = asker.user(app)?;
+    let ResolvedUser { user, age, expiry } = asker.user(app)?;
     if let Some(expiry) = expiry {
         let _ = args.expiry.set(expiry);
     }

@@ -12,16 +12,17 @@ use portcullis::json::Node;
 const MAX_DEPTH: usize = 100;
 
 /// Update operators whose operands have the type of the field itself.
-const SETTING: [&str; 6] = ["$set", "$setOnInsert", "$inc", "$mul", "$min", "$max"];
+const FIELD_TYPED_OPERATORS: [&str; 6] = ["$set", "$setOnInsert", "$inc", "$mul", "$min", "$max"];
 
 /// Update operators whose operands have the type of the array field's elements.
-const ADDING: [&str; 2] = ["$push", "$addToSet"];
+const ELEMENT_TYPED_OPERATORS: [&str; 2] = ["$push", "$addToSet"];
 
 /// Expression operators whose result has the type of their operands.
-const KEEPING: [&str; 9] = ["$add", "$cond", "$ifNull", "$literal", "$max", "$min", "$multiply", "$subtract", "$abs"];
+const OPERAND_TYPED_EXPRESSIONS: [&str; 9] =
+    ["$add", "$cond", "$ifNull", "$literal", "$max", "$min", "$multiply", "$subtract", "$abs"];
 
 /// Query operators whose operand an upsert may write into the new document.
-const EQUAL: [&str; 3] = ["$eq", "$in", "$all"];
+const EQUALITY_OPERATORS: [&str; 3] = ["$eq", "$in", "$all"];
 
 /// Converts integers in the arguments of a write to the types that the collection's schema requires.
 pub(crate) fn narrow(app: &App, service: &str, namespace: &str, arguments: &mut Document) {
@@ -155,7 +156,9 @@ fn narrow_filter(schema: &Schemas<'_>, filter: &mut Document, depth: usize) {
             _ if path.starts_with('$') => {}
             Bson::Document(operators) if operators.keys().any(|key| key.starts_with('$')) => {
                 let Some(schema) = schema.at(path) else { continue };
-                for (operator, operand) in operators.iter_mut().filter(|(name, _)| EQUAL.contains(&name.as_str())) {
+                for (operator, operand) in
+                    operators.iter_mut().filter(|(name, _)| EQUALITY_OPERATORS.contains(&name.as_str()))
+                {
                     match operand {
                         Bson::Array(elements) if operator != "$eq" => {
                             elements.iter_mut().for_each(|element| narrow_value(&schema, element, 1));
@@ -181,8 +184,8 @@ fn narrow_update(schema: &Schemas<'_>, update: &mut Document) {
             }
             continue;
         }
-        let adds = ADDING.contains(&operator.as_str());
-        if !adds && !SETTING.contains(&operator.as_str()) {
+        let adds = ELEMENT_TYPED_OPERATORS.contains(&operator.as_str());
+        if !adds && !FIELD_TYPED_OPERATORS.contains(&operator.as_str()) {
             continue;
         }
         let Bson::Document(fields) = fields else { continue };
@@ -230,7 +233,9 @@ fn narrow_expression(schema: &Schemas<'_>, expression: &mut Bson, depth: usize) 
     }
     match expression {
         Bson::Document(operation) if operation.keys().any(|key| key.starts_with('$')) => {
-            for (operator, operands) in operation.iter_mut().filter(|(name, _)| KEEPING.contains(&name.as_str())) {
+            for (operator, operands) in
+                operation.iter_mut().filter(|(name, _)| OPERAND_TYPED_EXPRESSIONS.contains(&name.as_str()))
+            {
                 match operands {
                     Bson::Document(parts) if operator == "$cond" => {
                         for (_, part) in parts.iter_mut().filter(|(name, _)| *name != "if") {

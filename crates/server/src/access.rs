@@ -20,13 +20,13 @@ use crate::reply::{Reply, json_reply};
 use crate::request::{Received, base, bearer, host, large_body};
 
 /// The most evaluations in one request.
-const QUESTIONS: usize = 1000;
+const MAX_EVALUATIONS: usize = 1000;
 
 /// The number of resources in one reply, unless the request says otherwise.
-const LISTED: u64 = 100;
+const DEFAULT_PAGE_SIZE: u64 = 100;
 
 /// The most resources in one reply.
-const MOST_LISTED: u64 = 1000;
+const MAX_PAGE_SIZE: u64 = 1000;
 
 /// A key that permits its holder to ask for decisions about an application's users.
 #[derive(Clone, Debug)]
@@ -86,8 +86,8 @@ async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
         let evaluation = api.evaluator().evaluate(&asked.question()?).await?;
         return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
     };
-    if questions.len() > QUESTIONS {
-        return Err(bad(format!("at most {QUESTIONS} evaluations are allowed per request")).into());
+    if questions.len() > MAX_EVALUATIONS {
+        return Err(bad(format!("at most {MAX_EVALUATIONS} evaluations are allowed per request")).into());
     }
     let until = semantics(shared)?;
     let mut evaluator = api.evaluator();
@@ -143,8 +143,8 @@ pub(crate) async fn search_resources(Extract(state): Extract<State>, received: R
     };
     let token = page.and_then(|page| page.get("token")).map(|token| token.as_str().unwrap_or("?").to_owned());
     let skip = number("token", token.filter(|token| !token.is_empty()), 0)?;
-    let limit = number("limit", page.and_then(|page| page.get("limit")).map(Node::to_text), LISTED)?;
-    let limit = limit.clamp(1, MOST_LISTED);
+    let limit = number("limit", page.and_then(|page| page.get("limit")).map(Node::to_text), DEFAULT_PAGE_SIZE)?;
+    let limit = limit.clamp(1, MAX_PAGE_SIZE);
     let found = api.readable(user_id, namespace, skip, limit.saturating_add(1)).await?;
     let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
     let next = if count > limit { skip.saturating_add(limit).to_string() } else { String::new() };

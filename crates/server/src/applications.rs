@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::access::AccessKey;
 use crate::around::BESIDES_CALLS;
 use crate::metrics::Metrics;
-use crate::observe::AT_ONCE;
+use crate::observe::MAX_CONCURRENT_REQUESTS;
 use crate::peer::Client;
 use crate::rate_limits::{Attempt, Limits, RateLimits};
 use crate::reply::Failure;
@@ -80,8 +80,8 @@ impl State {
             limits: options.rate_limits.map(Limits::new),
             options,
             metrics: Metrics::new(),
-            requests: Semaphore::new(AT_ONCE),
-            under_way: Arc::new(Semaphore::new(AT_ONCE)),
+            requests: Semaphore::new(MAX_CONCURRENT_REQUESTS),
+            under_way: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             streams: Streams::new(),
         }))
     }

@@ -17,7 +17,7 @@ use crate::reply::{Failure, error_body, json_reply};
 use crate::request::{base, host, take_one_slash};
 
 /// The most concurrent requests, not counting streams; the same limit as that of App Services.
-pub(crate) const AT_ONCE: usize = 10_000;
+pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 10_000;
 
 /// The pattern of the route that matched, stored in the response extensions for the outer middleware.
 #[derive(Clone)]

@@ -81,13 +81,13 @@ pub(crate) async fn large_body(bytes: Bytes) -> Result<Option<Node>, ClientError
 
 /// The memory for large bodies and the values parsed from them, in MiB. Authenticated users and strangers have separate
 /// budgets, so that strangers cannot use up that of users.
-const HELD: usize = 256;
+const BODY_BUDGET_MIB: usize = 256;
 
-static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
-static ROOM_OF_STRANGERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(HELD)));
+static USER_BUDGET: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(BODY_BUDGET_MIB)));
+static STRANGER_BUDGET: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(BODY_BUDGET_MIB)));
 
 /// The most large bodies that one network may send concurrently.
-static SENDING: LazyLock<Arc<Open>> = LazyLock::new(|| Open::new(4 * HELD, 16));
+static SENDING: LazyLock<Arc<Open>> = LazyLock::new(|| Open::new(4 * BODY_BUDGET_MIB, 16));
 
 /// The time limit for receiving a large body.
 const UPLOAD: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ pub(crate) async fn bound_body(Extract(state): Extract<State>, request: HttpRequ
     if let Err(error) = accepted.await {
         return Failure::from(error).into_response();
     }
-    with_room(&ROOM, MAX_BODY, request, next).await
+    with_room(&USER_BUDGET, MAX_BODY, request, next).await
 }
 
 /// Reads a large body from anyone, since endpoints need it to authenticate the sender, if there is memory for it.
@@ -129,7 +129,7 @@ pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) ->
     if length(&request, MAX_REQUEST) <= LARGE {
         return next.run(request).await;
     }
-    with_room(&ROOM_OF_STRANGERS, MAX_REQUEST, request, next).await
+    with_room(&STRANGER_BUDGET, MAX_REQUEST, request, next).await
 }
 
 async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, next: Next) -> Response {
@@ -172,7 +172,7 @@ async fn read_with_room(
 
 /// Reserves more memory, up to this total.
 async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebibytes: usize) -> Result<(), Response> {
-    while held.len() < mebibytes.min(HELD) {
+    while held.len() < mebibytes.min(BODY_BUDGET_MIB) {
         match tokio::time::timeout(WAIT, Arc::clone(room).acquire_owned()).await {
             Ok(Ok(permit)) => held.push(permit),
             _ => {

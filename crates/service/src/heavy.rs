@@ -16,9 +16,9 @@ pub const LARGE: usize = 64 * 1024;
 
 /// The most large requests in progress, each on a thread of its own. Most of them wait at times for a store or a
 /// function.
-const AT_ONCE: usize = 256;
+const MAX_CONCURRENT: usize = 256;
 
-static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+static PLACES: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
 
 /// Whether other threads of the runtime can take over from this one.
 fn has_others() -> bool {
@@ -58,7 +58,7 @@ pub fn weight(value: &Bson) -> usize {
 }
 
 /// The bytes counted for each value in addition to its contents.
-const EACH: usize = 16;
+const VALUE_OVERHEAD: usize = 16;
 
 fn weigh(value: &Bson, weight: &mut usize) {
     let own = match value {
@@ -66,7 +66,7 @@ fn weigh(value: &Bson, weight: &mut usize) {
         Bson::Binary(binary) => binary.bytes.len(),
         _ => 0,
     };
-    *weight = weight.saturating_add(own).saturating_add(EACH);
+    *weight = weight.saturating_add(own).saturating_add(VALUE_OVERHEAD);
     match value {
         Bson::Document(document) => {
             for (key, value) in document {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn large_values_are_recognized_without_a_full_traversal() {
-        assert_eq!(weight(&bson!({ "a": "four", "b": [1, 2] })), 5 * EACH + 2 + 4);
+        assert_eq!(weight(&bson!({ "a": "four", "b": [1, 2] })), 5 * VALUE_OVERHEAD + 2 + 4);
         let many = Bson::Array(vec![Bson::Int32(1); 1_000_000]);
         assert!((LARGE + 1..LARGE + 100).contains(&weight(&many)));
         assert!(weight(&bson!(["x".repeat(LARGE)])) > LARGE);

@@ -184,7 +184,7 @@ impl Parser {
 /// `None` if `key` is not such an operator.
 pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String> {
     /// The length in characters beyond which a value is not quoted.
-    const SHOWN: usize = 80;
+    const MAX_SHOWN: usize = 80;
     let word = key.trim_start_matches(['%', '$']);
     if !matches!(word, "contains" | "includes" | "has" | "hasElement" | "include" | "contain") {
         return None;
@@ -194,7 +194,7 @@ pub(crate) fn element_help(key: &str, name: &str, value: &Node) -> Option<String
             "write `$in` for an array that holds one of these values, `$all` for one that holds each".to_owned(),
         );
     }
-    let text = Some(value.to_text()).filter(|text| text.len() <= SHOWN).unwrap_or_else(|| "…".to_owned());
+    let text = Some(value.to_text()).filter(|text| text.len() <= MAX_SHOWN).unwrap_or_else(|| "…".to_owned());
     let name = if name.is_empty() { "field" } else { name };
     Some(format!("plain equality tests whether an array contains an element: {{\"{name}\": {text}}}"))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::client::{AUTH, NOTES, Reply, Server, Session};
 
 /// The number of concurrent attempts.
-const AT_ONCE: usize = 8;
+const CONCURRENT: usize = 8;
 
 fn count(replies: &[Reply], status: StatusCode) -> usize {
     replies.iter().filter(|reply| reply.status == status).count()
@@ -29,10 +29,10 @@ async fn one_of_several_concurrent_registrations_wins_with_its_password() {
         let server = Arc::clone(&server);
         tokio::spawn(async move { server.register("ken@example.com", &format!("password {n}")).await })
     };
-    let replies = all((0..AT_ONCE).map(register).collect()).await;
-    assert_eq!((count(&replies, StatusCode::CREATED), count(&replies, StatusCode::CONFLICT)), (1, AT_ONCE - 1));
+    let replies = all((0..CONCURRENT).map(register).collect()).await;
+    assert_eq!((count(&replies, StatusCode::CREATED), count(&replies, StatusCode::CONFLICT)), (1, CONCURRENT - 1));
     let winner = replies.iter().position(|reply| reply.status == StatusCode::CREATED).unwrap();
-    for n in 0..AT_ONCE {
+    for n in 0..CONCURRENT {
         let payload = json!({ "username": "ken@example.com", "password": format!("password {n}") });
         let expected = if n == winner { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         assert_eq!(server.log_in("local-userpass", payload).await.status, expected, "{n}");
@@ -46,7 +46,7 @@ async fn concurrently_linked_credentials_belong_to_exactly_one_user() {
         let email = format!("ken{round}@example.com");
         assert_eq!(server.register(&email, "password").await.status, StatusCode::CREATED);
         let mut guests = Vec::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..CONCURRENT {
             guests.push(Session::of(&server.log_in("anon-user", json!({})).await));
         }
         let payload = json!({ "username": email, "password": "password" });
@@ -63,7 +63,7 @@ async fn concurrently_linked_credentials_belong_to_exactly_one_user() {
             tasks.push(tokio::spawn(async move { server.log_in("local-userpass", payload).await }));
         }
         let replies = all(tasks).await;
-        let (links, login) = (&replies[..AT_ONCE], &replies[AT_ONCE]);
+        let (links, login) = (&replies[..CONCURRENT], &replies[CONCURRENT]);
         let owner = Session::of(&server.log_in("local-userpass", payload).await).user_id;
         // The login that succeeded belongs to the one user that the credentials lead to from then on.
         assert_eq!(Session::of(login).user_id, owner);
@@ -101,7 +101,7 @@ async fn a_mail_token_is_redeemed_once_even_concurrently() {
         let (server, path) = (Arc::clone(&server), format!("{path}/reset"));
         tokio::spawn(async move { server.post(&path, body).await })
     };
-    let replies = all((0..AT_ONCE).map(reset).collect()).await;
+    let replies = all((0..CONCURRENT).map(reset).collect()).await;
     assert_eq!(count(&replies, StatusCode::OK), 1);
     assert!(replies.iter().all(|reply| reply.status == 200 || reply.failure().1 == "UserpassTokenInvalid"));
     let winner = replies.iter().position(|reply| reply.status == StatusCode::OK).unwrap();

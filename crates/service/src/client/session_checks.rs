@@ -10,10 +10,10 @@ use super::error::TokenKind;
 use super::{ClientApi, ClientError};
 
 /// The maximum number of sessions that one query to the stores checks.
-const AT_ONCE: usize = 500;
+const MAX_BATCH: usize = 500;
 
 /// How long a check that is not urgent waits for a batch to fill.
-const GATHERING: Duration = Duration::from_millis(20);
+const BATCH_DELAY: Duration = Duration::from_millis(20);
 
 /// Checks whether sessions are still valid, in batches: thousands of streams check theirs every second.
 #[derive(Default)]
@@ -38,12 +38,12 @@ struct Question {
 }
 
 /// The task that queries the stores. If it ends early, the waiting checks fail, and the next check starts another task.
-struct Asking {
+struct CheckTask {
     api: Arc<ClientApi>,
     is_done: bool,
 }
 
-impl Asking {
+impl CheckTask {
     async fn go_on(&mut self) {
         while let Some(questions) = self.api.session_checks.next().await {
             self.api.ask(questions).await;
@@ -52,7 +52,7 @@ impl Asking {
     }
 }
 
-impl Drop for Asking {
+impl Drop for CheckTask {
     fn drop(&mut self) {
         if !self.is_done {
             let mut waiting = self.api.session_checks.waiting();
@@ -79,10 +79,10 @@ impl SessionChecks {
     async fn next(&self) -> Option<Vec<Question>> {
         let is_urgent = self.waiting().is_urgent;
         if !is_urgent {
-            let _ = tokio::time::timeout(GATHERING, self.hurry.notified()).await;
+            let _ = tokio::time::timeout(BATCH_DELAY, self.hurry.notified()).await;
         }
         let mut waiting = self.waiting();
-        let count = waiting.questions.len().min(AT_ONCE);
+        let count = waiting.questions.len().min(MAX_BATCH);
         let next: Vec<Question> = waiting.questions.drain(..count).collect();
         waiting.is_urgent &= !waiting.questions.is_empty();
         waiting.is_asking = !next.is_empty();
@@ -110,7 +110,7 @@ impl ClientApi {
             self.session_checks.hurry.notify_one();
         }
         if must_begin {
-            let mut asking = Asking { api: Arc::clone(self), is_done: false };
+            let mut asking = CheckTask { api: Arc::clone(self), is_done: false };
             tokio::spawn(async move { asking.go_on().await });
         }
         answered.await.map_err(|_| ClientError::internal("nobody asked whether the session lasts"))?

@@ -33,7 +33,7 @@ pub enum StreamItem {
 }
 
 /// The most items that are buffered for a slow client. Each may contain a document of 16 MiB.
-const WAITING: usize = 4;
+const MAX_BUFFERED: usize = 4;
 
 /// How long a stream without changes goes on after its token has expired until its user is looked up again. A change is
 /// sent only after a look-up of its own.
@@ -60,8 +60,8 @@ impl ClientApi {
         }
         let options = call.get("arguments").and_then(Node::as_array).and_then(<[Node]>::first).ok_or_else(invalid)?;
         let service = call.get("service").and_then(Node::as_str).ok_or_else(|| missing("service"))?;
-        let asked = Asked::read(self.target(service, options)?, options)?;
-        let (items, receiver) = mpsc::channel(WAITING);
+        let asked = WatchOptions::read(self.target(service, options)?, options)?;
+        let (items, receiver) = mpsc::channel(MAX_BUFFERED);
         let (begun, began) = oneshot::channel();
         let read_at = bson::DateTime::now();
         let user = self.bearer(access_token).await?;
@@ -76,7 +76,7 @@ impl ClientApi {
     async fn stream(
         self: &Arc<Self>,
         mut watcher: Watcher,
-        asked: Asked,
+        asked: WatchOptions,
         begun: oneshot::Sender<Result<(), ClientError>>,
         items: &mpsc::Sender<StreamItem>,
     ) {
@@ -188,10 +188,10 @@ impl ClientApi {
 }
 
 /// The known options of `watch`.
-const KNOWN: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
+const KNOWN_OPTIONS: [&str; 6] = ["database", "collection", "schema_name", "ids", "filter", "useCompactEvents"];
 
 /// The parsed options of `watch`.
-struct Asked {
+struct WatchOptions {
     service: String,
     namespace: Namespace,
     /// The documents, if only those with certain `_id`s are wanted.
@@ -202,10 +202,10 @@ struct Asked {
     is_compact: bool,
 }
 
-impl Asked {
+impl WatchOptions {
     fn read(target: Target, options: &Node) -> Result<Self, ClientError> {
         for member in options.as_object().into_iter().flatten() {
-            if !KNOWN.contains(&member.key.as_str()) {
+            if !KNOWN_OPTIONS.contains(&member.key.as_str()) {
                 let shown: String = member.key.chars().take(64).collect();
                 return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("'watch' takes no '{shown}'")));
             }
@@ -238,7 +238,7 @@ impl Asked {
 }
 
 /// A change event for clients; `None` if it does not match the options. Contains only what the user may read.
-fn shown(happened: ChangeEvent, asked: &Asked, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
+fn shown(happened: ChangeEvent, asked: &WatchOptions, names: &PositionNames) -> Result<Option<Bson>, ClientError> {
     let ChangeEvent { change, time, position } = happened;
     let whole = |raw: &bson::RawDocumentBuf| -> Result<Document, ClientError> {
         DocumentRef::Raw(raw).to_document().map_err(ClientError::internal)

@@ -53,7 +53,7 @@ impl From<Document> for Outcome {
 }
 
 /// The bytes counted for each document besides its contents, which bounds the number of small ones.
-const EACH: usize = 64;
+const DOCUMENT_OVERHEAD: usize = 64;
 
 /// The documents that a request has found. Their total size is limited.
 #[derive(Default)]
@@ -68,7 +68,8 @@ impl Found {
     /// # Errors
     /// The documents exceed the size limit together.
     pub(super) fn add(&mut self, batch: Vec<RawDocumentBuf>) -> Result<(), ClientError> {
-        self.bytes = batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len() + EACH));
+        self.bytes =
+            batch.iter().fold(self.bytes, |bytes, one| bytes.saturating_add(one.as_bytes().len() + DOCUMENT_OVERHEAD));
         if self.bytes > MAX_FOUND_BYTES {
             let message = format!("the documents are larger than {} MiB together", MAX_FOUND_BYTES >> 20);
             return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));

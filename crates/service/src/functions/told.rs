@@ -3,14 +3,14 @@ use portcullis_functions::CallError;
 use crate::client::{ClientError, ErrorClass, ErrorCode};
 
 /// The most characters of a client-supplied name that an error repeats.
-const SHOWN: usize = 128;
+const MAX_SHOWN: usize = 128;
 
 /// The error that a client receives for a failed call.
 pub(crate) fn told(error: &CallError) -> ClientError {
     let message = error.to_string();
     let mut told = match error {
         CallError::NotFound(name) | CallError::Private(name) => {
-            let shown: String = name.chars().take(SHOWN).collect();
+            let shown: String = name.chars().take(MAX_SHOWN).collect();
             let message = format!("function not found: '{shown}'");
             ClientError::new(ErrorClass::NotFound, ErrorCode::FunctionNotFound, message)
         }

@@ -4,10 +4,10 @@ use bson::Document;
 use portcullis::store::{AccountEvent, WaitingEvent};
 
 /// The maximum number of events in memory. If one user has more, the events of others are delayed.
-const MOST: usize = 5000;
+const MAX_EVENTS: usize = 5000;
 
 /// The size of the waiting events, in bytes, from which no more are read.
-const MOST_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 /// Account events that were read from a store. Each user's events are handled one at a time, in the order of their IDs.
 #[derive(Default)]
@@ -99,7 +99,7 @@ impl AccountQueues {
 
     /// Whether no more events are to be read.
     pub(super) fn is_full(&self) -> bool {
-        self.known.len() >= MOST || self.bytes >= MOST_BYTES
+        self.known.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES
     }
 }
 
@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn events_are_read_up_to_the_capacity() {
         let mut queues = AccountQueues::default();
-        for number in 0..MOST {
+        for number in 0..MAX_EVENTS {
             assert!(!queues.is_full());
             queues.add(read(&format!("{number:05}"), "ada"));
         }
         assert!(queues.is_full());
         let mut queues = AccountQueues::default();
         let mut large = read("1", "ada");
-        large.event.event = doc! { "text": "x".repeat(MOST_BYTES) };
+        large.event.event = doc! { "text": "x".repeat(MAX_BYTES) };
         queues.add(large);
         assert!(queues.is_full() && queues.next().is_some() && !queues.is_full());
     }

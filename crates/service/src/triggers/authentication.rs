@@ -21,10 +21,10 @@ const LARGE_PAGE: usize = 128;
 const SMALL: usize = 16 << 10;
 
 /// The number of known events at which reading stops, provided that enough users have an event to handle.
-const ENOUGH: usize = 1024;
+const ENOUGH_EVENTS: usize = 1024;
 
 /// The number of handled events at which they are removed before the interval has passed.
-const REMOVED: usize = 512;
+const REMOVAL_BATCH: usize = 512;
 
 /// The minimum time between two searches for events while others are being handled.
 const LONG_AGO: Duration = Duration::from_millis(100);
@@ -127,7 +127,7 @@ impl Handling<'_> {
         let mut limit = PAGE;
         while !self.queues.is_full() {
             let has_users = self.queues.ready().saturating_add(self.tasks.len()) >= self.shared.options.at_once;
-            if has_users && self.queues.len() >= ENOUGH {
+            if has_users && self.queues.len() >= ENOUGH_EVENTS {
                 break;
             }
             let page = self.shared.stores.events.waiting(&self.trigger.name, after.as_deref(), limit).await?;
@@ -163,7 +163,7 @@ impl Handling<'_> {
     /// Removes the handled events and records their outcomes if there are many or if `interval` has passed since the
     /// last time.
     async fn note(&mut self, interval: Duration) -> Result<(), Ended> {
-        if self.noted_at.elapsed() < interval && self.queues.handled().len() < REMOVED {
+        if self.noted_at.elapsed() < interval && self.queues.handled().len() < REMOVAL_BATCH {
             return Ok(());
         }
         if !self.queues.handled().is_empty() {

@@ -76,7 +76,7 @@ async fn read(events: &mut dyn ChangeEvents, items: &mpsc::Sender<Fed>) -> Resul
 }
 
 /// Codes of transient MongoDB errors: a server that shuts down, starts or is overloaded.
-const PASSING: [i32; 24] = [
+const TRANSIENT_CODES: [i32; 24] = [
     6, 7, 24, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 202, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435,
     13436,
 ];
@@ -85,7 +85,7 @@ const PASSING: [i32; 24] = [
 pub(super) fn is_passing(error: &DocumentsError) -> bool {
     match error {
         DocumentsError::Store(_) | DocumentsError::Conflict(_) => true,
-        DocumentsError::Refused { code, .. } => code.is_some_and(|code| PASSING.contains(&code)),
+        DocumentsError::Refused { code, .. } => code.is_some_and(|code| TRANSIENT_CODES.contains(&code)),
         _ => false,
     }
 }

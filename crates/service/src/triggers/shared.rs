@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::{RunnerOptions, TriggerFunctions, TriggerStores};
 
 /// The most characters of an error that are stored and logged.
-const SHOWN: usize = 300;
+const MAX_SHOWN: usize = 300;
 
 /// State shared by the tasks of all triggers of an application.
 pub(super) struct Shared {
@@ -26,7 +26,7 @@ impl Shared {
         let began = Instant::now();
         let limit = self.options.limit;
         let ran = match timeout(limit, self.functions.run(&trigger.function, argument)).await {
-            Ok(ran) => ran.map_err(|message| excerpt(&OneLine(message).to_string(), SHOWN)),
+            Ok(ran) => ran.map_err(|message| excerpt(&OneLine(message).to_string(), MAX_SHOWN)),
             Err(_) => Err(format!("it took longer than {} seconds", limit.as_secs())),
         };
         let (application, name, function) = (&self.application, &trigger.name, &trigger.function);

@@ -23,7 +23,7 @@ use portcullis::value::{DocumentRef, ValueRef};
 const AWAIT: Duration = Duration::from_secs(1);
 
 /// The fields that events are projected to.
-const WANTED: [&str; 8] = [
+const PROJECTED_FIELDS: [&str; 8] = [
     "operationType",
     "clusterTime",
     "ns",
@@ -68,8 +68,7 @@ impl MongoDocuments {
 }
 
 async fn open(watch: action::Watch<'_>, from: WatchStart) -> Result<ChangeStream<RawDocumentBuf>, Failure> {
-    let wanted =
-        doc! { "$project": WANTED.iter().map(|name| ((*name).to_owned(), Bson::Int32(1))).collect::<Document>() };
+    let wanted = doc! { "$project": PROJECTED_FIELDS.iter().map(|name| ((*name).to_owned(), Bson::Int32(1))).collect::<Document>() };
     let mut watch = watch
         .pipeline([wanted])
         .max_await_time(AWAIT)

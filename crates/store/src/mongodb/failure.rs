@@ -14,7 +14,7 @@ use portcullis::text::{OneLine, excerpt};
 use portcullis::value::Malformed;
 
 /// The maximum number of characters of a server's message that are shown.
-const SHOWN: usize = 300;
+const MAX_SHOWN: usize = 300;
 
 /// The error code of a write that violates a unique index.
 const DUPLICATE_KEY: i32 = 11000;
@@ -84,7 +84,7 @@ impl Failure {
             Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
             _ => {
                 let text = error.get_str("errmsg").unwrap_or("a write failed");
-                excerpt(&OneLine(format!("write error: {text}")).to_string(), SHOWN)
+                excerpt(&OneLine(format!("write error: {text}")).to_string(), MAX_SHOWN)
             }
         };
         Self { code, ..Self::new(message) }
@@ -202,7 +202,7 @@ fn message(error: &Error) -> String {
         ErrorKind::ServerSelection { message, .. } => unreachable_servers(message),
         kind => kind.to_string(),
     };
-    excerpt(&OneLine(text).to_string(), SHOWN)
+    excerpt(&OneLine(text).to_string(), MAX_SHOWN)
 }
 
 /// The driver's message for each server, without its description of the whole topology.

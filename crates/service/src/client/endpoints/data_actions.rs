@@ -50,7 +50,7 @@ const ACTIONS: [DataAction; 10] = [
 ];
 
 /// The keys that name the collection, in every body.
-const PLACE: [&str; 3] = ["dataSource", "database", "collection"];
+const COLLECTION_KEYS: [&str; 3] = ["dataSource", "database", "collection"];
 
 impl DataAction {
     /// The action with this name.
@@ -65,7 +65,7 @@ impl DataAction {
     /// Performs the action: under the rules of the collection, or without rules for the system.
     pub(super) async fn carry_out(self, api: &ClientApi, asker: &Asker, body: &Node) -> Result<Bson, ClientError> {
         let mut place = [""; 3];
-        for (found, key) in place.iter_mut().zip(PLACE) {
+        for (found, key) in place.iter_mut().zip(COLLECTION_KEYS) {
             let text = body.get(key).and_then(Node::as_str).filter(|text| !text.is_empty());
             *found = text.ok_or_else(|| missing(key))?;
         }
@@ -94,7 +94,9 @@ impl DataAction {
     fn options_of(self, body: &Node) -> Result<Node, ClientError> {
         let refused = |message: String| ClientError::bad(ErrorCode::InvalidParameter, message);
         let mut members: Vec<Member> = Vec::new();
-        for given in body.as_object().unwrap_or_default().iter().filter(|given| !PLACE.contains(&given.key.as_str())) {
+        for given in
+            body.as_object().unwrap_or_default().iter().filter(|given| !COLLECTION_KEYS.contains(&given.key.as_str()))
+        {
             let key = given.key.as_str();
             if !self.options.contains(&key) {
                 let shown: String = key.chars().take(64).collect();

@@ -4,9 +4,9 @@ use tokio::sync::Semaphore;
 
 /// How many calls of [`to_the_end`] may run at once, including those whose client has disconnected. Further ones are
 /// queued.
-const AT_ONCE: usize = 10_000;
+const MAX_CONCURRENT: usize = 10_000;
 
-static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+static PLACES: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
 
 /// Runs work of several steps to completion once it has begun, even if the client disconnects.
 pub(super) async fn to_the_end<T: Send + 'static>(

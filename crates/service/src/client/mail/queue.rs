@@ -7,10 +7,10 @@ use tokio::sync::Semaphore;
 use super::{Mail, Mailer};
 
 /// The most mails that are waiting.
-const WAITING: usize = 1000;
+const MAX_WAITING: usize = 1000;
 
 /// The most mails that are sent concurrently.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 /// The delays after failed attempts; after the last one, the mail is dropped.
 const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(20), Duration::from_secs(120)];
@@ -27,7 +27,7 @@ impl QueuedMail {
     /// Sends mails through this mailer.
     #[must_use]
     pub fn new(mailer: Arc<dyn Mailer>) -> Self {
-        let (waiting, sending) = (Arc::new(Semaphore::new(WAITING)), Arc::new(Semaphore::new(AT_ONCE)));
+        let (waiting, sending) = (Arc::new(Semaphore::new(MAX_WAITING)), Arc::new(Semaphore::new(MAX_CONCURRENT)));
         Self { mailer, waiting, sending }
     }
 }
@@ -42,7 +42,7 @@ impl Mailer for QueuedMail {
                 return Ok(());
             }
             let place = Arc::clone(&self.waiting).try_acquire_owned();
-            let place = place.map_err(|_| format!("{WAITING} mails are waiting to be sent"))?;
+            let place = place.map_err(|_| format!("{MAX_WAITING} mails are waiting to be sent"))?;
             let (mailer, sending) = (Arc::clone(&self.mailer), Arc::clone(&self.sending));
             tokio::spawn(async move {
                 send(&*mailer, &sending, mail).await;

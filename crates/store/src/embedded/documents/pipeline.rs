@@ -38,14 +38,14 @@ struct Work {
 
 /// The limit for the first stage: enough for the rules and the few client conditions next to them, even on the
 /// largest document.
-pub(super) const FIRST: usize = 10 * MAX_STEPS;
+pub(super) const FIRST_STAGE_STEPS: usize = 10 * MAX_STEPS;
 
 /// Writing this many bytes of a new document counts as one step.
-const BYTES: usize = 8;
+const BYTES_PER_STEP: usize = 8;
 
 impl Work {
     fn new() -> Self {
-        Self { first: Errors::within(Steps::new(FIRST)), others: Errors::default() }
+        Self { first: Errors::within(Steps::new(FIRST_STAGE_STEPS)), others: Errors::default() }
     }
 
     const fn at(&self, stage: usize) -> &Errors {
@@ -118,7 +118,7 @@ impl Pipeline {
             }
             Stage::Project(projection) => {
                 let mut bytes = Vec::new();
-                work.at(at).steps().take(raw_length(document) / BYTES)?;
+                work.at(at).steps().take(raw_length(document) / BYTES_PER_STEP)?;
                 projection.write_raw(document, &mut bytes)?;
                 let projected = RawDocumentBuf::from_bytes(bytes).map_err(portcullis::value::Malformed::from)?;
                 self.pass(at + 1, DocumentRef::Raw(&projected), work)

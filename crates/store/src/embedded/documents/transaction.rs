@@ -5,7 +5,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::changes::{Change as LoggedChange, Logged};
 use super::collection::{Next, Tables, numbers, raw, scan};
 use super::failure::{broken, check_namespace, refused};
-use super::pipeline::{FIRST, Need, Pipeline};
+use super::pipeline::{FIRST_STAGE_STEPS, Need, Pipeline};
 use super::stage::Search;
 use super::store::EmbeddedDocuments;
 use crate::embedded::observers::Concerned;
@@ -101,7 +101,7 @@ impl Writing {
         let mut visit = |number, bytes: &[u8]| {
             let document = raw(bytes)?;
             // The same limit as for a pipeline's first stage, since the conditions include those of the rules.
-            if conditions.matches_within(document, &Errors::within(Steps::new(FIRST)))? {
+            if conditions.matches_within(document, &Errors::within(Steps::new(FIRST_STAGE_STEPS)))? {
                 found = Some((number, document.to_owned()));
             }
             Ok(if found.is_none() { Next::Go } else { Next::Stop })

@@ -70,7 +70,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The error codes for a malformed token, the only part of the request that can cause them.
-const MALFORMED: [i32; 4] = [2, 9, 14, 40414];
+const MALFORMED_TOKEN: [i32; 4] = [2, 9, 14, 40414];
 
 /// Error codes for which retrying is pointless: not authorized, unknown user, not a replica set, not a collection
 /// that can be watched.
@@ -273,7 +273,7 @@ fn token_of(event: &RawDocument) -> Result<ResumeToken, Failure> {
 
 /// Whether the change stream would fail again if it resumed with the same token.
 fn is_lost(failure: &Failure) -> bool {
-    failure.is_position_lost() || failure.code().is_some_and(|code| MALFORMED.contains(&code))
+    failure.is_position_lost() || failure.code().is_some_and(|code| MALFORMED_TOKEN.contains(&code))
 }
 
 fn is_hopeless(failure: &Failure) -> bool {

@@ -28,7 +28,7 @@ use tally::Tally;
 const CASES: usize = 20_000;
 
 /// How many disagreements are shown.
-const SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 /// The fields of which one of the two collections has indexes.
 const INDEXED: [&str; 5] = ["a", "b", "tags", "owner", "team.a"];
@@ -79,7 +79,7 @@ async fn work(database: Database, first: u64, wanted: usize) -> (Tally, Vec<Stri
                     let scratch = database.collection(&format!("shrunk{first}"));
                     shown.push(shrink::reproduction(&file, policy, user, &pool, found, &scratch).await);
                 }
-                if tally.cases() >= wanted || shown.len() >= SHOWN {
+                if tally.cases() >= wanted || shown.len() >= MAX_SHOWN {
                     return (tally, shown);
                 }
             }

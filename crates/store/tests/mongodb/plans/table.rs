@@ -4,7 +4,7 @@ use mongodb::Database;
 use serde_json::{Value as Json, json};
 
 use super::tally::Tally;
-use super::{Case, Pool, SHOWN, shrink};
+use super::{Case, MAX_SHOWN, Pool, shrink};
 use portcullis_testkit::mongodb::World;
 use portcullis_testkit::naive;
 
@@ -109,7 +109,7 @@ async fn work(database: Database, part: usize) -> (Tally, Vec<String>) {
         if let Some(found) = case.disagreement(&pool, &collection, &mut tally).await {
             let scratch = database.collection(&format!("shrunk_table{part}"));
             shown.push(shrink::reproduction(&context, &policy, &user, &pool, found, &scratch).await);
-            if shown.len() >= SHOWN {
+            if shown.len() >= MAX_SHOWN {
                 break;
             }
         }
