@@ -20,8 +20,8 @@ impl Guard {
     pub(crate) fn leave_out(&self, errors: &[EvalError]) -> Result<(), Vec<EvalError>> {
         let spent = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::TooManyCalls));
         let waits = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
-        if let Some(told) = errors.iter().find(spent).or_else(|| errors.iter().find(waits)) {
-            return Err(vec![told.clone()]);
+        if let Some(error) = errors.iter().find(spent).or_else(|| errors.iter().find(waits)) {
+            return Err(vec![error.clone()]);
         }
         let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
         let unreadable = unreadable.get_or_insert_with(|| Unreadable { documents: 0, errors: errors.to_vec() });

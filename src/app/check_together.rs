@@ -47,12 +47,12 @@ impl Check<'_> {
         let collections: Vec<CollectionRules<'_>> = applied.iter().map(AppliedRules::as_collection).collect();
         if app.takes_anonymous_users() {
             // Default rules apply to many collections, but their findings are reported once.
-            let mut told: Vec<(&str, Span)> = Vec::new();
+            let mut reported: Vec<(&str, Span)> = Vec::new();
             for AppliedRules { policy, source, .. } in &applied {
                 for finding in lint_anonymous(policy) {
                     let place = (source.name(), finding.span);
-                    if !told.contains(&place) {
-                        told.push(place);
+                    if !reported.contains(&place) {
+                        reported.push(place);
                         self.add_to(source, finding);
                     }
                 }
@@ -65,7 +65,7 @@ impl Check<'_> {
             CustomData::Absent | CustomData::Unclear => None,
         };
         // Default rules yield the same finding for every collection that uses them: it is reported once.
-        let mut told: Vec<(&Arc<Source>, Finding, Vec<&str>)> = Vec::new();
+        let mut reported: Vec<(&Arc<Source>, Finding, Vec<&str>)> = Vec::new();
         for (index, finding) in lint_application(&collections, &elsewhere, source) {
             // If the configuration does not load, custom data may exist.
             if matches!(custom_data, CustomData::Unclear) && finding.code == CUSTOM_DATA_ABSENT {
@@ -75,12 +75,12 @@ impl Check<'_> {
             let same = |(known, other, _): &&mut (&Arc<Source>, Finding, Vec<&str>)| {
                 known.name() == source.name() && *other == finding
             };
-            match told.iter_mut().find(same) {
+            match reported.iter_mut().find(same) {
                 Some((.., namespaces)) => namespaces.push(namespace),
-                None => told.push((source, finding, vec![namespace])),
+                None => reported.push((source, finding, vec![namespace])),
             }
         }
-        for (source, mut finding, namespaces) in told {
+        for (source, mut finding, namespaces) in reported {
             if namespaces.len() > 1 {
                 finding.message = format!("{} ({})", finding.message, listed(&namespaces));
             }

@@ -69,7 +69,7 @@ pub enum GuardedError {
     )]
     NoTransaction(&'static str),
     /// The database failed.
-    #[error("{}", told(.0))]
+    #[error("{}", store_message(.0))]
     Store(#[source] DocumentsError),
     /// The database failed to carry out a write that the user may make. The cause may depend on hidden fields, so it is
     /// not disclosed.
@@ -211,7 +211,7 @@ fn denied(operation: Option<WriteKind>) -> String {
 const NOT_DONE: &str = "the database did not carry out the request";
 
 /// The message to the client for a failure of the store. It never contains stored data.
-fn told(error: &DocumentsError) -> String {
+fn store_message(error: &DocumentsError) -> String {
     match error {
         DocumentsError::OutcomeUnknown(_) => {
             return "outcome unknown: the database did not respond".to_owned();

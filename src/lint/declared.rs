@@ -21,7 +21,7 @@ use crate::value::ValueRef;
 
 pub(super) fn lint(rules: &RulesFile, report: &mut Report) {
     let Some(schema) = &rules.schema else { return };
-    let mut declared = Declared { schema, told: HashSet::new(), report };
+    let mut declared = Declared { schema, reported: HashSet::new(), report };
     for role in rules.roles.iter().flatten() {
         let halves = role.document_filters.as_ref();
         let own = [
@@ -51,7 +51,7 @@ pub(super) fn lint(rules: &RulesFile, report: &mut Report) {
 struct Declared<'a> {
     schema: &'a Schema,
     /// The names that have been reported so far.
-    told: HashSet<String>,
+    reported: HashSet<String>,
     report: &'a mut Report,
 }
 
@@ -164,7 +164,7 @@ impl Declared<'_> {
         }
         let Property::Absent { length, names, closed } = self.schema.property(path.segments()) else { return };
         let absent = FieldPath::from_segments(path.segments().get(..length).unwrap_or_default());
-        if !self.told.insert(absent.to_string()) {
+        if !self.reported.insert(absent.to_string()) {
             return;
         }
         let name = absent.segments().last().map_or("", Segment::name);

@@ -28,8 +28,8 @@ pub(super) fn lint(search: &Search, report: &mut Report) {
             return cut_short(roles.get(place..).unwrap_or_default(), report);
         }
         let own = ownerships(role);
-        let told = evaded(search, role, report) || taken(search, role, &owners, report);
-        if !told {
+        let is_reported = evaded(search, role, report) || taken(search, role, &owners, report);
+        if !is_reported {
             movable(search, role, &own, report);
         }
         for_others(search, role, &own, report);

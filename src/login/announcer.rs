@@ -71,7 +71,13 @@ impl Announcer {
     }
 
     /// The events for all triggers that listen for an operation.
-    fn told(&self, operation: Operation, providers: &[ProviderType], user: &User, time: DateTime) -> Vec<AccountEvent> {
+    fn events_of(
+        &self,
+        operation: Operation,
+        providers: &[ProviderType],
+        user: &User,
+        time: DateTime,
+    ) -> Vec<AccountEvent> {
         let wanting = self.triggers.iter().filter(|(_, trigger)| trigger.wants(operation, providers));
         let event = |(trigger, _): &(String, AuthenticationTrigger)| AccountEvent {
             trigger: trigger.clone(),
@@ -91,8 +97,9 @@ impl Announcer {
     pub(super) async fn activate(&self, id: &str, provider: ProviderType) -> Result<(), UsersError> {
         let now = self.clock.now();
         let custom_data = self.custom_data(Operation::Create, id).await;
-        let telling =
-            |account: &Account| self.told(Operation::Create, &[provider], &account.to_user(custom_data.clone()), now);
+        let telling = |account: &Account| {
+            self.events_of(Operation::Create, &[provider], &account.to_user(custom_data.clone()), now)
+        };
         self.events.activate(id, &telling).await
     }
 
@@ -103,8 +110,8 @@ impl Announcer {
         provider: ProviderType,
         user: &User,
     ) -> Result<bool, StoreError> {
-        let told = User { custom_data: bounded(user.custom_data.clone()), ..user.clone() };
-        let events = self.told(Operation::Login, &[provider], &told, self.clock.now());
+        let bounded_user = User { custom_data: bounded(user.custom_data.clone()), ..user.clone() };
+        let events = self.events_of(Operation::Login, &[provider], &bounded_user, self.clock.now());
         // Without a trigger that listens, nothing is written.
         if events.is_empty() { Ok(true) } else { self.events.logged_in(session_id, &events).await }
     }
@@ -146,7 +153,7 @@ impl Announcer {
                 providers.push(identity.provider_type);
             }
         }
-        self.told(Operation::Delete, &providers, &account.to_user(custom_data.clone()), time)
+        self.events_of(Operation::Delete, &providers, &account.to_user(custom_data.clone()), time)
     }
 }
 

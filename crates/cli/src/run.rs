@@ -200,9 +200,9 @@ fn fail(error: &CallError, output: &mut Output) -> Result<Answer, Trouble> {
         | CallError::TimedOut { .. } => {
             say(&format!("{}\n", OneLine(shown)));
             if output.is_json() {
-                let told =
+                let failure =
                     json!({ "error": error.to_string(), "position": position, "console": console(error.console()) });
-                output.document(&told)?;
+                output.document(&failure)?;
             }
             Ok(Answer::No)
         }

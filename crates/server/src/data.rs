@@ -182,8 +182,8 @@ fn written(item: &StreamItem) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
     let failed = |error: &ClientError| {
         let code = error.code.unwrap_or(ErrorCode::InternalServerError).name();
-        let told = serde_json::json!({ "error_code": code, "error": error.message });
-        format!("event: error\ndata: {}\n\n", data(&told.to_string()))
+        let details = serde_json::json!({ "error_code": code, "error": error.message });
+        format!("event: error\ndata: {}\n\n", data(&details.to_string()))
     };
     match item {
         StreamItem::Quiet => COMMENT.to_owned(),

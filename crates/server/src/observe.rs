@@ -89,7 +89,7 @@ pub(crate) async fn observe(
     let is_own = response.extensions_mut().remove::<AsIs>().is_some();
     if (status.is_client_error() || status.is_server_error()) && !is_own && !is_json(&response) {
         let base = base(host.as_ref(), &client, state.options());
-        response = told(&response, failure.as_ref(), &link(&base, uri.path(), &id));
+        response = json_error(&response, failure.as_ref(), &link(&base, uri.path(), &id));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
@@ -103,7 +103,7 @@ fn is_json(response: &Response) -> bool {
 
 /// Writes an error as JSON, the only format that clients read. This includes errors that do not come from the routes,
 /// such as that of a body which is too large.
-fn told(response: &Response, failure: Option<&Failure>, link: &str) -> Response {
+fn json_error(response: &Response, failure: Option<&Failure>, link: &str) -> Response {
     let status = response.status();
     let body = match failure {
         Some(Failure { error, .. }) => error_body(&error.message, error.code, link),

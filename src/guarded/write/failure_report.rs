@@ -41,7 +41,7 @@ impl GuardedCollection<'_> {
     /// If anything is hidden, whether a write is permitted may depend on it. Since several writes of one request take
     /// effect together or not at all, the report does not say which write was denied or, if fields are hidden, which
     /// one failed.
-    pub(super) fn told(&self, error: GuardedError, at: At) -> GuardedError {
+    pub(super) fn disclosed(&self, error: GuardedError, at: At) -> GuardedError {
         let is_whole = self.guard.visibility().is_whole();
         let error = match error {
             GuardedError::Store(failure) => of_database(failure, at, is_whole),
@@ -54,7 +54,7 @@ impl GuardedCollection<'_> {
 }
 
 fn of_database(failure: DocumentsError, at: At, is_whole: bool) -> GuardedError {
-    let is_told = match (&failure, at.standing) {
+    let is_disclosed = match (&failure, at.standing) {
         // These errors do not depend on stored data.
         (
             DocumentsError::Store(_)
@@ -71,7 +71,7 @@ fn of_database(failure: DocumentsError, at: At, is_whole: bool) -> GuardedError 
         // would reveal.
         _ => is_whole && at.operation != WriteKind::Insert,
     };
-    if is_told { GuardedError::Store(failure) } else { Denial::unjudged(failure.to_string()).denies(at.operation) }
+    if is_disclosed { GuardedError::Store(failure) } else { Denial::unjudged(failure.to_string()).denies(at.operation) }
 }
 
 fn of_several(error: GuardedError, at: At) -> GuardedError {

@@ -66,7 +66,7 @@ impl GuardedCollection<'_> {
                     let at =
                         At { operation: WriteKind::Insert, standing: Standing::Unjudged, number, of: writes.len() };
                     let judged = self.judged(WriteKind::Insert, &self.guard.insert(&**document));
-                    judged.map_err(|error| self.told(error, at))?;
+                    judged.map_err(|error| self.disclosed(error, at))?;
                 }
             }
             let is_permitted = match &step {

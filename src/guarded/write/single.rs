@@ -27,7 +27,7 @@ impl GuardedCollection<'_> {
         };
         // Every check happens before the command is sent.
         let at = At { operation, standing: Standing::Permitted, number: 0, of: 1 };
-        Ok(vec![written.map_err(|error| self.told(error, at))?])
+        Ok(vec![written.map_err(|error| self.disclosed(error, at))?])
     }
 
     async fn insert_single(&self, documents: &[Document]) -> Result<Written, GuardedError> {

@@ -99,7 +99,7 @@ impl GuardedCollection<'_> {
                         Some(_) => self.store.pause(attempt).await,
                     }
                 }
-                Err(Failed { error, at }) => return Err(self.told(error, at)),
+                Err(Failed { error, at }) => return Err(self.disclosed(error, at)),
             }
         }
     }

@@ -52,11 +52,11 @@ impl Difference {
     fn add(&mut self, at: &str, old: DocumentRef<'_>, new: DocumentRef<'_>, depth: usize) -> Result<Told, Malformed> {
         let (was, is) = (Fields::of(old)?, Fields::of(new)?);
         for &(name, value) in &is.in_order {
-            let is_told = match was.by_name.get(name) {
+            let is_described = match was.by_name.get(name) {
                 Some(before) => identical(*before, value)? || self.descend(at, name, *before, value, depth)?,
                 None => false,
             };
-            if !is_told {
+            if !is_described {
                 let Some(path) = self.path(at, name) else { return Ok(Told::TooLong) };
                 self.updated.push((path, value.to_bson()?));
             }
@@ -85,12 +85,12 @@ impl Difference {
         let (updated, removed) = (self.updated.len(), self.removed.len());
         let told = self.add(&path, old, new, depth + 1)?;
         // If only the order of fields differs, paths cannot express the difference.
-        let is_told = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
-        if !is_told {
+        let is_described = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
+        if !is_described {
             self.updated.truncate(updated);
             self.removed.truncate(removed);
         }
-        Ok(is_told)
+        Ok(is_described)
     }
 
     fn path(&mut self, at: &str, name: &str) -> Option<String> {

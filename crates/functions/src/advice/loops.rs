@@ -32,9 +32,9 @@ pub(super) fn loops(app: &App, scripts: &BTreeMap<&str, Script>, found: &mut Vec
     for (start, node) in nodes.iter().enumerate() {
         // The first write that leads back to the trigger.
         let back = node.writes.iter().find_map(|(file, write)| {
-            let told =
-                nodes.iter().enumerate().filter(|(_, other)| is_told(&other.trigger, write)).map(|(index, _)| index);
-            told.into_iter().find(|next| leads(&nodes, *next, start)).map(|next| (file, write, next))
+            let fired =
+                nodes.iter().enumerate().filter(|(_, other)| fires(&other.trigger, write)).map(|(index, _)| index);
+            fired.into_iter().find(|next| leads(&nodes, *next, start)).map(|next| (file, write, next))
         });
         let Some((file, write, next)) = back else { continue };
         let by = match nodes.get(next).filter(|_| next != start) {
@@ -68,7 +68,7 @@ fn leads(nodes: &[Node], from: usize, to: usize) -> bool {
         }
         let Some(node) = nodes.get(index) else { continue };
         for (next, other) in nodes.iter().enumerate() {
-            if node.writes.iter().any(|(_, write)| is_told(&other.trigger, write)) && seen.insert(next) {
+            if node.writes.iter().any(|(_, write)| fires(&other.trigger, write)) && seen.insert(next) {
                 todo.push(next);
             }
         }
@@ -77,7 +77,7 @@ fn leads(nodes: &[Node], from: usize, to: usize) -> bool {
 }
 
 /// Whether a write fires a trigger.
-fn is_told(trigger: &DatabaseTrigger, write: &Write) -> bool {
+fn fires(trigger: &DatabaseTrigger, write: &Write) -> bool {
     let same = |database: &str| write.database.as_deref().is_none_or(|written| written == database);
     let place = match &trigger.source {
         Source::Collection { database, collection } => *collection == write.collection && same(database),

@@ -60,7 +60,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
             Ok(Turn::Delivered)
         }
         Event::Ended(number, bytes, outcome) => {
-            state.exclusive.ended(number);
+            state.exclusive.forget(number);
             let deliver = bridge.function("deliver")?;
             match outcome {
                 Outcome::Nothing => deliver.call::<_, ()>((number, true, ()))?,

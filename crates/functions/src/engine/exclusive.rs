@@ -40,7 +40,7 @@ impl Exclusive {
     }
 
     /// Wraps an operation that waits for such a transaction to end, so that it can be cancelled: it then fails.
-    pub(super) fn waiting(
+    pub(super) fn cancellable(
         &self,
         outcome: impl Future<Output = Outcome> + Send + 'static,
     ) -> impl Future<Output = Outcome> + Send + 'static {
@@ -59,17 +59,17 @@ impl Exclusive {
     }
 
     /// Registers an operation that waits for such a transaction to end.
-    pub(super) fn waits(&self, number: u32) {
+    pub(super) fn register_waiting(&self, number: u32) {
         self.stuck.borrow_mut().insert(number);
     }
 
     /// Removes an operation that has ended.
-    pub(super) fn ended(&self, number: u32) {
+    pub(super) fn forget(&self, number: u32) {
         self.stuck.borrow_mut().remove(&number);
     }
 
     /// Called when such a transaction is being ended: the waiting operations will continue.
-    pub(super) fn ends(&self) {
+    pub(super) fn release_waiting(&self) {
         self.stuck.borrow_mut().clear();
     }
 

@@ -198,7 +198,7 @@ fn add_transactions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) ->
             let number = transaction_number(&state.bridge(&ctx)?, number)?;
             state.acting.borrow_mut().remove(&number);
             if state.transactions.borrow_mut().remove(&number).is_some() {
-                state.exclusive.ends();
+                state.exclusive.release_waiting();
             }
             let (backend, inside) = (Arc::clone(&state.shared.backend), state.inside());
             state.begin(&ctx, 0, async move {

@@ -190,8 +190,8 @@ impl CallState {
         bytes: usize,
         outcome: impl Future<Output = Outcome> + Send + 'static,
     ) -> Result<u32> {
-        let number = self.begin(ctx, bytes, self.exclusive.waiting(outcome))?;
-        self.exclusive.waits(number);
+        let number = self.begin(ctx, bytes, self.exclusive.cancellable(outcome))?;
+        self.exclusive.register_waiting(number);
         Ok(number)
     }
 

@@ -11,7 +11,7 @@ use portcullis_functions::{Call, Entry};
 
 use super::{ClientApi, ClientError};
 use crate::data::{Asker, Outcome};
-use crate::functions::told;
+use crate::functions::client_error;
 
 impl ClientApi {
     /// Executes a call, `{"name", "arguments", "service"}`, for a user whom [`bearer`](Self::bearer) returned.
@@ -71,7 +71,7 @@ impl ClientApi {
         if let Some(request) = asker.request {
             call = call.with_request(request);
         }
-        Ok(self.functions.call(call).await.map_err(|error| told(&error))?.value)
+        Ok(self.functions.call(call).await.map_err(|error| client_error(&error))?.value)
     }
 }
 

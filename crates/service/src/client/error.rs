@@ -151,13 +151,13 @@ impl ClientError {
     /// The error for a rejected login.
     #[must_use]
     pub fn of_login(error: &LoginError) -> Self {
-        let mut told = match error {
+        let mut rejected = match error {
             LoginError::UserDisabled(_) => Self::unauthorized(ErrorCode::UserDisabled),
             error if error.is_refusal() => Self::unauthorized(ErrorCode::AuthError),
             error => return Self::internal(error),
         };
-        told.private = Some(error.to_string());
-        told
+        rejected.private = Some(error.to_string());
+        rejected
     }
 
     /// The error for an identity that cannot be linked.

@@ -16,7 +16,7 @@ use portcullis::value::DocumentRef;
 use portcullis::{Decision, Guard, GuardedCollection, Reason};
 
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, log_unreadable, told};
+use crate::data::{Asker, client_error, log_unreadable};
 use crate::heavy::carry_out;
 
 /// The maximum age of a user's custom data.
@@ -126,7 +126,7 @@ impl ClientApi {
             r#"{{"filter": {{"_id": {{"$exists": true}}}}, "projection": {{"_id": 1}}, "sort": {{"_id": 1}}, "skip": {skip}, "limit": {limit}}}"#
         );
         let request = json::parse(&request).map_err(ClientError::internal)?;
-        let request = FindRequest::parse(&request).map_err(|error| told(&error, None))?;
+        let request = FindRequest::parse(&request).map_err(|error| client_error(&error, None))?;
         let began = Instant::now();
         let found = loop {
             let collection =
@@ -138,7 +138,7 @@ impl ClientApi {
             let calls = guard.context().pending();
             if !self.data.answer(&mut guard, &asker, calls, began).await? {
                 log_unreadable(guard.take_unreadable(), &place);
-                break found.map_err(|error| told(&error, None))?;
+                break found.map_err(|error| client_error(&error, None))?;
             }
         };
         let id = |raw: &bson::RawDocumentBuf| {
@@ -153,7 +153,7 @@ impl ClientApi {
         let mut ids = vec![Bson::from(id)];
         ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
         let find = Find { limit: Some(1), ..Find::by(doc! { "_id": { "$in": ids } }) };
-        let refused = |error: DocumentsError| told(&error.into(), None);
+        let refused = |error: DocumentsError| client_error(&error.into(), None);
         let mut found = self.data.documents().find(place, &find).await.map_err(refused)?;
         let batch = found.batch().await.map_err(refused)?;
         Ok(batch.into_iter().next())
@@ -266,7 +266,7 @@ fn updated(guard: &Guard, document: &RawDocument, update: &Document) -> Result<E
     let compiled =
         compiled.map_err(|errors| errors.first().map_or_else(|| bad("no update"), |error| bad(error.to_string())))?;
     let untouchable = |changed: Option<&Document>| {
-        guard.untouchable_by(document, changed, update).map_err(|error| told(&error, None))
+        guard.untouchable_by(document, changed, update).map_err(|error| client_error(&error, None))
     };
     let may_not = |paths: Vec<String>| {
         let reason = Reason::Fields(paths);

@@ -8,7 +8,7 @@ use portcullis_functions::{CallError, Entry};
 
 use super::logins::{Proof, Proven};
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
-use crate::functions::told;
+use crate::functions::client_error;
 
 /// The longest ID that such a function may return, in bytes.
 const MAX_ID: usize = 1024;
@@ -61,9 +61,9 @@ fn refused(error: &CallError) -> ClientError {
         CallError::Failed(failure) => {
             ClientError::new(ErrorClass::Unauthorized, ErrorCode::AuthError, thrown(&failure.message))
         }
-        CallError::Busy => told(error),
+        CallError::Busy => client_error(error),
         error => {
-            let private = told(error).private.or_else(|| Some(error.to_string()));
+            let private = client_error(error).private.or_else(|| Some(error.to_string()));
             ClientError { private, ..ClientError::unauthorized(ErrorCode::AuthError) }
         }
     }

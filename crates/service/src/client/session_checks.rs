@@ -44,7 +44,7 @@ struct CheckTask {
 }
 
 impl CheckTask {
-    async fn go_on(&mut self) {
+    async fn run(&mut self) {
         while let Some(questions) = self.api.session_checks.next().await {
             self.api.ask(questions).await;
         }
@@ -110,8 +110,8 @@ impl ClientApi {
             self.session_checks.hurry.notify_one();
         }
         if must_begin {
-            let mut asking = CheckTask { api: Arc::clone(self), is_done: false };
-            tokio::spawn(async move { asking.go_on().await });
+            let mut task = CheckTask { api: Arc::clone(self), is_done: false };
+            tokio::spawn(async move { task.run().await });
         }
         answered.await.map_err(|_| ClientError::internal("nobody asked whether the session lasts"))?
     }
@@ -122,19 +122,19 @@ impl ClientApi {
             Ok(answers) => {
                 for (question, answer) in questions.into_iter().zip(answers) {
                     // Ignored if the caller no longer waits.
-                    let _ = question.answer.send(answer.map_err(|error| told(&error)));
+                    let _ = question.answer.send(answer.map_err(|error| client_error(&error)));
                 }
             }
             Err(error) => {
                 for question in questions {
-                    let _ = question.answer.send(Err(told(&error)));
+                    let _ = question.answer.send(Err(client_error(&error)));
                 }
             }
         }
     }
 }
 
-fn told(error: &LoginError) -> ClientError {
+fn client_error(error: &LoginError) -> ClientError {
     match error {
         // Clients recognize the end of a stream by this code, whatever the reason.
         LoginError::UserDisabled(_) => ClientError::session("invalid session: user disabled"),

@@ -19,7 +19,7 @@ use super::position_names::PositionNames;
 use super::session_checks::Urgency;
 use super::silence::Silence;
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, Target, log_unreadable, missing, told};
+use crate::data::{Asker, Target, client_error, log_unreadable, missing};
 
 /// An item of a stream.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl ClientApi {
         let collection = GuardedCollection::new(&**self.data.documents(), asked.namespace.clone(), &guard);
         let mut watched = match collection.watch(&**changes, &query, WatchStart::Now, None).await {
             Ok(watched) => watched,
-            Err(error) => return drop(begun.send(Err(told(&error, None)))),
+            Err(error) => return drop(begun.send(Err(client_error(&error, None)))),
         };
         if begun.send(Ok(())).is_err() {
             return;
@@ -146,7 +146,7 @@ impl ClientApi {
                     Err(error) => StreamItem::Failed(error),
                 },
                 Ok(WatchEvent::Ended) => StreamItem::Failed(ClientError::internal("the collection is gone")),
-                Err(error) => StreamItem::Failed(told(&error, None)),
+                Err(error) => StreamItem::Failed(client_error(&error, None)),
             };
             silence.broken();
             let is_over = matches!(item, StreamItem::Failed(_));

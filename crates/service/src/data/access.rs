@@ -11,13 +11,13 @@ use portcullis::{App, Guard, GuardedCollection, User};
 
 use super::action::Action;
 use super::awaiting::Awaiting;
+use super::client_error::client_error;
 use super::found::Outcome;
 use super::guarded::Guarded;
 use super::joined::JoinedStore;
 use super::reserved::Reserved;
 use super::rule_functions::{RuleFunctions, Unanswered};
 use super::store::DataStore;
-use super::told::told;
 use super::transactions::Transactions;
 use crate::client::{ClientError, ErrorCode};
 use crate::heavy::carry_out;
@@ -185,7 +185,7 @@ impl Data {
         let waits = !calls.is_empty();
         for call in calls {
             if began.elapsed() >= Limits::TIME {
-                return Err(told(&LimitExceeded::Time(Limits::TIME).into(), None));
+                return Err(client_error(&LimitExceeded::Time(Limits::TIME).into(), None));
             }
             let answer = match self.functions.get().and_then(Weak::upgrade) {
                 Some(functions) => functions.call(&call, asker).await,
@@ -243,14 +243,14 @@ impl Data {
             let unreadable = guard.take_unreadable();
             if is_done || result.as_ref().is_err_and(is_too_much) {
                 if let (true, Some(unreadable)) = (target.by_rule, &unreadable) {
-                    return Err(told(&GuardedError::Failed(unreadable.errors.clone()), None));
+                    return Err(client_error(&GuardedError::Failed(unreadable.errors.clone()), None));
                 }
                 log_unreadable(unreadable, &target.namespace);
                 return result;
             }
             Box::pin(self.answer(&mut guard, asker, calls, began)).await?;
         }
-        Err(told(&LimitExceeded::Calls.into(), None))
+        Err(client_error(&LimitExceeded::Calls.into(), None))
     }
 }
 

@@ -8,9 +8,9 @@ use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
 
 use super::action::Action;
 use super::bulk;
+use super::client_error::client_error;
 use super::found::{Found, Outcome};
 use super::nodes::{array, chosen, member, number, object, of_bson, present, renamed, size};
-use super::told::told;
 use crate::client::{ClientError, ErrorCode};
 
 /// The most documents that one `find` returns.
@@ -35,28 +35,29 @@ impl Guarded<'_> {
                 let request = self.request(&["filter", "projection", "sort", "skip", "limit"])?;
                 let limit = request.most().map_or(MAX_FOUND, |limit| limit.min(MAX_FOUND));
                 let found = collection.find(&request.limit(Some(limit))).await;
-                self.all(found.map_err(|error| self.told(&error))?).await
+                self.all(found.map_err(|error| self.client_error(&error))?).await
             }
             Action::FindOne => {
                 let request = self.request(&["filter", "projection", "sort"])?;
-                Ok(Outcome::of_found(collection.find_one(&request).await.map_err(|error| self.told(&error))?))
+                Ok(Outcome::of_found(collection.find_one(&request).await.map_err(|error| self.client_error(&error))?))
             }
             Action::Count => {
                 let request = self.request(&["filter", "skip", "limit"])?;
-                let count = collection.count(&request).await.map_err(|error| self.told(&error))?;
+                let count = collection.count(&request).await.map_err(|error| self.client_error(&error))?;
                 Ok(Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX)).into())
             }
             Action::Distinct => {
                 let field = present(self.options, "key").and_then(Node::as_str);
                 let field = field.ok_or_else(|| missing("key"))?;
                 let values = collection.distinct(field, &self.request(&["filter"])?).await;
-                Ok(Bson::Array(values.map_err(|error| self.told(&error))?).into())
+                Ok(Bson::Array(values.map_err(|error| self.client_error(&error))?).into())
             }
             Action::Aggregate => {
                 let empty = array(Vec::new());
                 let pipeline = Pipeline::parse(self.options.get("pipeline").unwrap_or(&empty));
-                let pipeline = pipeline.map_err(|error| self.told(&error))?;
-                let found = Box::pin(collection.aggregate(&pipeline)).await.map_err(|error| self.told(&error))?;
+                let pipeline = pipeline.map_err(|error| self.client_error(&error))?;
+                let found =
+                    Box::pin(collection.aggregate(&pipeline)).await.map_err(|error| self.client_error(&error))?;
                 self.all(found).await
             }
             Action::UpdateMany if !self.is_operators()? => Box::pin(self.replace_many(collection)).await,
@@ -77,19 +78,19 @@ impl Guarded<'_> {
 
     fn request(&self, names: &[&str]) -> Result<FindRequest, ClientError> {
         FindRequest::of_options(names.iter().filter_map(|name| Some((*name, present(self.options, name)?))))
-            .map_err(|error| self.told(&error))
+            .map_err(|error| self.client_error(&error))
     }
 
     async fn write(&self, collection: &GuardedCollection<'_>, writes: &Node) -> Result<Vec<Written>, ClientError> {
-        let writes = parse_writes(writes).map_err(|error| self.told(&error))?;
+        let writes = parse_writes(writes).map_err(|error| self.client_error(&error))?;
         // Boxed to keep the futures of reads small.
-        Box::pin(collection.write(&writes)).await.map_err(|error| self.told(&error))
+        Box::pin(collection.write(&writes)).await.map_err(|error| self.client_error(&error))
     }
 
     async fn all(&self, mut cursor: RedactedCursor<'_>) -> Result<Outcome, ClientError> {
         let mut found = Found::default();
         loop {
-            let batch = cursor.batch().await.map_err(|error| self.told(&error))?;
+            let batch = cursor.batch().await.map_err(|error| self.client_error(&error))?;
             if batch.is_empty() {
                 return Ok(Outcome::Documents(found.all()));
             }
@@ -166,12 +167,12 @@ impl Guarded<'_> {
             members.push(member("projection", object(vec![member("_id", number(1))])));
         }
         // One more than may be written, so that exceeding the limit is detected before anything is written.
-        let request = FindRequest::parse(&request).map_err(|error| self.told(&error))?;
+        let request = FindRequest::parse(&request).map_err(|error| self.client_error(&error))?;
         let request = request.limit(u64::try_from(MAX_REPLACED.saturating_add(1)).ok());
-        let found = collection.find(&request).await.map_err(|error| self.told(&error))?;
-        let found = found.all().await.map_err(|error| self.told(&error))?;
+        let found = collection.find(&request).await.map_err(|error| self.client_error(&error))?;
+        let found = found.all().await.map_err(|error| self.client_error(&error))?;
         if found.len() > MAX_REPLACED {
-            return Err(self.told(&LimitExceeded::Written(MAX_REPLACED).into()));
+            return Err(self.client_error(&LimitExceeded::Written(MAX_REPLACED).into()));
         }
         let ids: Vec<Bson> = found.iter().filter_map(|raw| raw.get("_id").ok().flatten()?.try_into().ok()).collect();
         if ids.is_empty() {
@@ -186,7 +187,7 @@ impl Guarded<'_> {
         let replacement = self.options.get("update").cloned().unwrap_or_else(|| object(Vec::new()));
         let bytes = size(&query).saturating_add(size(&replacement));
         if bytes.saturating_mul(ids.len()) > MAX_FOUND_BYTES {
-            return Err(self.told(&DocumentsError::TooLarge.into()));
+            return Err(self.client_error(&DocumentsError::TooLarge.into()));
         }
         let write = |id: Bson| {
             let id = of_bson(&id).map_err(ClientError::internal)?;
@@ -215,8 +216,8 @@ impl Guarded<'_> {
         }
     }
 
-    fn told(&self, error: &GuardedError) -> ClientError {
-        told(error, Some(self.options))
+    fn client_error(&self, error: &GuardedError) -> ClientError {
+        client_error(error, Some(self.options))
     }
 }
 

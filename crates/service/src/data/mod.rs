@@ -5,6 +5,7 @@ mod action;
 mod awaiting;
 mod bindings;
 mod bulk;
+mod client_error;
 #[cfg(feature = "mongodb")]
 mod commands;
 mod condition;
@@ -20,15 +21,14 @@ mod reserved;
 mod rule_functions;
 mod store;
 mod system;
-mod told;
 mod transactions;
 
 pub(crate) use access::{Asker, Data, Target, log_unreadable};
 pub(crate) use action::Action;
+pub(crate) use client_error::client_error;
 pub use found::Outcome;
 pub(crate) use guarded::missing;
 pub(crate) use nodes::of_bson;
 pub(crate) use reserved::Reserved;
 pub(crate) use rule_functions::RuleFunctions;
 pub use store::DataStore;
-pub(crate) use told::told;

@@ -1,8 +1,8 @@
 //! Connects the functions of an application to its users and data.
 
 mod backend;
+mod client_error;
 mod rule_calls;
-mod told;
 mod trial;
 mod user_creation;
 
@@ -18,7 +18,7 @@ use crate::call_log::{CallLogOf, CallRecorder};
 use crate::data::{Data, RuleFunctions};
 
 pub(crate) use backend::Known;
-pub(crate) use told::{private, told};
+pub(crate) use client_error::{client_error, private};
 pub use trial::{Trial, TrialContent};
 pub(crate) use user_creation::CreationFunction;
 

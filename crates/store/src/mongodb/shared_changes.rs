@@ -18,8 +18,8 @@ use portcullis::store::documents::{DocumentsError, Event, Events, Namespace, Sto
 
 /// The maximum number of changes that are kept for slower readers, and the maximum size of their documents in bytes.
 /// The latest change is kept whatever its size.
-const MOST_WAITING: usize = 10_000;
-const MOST_BYTES: usize = 32 << 20;
+const MAX_WAITING: usize = 10_000;
+const MAX_BYTES: usize = 32 << 20;
 
 /// How long `next` waits for a change before it returns `None`.
 const WAIT: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ impl Hub {
         waiting.position = Some(change.position.clone());
         waiting.bytes = waiting.bytes.saturating_add(size);
         waiting.changes.push_back((Arc::new(change), size));
-        while waiting.changes.len() > 1 && (waiting.bytes > MOST_BYTES || waiting.changes.len() > MOST_WAITING) {
+        while waiting.changes.len() > 1 && (waiting.bytes > MAX_BYTES || waiting.changes.len() > MAX_WAITING) {
             let Some((_, size)) = waiting.changes.pop_front() else { break };
             waiting.bytes = waiting.bytes.saturating_sub(size);
             waiting.first = waiting.first.saturating_add(1);

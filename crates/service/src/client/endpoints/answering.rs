@@ -7,7 +7,7 @@ use super::incoming::{Incoming, SECRET};
 use super::reply::HttpReply;
 use crate::client::{ClientApi, ClientError, ErrorCode};
 use crate::data::Asker;
-use crate::functions::told;
+use crate::functions::client_error;
 
 /// The function that handles an admitted request, and the conversion of its result into the response.
 #[derive(Clone, Copy, Debug)]
@@ -69,13 +69,13 @@ impl Answering<'_> {
 /// The error that callers receive for a failed call: without details, which might include anything that the function
 /// threw.
 fn failed(error: &CallError) -> ClientError {
-    let told = told(error);
+    let reply = client_error(error);
     if !matches!(error, CallError::Failed(_)) {
-        return told;
+        return reply;
     }
-    let private = match told.private {
-        Some(place) => format!("{} ({place})", told.message),
-        None => told.message,
+    let private = match reply.private {
+        Some(place) => format!("{} ({place})", reply.message),
+        None => reply.message,
     };
     let mut generic = ClientError::bad(ErrorCode::FunctionExecutionError, "the function failed");
     generic.private = Some(private);

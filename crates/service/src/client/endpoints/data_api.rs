@@ -15,7 +15,7 @@ use super::reply::HttpReply;
 use super::validation::{ENDPOINT_SIGNATURE, validate};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
-use crate::functions::told;
+use crate::functions::client_error;
 
 /// An admitted request to the Data API whose body has not been read yet.
 pub struct DataApiCall<'a> {
@@ -85,7 +85,7 @@ impl ClientApi {
     async fn scripted_user(&self, callers: Callers, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let call = Call::new(Library::data_api_script(), Vec::new(), CallEntry::Webhook, User::system());
         let called = self.functions.call(call.with_request(incoming.request("")?)).await;
-        let returned = called.map_err(|error| match told(&error) {
+        let returned = called.map_err(|error| match client_error(&error) {
             error if error.class == ErrorClass::BadRequest => {
                 // The call log contains what it threw, without passwords and tokens.
                 refused(error.private.as_deref().unwrap_or("run_as_user_id_script_source failed"))

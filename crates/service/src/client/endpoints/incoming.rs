@@ -60,11 +60,11 @@ impl Incoming<'_> {
     }
 
     /// The query as it was sent, without the secret; begins with `?` unless empty.
-    fn told_query(&self) -> String {
+    fn query_without_secret(&self) -> String {
         let is_secret = |part: &&str| form_urlencoded::parse(part.as_bytes()).any(|(name, _)| name == SECRET);
-        let told: Vec<&str> = self.query.split('&').filter(|part| !is_secret(part)).collect();
-        let told = told.join("&");
-        if told.is_empty() { told } else { format!("?{told}") }
+        let kept: Vec<&str> = self.query.split('&').filter(|part| !is_secret(part)).collect();
+        let kept = kept.join("&");
+        if kept.is_empty() { kept } else { format!("?{kept}") }
     }
 
     /// The request as `%%request` and `context.request`. `action` is that of the Data API; for endpoints it is empty,
@@ -82,7 +82,7 @@ impl Incoming<'_> {
             "httpMethod": self.method.as_str(),
             "httpReferrer": first("referer"),
             "httpUserAgent": first("user-agent"),
-            "rawQueryString": self.told_query(),
+            "rawQueryString": self.query_without_secret(),
             "requestHeaders": headers,
             "service": "",
             "action": action,

@@ -7,10 +7,10 @@ use crate::client::{ClientError, ErrorClass, ErrorCode};
 
 /// Converts a failure into the error that the client receives. With `options`, the message also names a misspelt
 /// operator in MongoDB's words, by which clients recognize it.
-pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError {
+pub(crate) fn client_error(error: &GuardedError, options: Option<&Node>) -> ClientError {
     let private = error.private();
     let message = error.to_string();
-    let mut told = match error {
+    let mut shown_error = match error {
         GuardedError::Denied { reason, .. } if reason.is_schema_alone => {
             ClientError::bad(ErrorCode::SchemaValidationFailedWrite, message)
         }
@@ -37,6 +37,6 @@ pub(crate) fn told(error: &GuardedError, options: Option<&Node>) -> ClientError 
         }
         _ => ClientError::internal(message),
     };
-    told.private = private.or(told.private);
-    told
+    shown_error.private = private.or(shown_error.private);
+    shown_error
 }

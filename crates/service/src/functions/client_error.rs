@@ -6,9 +6,9 @@ use crate::client::{ClientError, ErrorClass, ErrorCode};
 const MAX_SHOWN: usize = 128;
 
 /// The error that a client receives for a failed call.
-pub(crate) fn told(error: &CallError) -> ClientError {
+pub(crate) fn client_error(error: &CallError) -> ClientError {
     let message = error.to_string();
-    let mut told = match error {
+    let mut shown_error = match error {
         CallError::NotFound(name) | CallError::Private(name) => {
             let shown: String = name.chars().take(MAX_SHOWN).collect();
             let message = format!("function not found: '{shown}'");
@@ -20,8 +20,8 @@ pub(crate) fn told(error: &CallError) -> ClientError {
         CallError::Engine(reason) => ClientError::internal(reason),
         _ => ClientError::bad(ErrorCode::FunctionExecutionError, message),
     };
-    told.private = told.private.or_else(|| private(error));
-    told
+    shown_error.private = shown_error.private.or_else(|| private(error));
+    shown_error
 }
 
 /// The details of an error that only the log may contain.
