@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 use crate::state::{AGE, APP, KEN, LOGIN, State, example};
 
 #[test]
@@ -238,7 +238,7 @@ fn commands_require_an_application_id() {
     let config = state.path("hr/realm_config.json");
     fs::write(&config, "{}").unwrap();
     let commands = [&["users", "list"][..], &["token", "verify", "ey.e.y"], &["token", "revoke", "--user", KEN]];
-    Said::alike(commands.map(|arguments| state.run(&[arguments, &["--app", &app]].concat()))).is(&expect![[r#"
+    CommandOutput::alike(commands.map(|arguments| state.run(&[arguments, &["--app", &app]].concat()))).is(&expect![[r#"
         exit: 2
         stderr:
         error: the application in `<directory>/hr` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json), or pass --application ID

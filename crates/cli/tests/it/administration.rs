@@ -8,14 +8,14 @@ use std::process::{Child, ChildStdout, Stdio};
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 use crate::state::State;
 
 const NOTES: &str = "fixtures/served/notes";
 
 impl State {
     /// Runs a command on the store in the file `data.redb`, or the one of that name, with a text as its input.
-    fn on(&self, store: &str, arguments: &[&str], input: &str) -> Said {
+    fn on(&self, store: &str, arguments: &[&str], input: &str) -> CommandOutput {
         let path = self.path(store);
         let mut child = self
             .command(&[arguments, &["--app", NOTES, "--store", &path]].concat())
@@ -26,7 +26,7 @@ impl State {
             .unwrap();
         // A command that does not read its input closes it.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Said::of(child.wait_with_output().unwrap()).redacted(&self.path(""), "<directory>/")
+        CommandOutput::of(child.wait_with_output().unwrap()).redacted(&self.path(""), "<directory>/")
     }
 
     fn json_on(&self, store: &str, arguments: &[&str], input: &str) -> Value {

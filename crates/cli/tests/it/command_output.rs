@@ -8,13 +8,13 @@ use std::process::Output;
 use expect_test::Expect;
 
 /// The exit code and the two outputs of a command.
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) exit: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
+impl CommandOutput {
     pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -51,7 +51,7 @@ impl Said {
 }
 
 /// The exit code in a line, then each output that is not empty under its name.
-impl fmt::Display for Said {
+impl fmt::Display for CommandOutput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "exit: {}", self.exit)?;
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {

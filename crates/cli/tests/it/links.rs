@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use expect_test::expect;
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 
 const SECRET: &str = "root:x:0:0:the system's own";
@@ -246,7 +246,8 @@ fn a_symlink_inside_the_application_is_followed() {
     fs::create_dir_all(tree.path("app/values")).unwrap();
     symlink("../shared/value.json", tree.path("app/values/v.json")).unwrap();
     symlink(tree.path("app"), tree.path("link")).unwrap();
-    Said::alike(["app", "link"].map(|directory| run(&tree.0, &["check", "-q", directory]))).is(&expect![[r#"
+    let outputs = ["app", "link"].map(|directory| run(&tree.0, &["check", "-q", directory]));
+    CommandOutput::alike(outputs).is(&expect![[r#"
         exit: 0
         stdout:
         4 files: 0 errors, 1 warning, 0 notes

@@ -9,7 +9,7 @@ use std::process::Command;
 use expect_test::{Expect, expect};
 
 use crate::check;
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 
 const USERS: &str = "app/data_sources/m/db/users/rules.json";
@@ -310,7 +310,7 @@ fn documents_are_imported_from_an_argument_and_exported_by_either_collection_syn
         assert_eq!(run(&tree.0, arguments).exit, 0);
     }
     let exports = [&["export", "db.c"][..], &["export", "--in", "db.c"]];
-    Said::alike(exports.map(|arguments| run(&tree.0, arguments))).is(&expect![[r#"
+    CommandOutput::alike(exports.map(|arguments| run(&tree.0, arguments))).is(&expect![[r#"
         exit: 0
         stdout:
         {"_id":{"$numberInt":"1"}}

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use expect_test::expect;
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 
 /// An application whose custom data are in `db.users`, in a folder of its own.
 struct World(PathBuf);
@@ -64,7 +64,7 @@ impl World {
         fs::write(path, text).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
         let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .args(arguments)
             .current_dir(&self.0)
@@ -72,10 +72,10 @@ impl World {
             .env_remove("PORTCULLIS_STORE")
             .output()
             .unwrap();
-        Said::of(output)
+        CommandOutput::of(output)
     }
 
-    fn decide(&self, more: &[&str]) -> Said {
+    fn decide(&self, more: &[&str]) -> CommandOutput {
         self.run(&[&["decide", "read", r#"{"a": 1}"#, "--app", "app", "--in", "db.things"][..], more].concat())
     }
 }
@@ -167,13 +167,13 @@ fn missing_custom_data_denies_and_suggests_how_to_supply_it() {
         world.configure(false);
         let disabled = world.decide(&U1);
         fs::remove_file(world.0.join("app/auth/custom_user_data.json")).unwrap();
-        Said::alike([without, of_another, disabled, world.decide(&U1)]).is(&allowed);
+        CommandOutput::alike([without, of_another, disabled, world.decide(&U1)]).is(&allowed);
     }
     let queries = [("query-blocked", BLOCKED_OUT), ("query-not-blocked", NOT_BLOCKED)].map(|(name, roles)| {
         let world = World::new(name, roles);
         world.run(&["query", "db.things", "--app", "app", "--user", r#"{"id": "u1"}"#])
     });
-    Said::alike(queries).is(&expect![[r#"
+    CommandOutput::alike(queries).is(&expect![[r#"
         exit: 2
         stderr:
         error: the rules need input that was not supplied: the custom data of the user was not loaded (`%%user.custom_data`): with an application pass --custom-data FILE, the documents of its collection of custom data; or write the user's into the object of --user, `"custom_data": {…}`, or null if the user has none
@@ -229,7 +229,7 @@ fn custom_data_from_the_wrong_file_is_an_error() {
         world.write("no-ids.json", no_id);
         world.decide(&with("no-ids.json"))
     });
-    Said::alike(answers).is(&expect![[r#"
+    CommandOutput::alike(answers).is(&expect![[r#"
         exit: 2
         stderr:
         error: cannot read the custom data: none of the documents has the field `uid` with a string or an ObjectId as the user ID: `no-ids.json`

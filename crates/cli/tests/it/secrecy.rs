@@ -4,7 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 use crate::state::{LOGIN, State, example};
 
 #[test]
@@ -45,7 +45,7 @@ fn the_internal_collections_of_the_store_are_closed() {
         let decided = state.run(&[&decide[..], &server].concat());
         let rules = ["--rules", r#"{"roles": [{"name": "r", "apply_when": {}, "read": true}]}"#];
         let found = state.run(&[&["find", name][..], &rules, &server].concat());
-        Said::alike([decided, found]).is(&expected);
+        CommandOutput::alike([decided, found]).is(&expected);
         let find = ["find", name, "--app", "fixtures/apps/defaults", "--store", "mongodb://127.0.0.1:1/"];
         state.run(&find).is(&without_file);
     }
@@ -124,7 +124,7 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
 fn a_connection_string_in_the_wrong_place_is_not_shown() {
     let state = State::new("uri");
     let uris = ["mongodb://ada:hunter2@localhost/", "mongodb+srv://ada:hunter2@localhost/"];
-    let said = Said::alike(uris.map(|uri| state.run(&[&LOGIN[..], &["--custom-data", uri]].concat())));
+    let said = CommandOutput::alike(uris.map(|uri| state.run(&[&LOGIN[..], &["--custom-data", uri]].concat())));
     assert!(!said.stderr.contains("hunter2"), "{said}");
     said.is(&expect![[r#"
         exit: 2

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 
 pub(crate) const APP: &str = "fixtures/apps/employees";
 pub(crate) const KEN: &str = "65a0000000000000000000b2";
@@ -40,8 +40,8 @@ impl State {
     }
 
     /// Runs a command. In its output, the path of the directory is replaced by `<directory>`.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(self.command(arguments).output().unwrap()).redacted(&self.path(""), "<directory>/")
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::of(self.command(arguments).output().unwrap()).redacted(&self.path(""), "<directory>/")
     }
 
     /// Runs a command that must succeed; returns its JSON output.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command_output::Said;
+use crate::command_output::CommandOutput;
 
 /// A directory of files, which is removed on drop.
 pub(crate) struct Tree(pub(crate) PathBuf);
@@ -32,9 +32,9 @@ impl Drop for Tree {
     }
 }
 
-pub(crate) fn run(directory: &Path, arguments: &[&str]) -> Said {
+pub(crate) fn run(directory: &Path, arguments: &[&str]) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    Said::of(command.args(arguments).current_dir(directory).output().unwrap())
+    CommandOutput::of(command.args(arguments).current_dir(directory).output().unwrap())
 }
 
 pub(crate) const ROOT: (&str, &str) =
