@@ -72,14 +72,14 @@ for (const store of [undefined, process.env.PORTCULLIS_TEST_MONGODB]) {
       await refused(user.functions.fail(), 400, "FunctionExecutionError", "ReferenceError: 'unknown' is not defined");
     });
 
-    test("what the creation function writes stands in the first token", async () => {
+    test("custom data written by the creation function is in the first token", async () => {
       const user = await somebody();
       assert.equal(level(user.customData), 1);
       assert.equal(user.customData.way, "anon-user");
       assert.equal(level((await user.functions.whoAmI()).customData), 1);
     });
 
-    test("custom data in a function is that of the token until it is refreshed", async () => {
+    test("a function sees the custom data of the token until it is refreshed", async () => {
       const user = await somebody();
       await user.functions.levelUp(5);
       assert.equal(level((await user.functions.whoAmI()).customData), 1);
@@ -88,13 +88,13 @@ for (const store of [undefined, process.env.PORTCULLIS_TEST_MONGODB]) {
       assert.equal(level(user.customData), 5);
     });
 
-    test("a user whom the creation function refuses cannot log in", async () => {
+    test("a user refused by the creation function cannot log in", async () => {
       const email = `banned-${address()}`;
       await app.emailPasswordAuth.registerUser({ email, password: "password" });
       await refused(app.logIn(Credentials.emailPassword(email, "password")), 401, "AuthError", "unauthorized");
     });
 
-    test("a function logs in", async () => {
+    test("a login function logs a user in", async () => {
       const user = await app.logIn(Credentials.function({ ticket: "ada" }));
       const again = await app.logIn(Credentials.function({ ticket: "ada" }));
       assert.equal(again.id, user.id);

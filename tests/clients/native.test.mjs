@@ -28,13 +28,13 @@ onEachStore(["acceptance"], (server) => {
     return (await send("POST", `${APP}/auth/providers/anon-user/login`, { body })).json;
   };
 
-  test("the location is told to a request without any headers", async () => {
+  test("the location is returned to a request without headers", async () => {
     const reply = await fetch(`${server.address}${APP}/location`);
     const { hostname, ws_hostname: socket } = await reply.json();
     assert.deepEqual([hostname, socket], [server.address, server.address.replace("http", "ws")]);
   });
 
-  test("a login has four texts, with or without a body", async () => {
+  test("a login response has four strings, with or without a request body", async () => {
     for (const body of [undefined, "", "{}", JSON.stringify({ provider: "anon-user", options: { device } })]) {
       const { status, json } = await send("POST", `${APP}/auth/providers/anon-user/login`, { body });
       assert.equal(status, 200);
@@ -43,7 +43,7 @@ onEachStore(["acceptance"], (server) => {
     }
   });
 
-  test("both tokens are tokens whose times are whole numbers", async () => {
+  test("both tokens are JWTs with integer times", async () => {
     const { access_token: access, refresh_token: refresh } = await logIn();
     for (const token of [access, refresh]) {
       const parts = token.split(".");
@@ -54,7 +54,7 @@ onEachStore(["acceptance"], (server) => {
     }
   });
 
-  test("requests without a body have a type, and are answered", async () => {
+  test("requests without a body but with a content type are answered", async () => {
     const { access_token: token, refresh_token: refresh, user_id: id } = await logIn();
     const profile = await send("GET", `${AUTH}/profile`, { token });
     assert.deepEqual([profile.status, profile.json.user_id, profile.json.data], [200, id, {}]);
@@ -65,7 +65,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual([again.status, again.json.error_code], [401, "InvalidSession"]);
   });
 
-  test("keys as native clients ask for them", async () => {
+  test("keys requested by native clients", async () => {
     const email = newAddress();
     await send("POST", `${APP}/auth/providers/local-userpass/register`, { body: JSON.stringify({ email, password }) });
     const credentials = JSON.stringify({ username: email, password, provider: "local-userpass", options: { device } });
@@ -100,16 +100,16 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(await told("GET", `${APP}/realm-sync`), [404, "ServiceNotFound"]);
   });
 
-  test("a webhook that there is not", async () => {
+  test("an unknown webhook", async () => {
     assert.deepEqual(await told("POST", `${APP}/service/s/incoming_webhook/h`, "{}"), [404, "IncomingWebhookNotFound"]);
   });
 
-  test("unknown paths and methods have no code", async () => {
+  test("errors for unknown paths and methods have no code", async () => {
     assert.deepEqual(await told("GET", "/api/client/v2.0/unknown"), [404, undefined]);
     assert.deepEqual(await told("DELETE", `${APP}/location`), [405, undefined]);
   });
 
-  test("calls that are no calls", async () => {
+  test("malformed calls", async () => {
     const { access_token: token } = await logIn();
     for (const body of ["", "{", "[]", "1", '{"name":1}', '{"name":"x","arguments":{}}', '{"name":"x","service":1,"arguments":[]}']) {
       const { status, json } = await send("POST", `${APP}/functions/call`, { token, body });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { portcullis, root } from "./harness/places.mjs";
 
-test("README serves Ken what he may read", async () => {
+test("the README example returns what Ken may read", async () => {
   const section = readFileSync(join(root, "README.md"), "utf8").split("**Serve clients.**")[1].split("\n## ")[0];
   const block = (language) => section.split("```" + language + "\n")[1].split("```")[0];
   const state = mkdtempSync(join(tmpdir(), "portcullis-readme-"));

@@ -26,7 +26,7 @@ for (const [name, store] of stores) {
     /** Runs a function in a page, with the server's address and further arguments. */
     const run = (where, work, more = {}) => where.evaluate(work, { baseUrl: server.address, password, ...more });
 
-    test("somebody registers, logs in, writes and reads from another origin", async () => {
+    test("a user registers, logs in, writes and reads from another origin", async () => {
       const seen = await run(page, async ({ baseUrl, email, password }) => {
         const app = new Realm.App({ id: "notes-abcde", baseUrl });
         await app.emailPasswordAuth.registerUser({ email, password });
@@ -90,7 +90,7 @@ for (const [name, store] of stores) {
       assert.equal(count, 0);
     });
 
-    test("a user is there after the page is loaded again", async () => {
+    test("a user is restored after the page is reloaded", async () => {
       const other = await browser.open(ELSEWHERE);
       const logIn = async ({ baseUrl }) => (await new Realm.App({ id: "notes-abcde", baseUrl }).logIn(Realm.Credentials.anonymous(false))).id;
       const id = await run(other, logIn);
@@ -156,7 +156,7 @@ for (const [name, store] of stores) {
       assert.equal(told, 2);
     });
 
-    test("an application answers the origins that it allows, and blocks others", async () => {
+    test("an application allows its configured origins and blocks others", async () => {
       const logIn = async ({ baseUrl }) => {
         const app = new Realm.App({ id: "acceptance-abcde", baseUrl });
         const user = await app.logIn(Realm.Credentials.anonymous(false)).catch((error) => error);
@@ -168,7 +168,7 @@ for (const [name, store] of stores) {
       await allowed.close();
     });
 
-    test("a request with a preflight from an origin that is not allowed does nothing", async () => {
+    test("a request from a disallowed origin fails at the preflight", async () => {
       const email = newAddress();
       const register = async ({ baseUrl, email, password }) => {
         const url = `${baseUrl}/api/client/v2.0/app/acceptance-abcde/auth/providers/local-userpass/register`;
@@ -181,7 +181,7 @@ for (const [name, store] of stores) {
       await allowed.close();
     });
 
-    test("a page without an origin is no allowed one", async () => {
+    test("a page without an origin is not allowed", async () => {
       const status = await run(page, async ({ baseUrl }) => {
         const frame = document.createElement("iframe");
         frame.sandbox = "allow-scripts";
@@ -194,7 +194,7 @@ for (const [name, store] of stores) {
       assert.equal(status, 403);
     });
 
-    test("no reply lets a page send cookies", async () => {
+    test("no response permits credentials", async () => {
       const blocked = await run(page, async ({ baseUrl }) => {
         const url = `${baseUrl}/api/client/v2.0/app/notes-abcde/location`;
         return fetch(url, { credentials: "include" }).then(({ status }) => status, () => "blocked");

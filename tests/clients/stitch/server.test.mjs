@@ -67,7 +67,7 @@ onEachStore(["notes", "acceptance"], (server) => {
     await assert.rejects(registered(client, credential.username), /name already in use/);
   });
 
-  test("keys, and a login by one", async () => {
+  test("keys, and a login with a key", async () => {
     const client = stitchClient(server, "acceptance-abcde");
     const user = await client.auth.loginWithCredential(await registered(client));
     const keys = client.auth.getProviderClient(Stitch.UserApiKeyAuthProviderClient.factory);
@@ -83,7 +83,7 @@ onEachStore(["notes", "acceptance"], (server) => {
     await assert.rejects(keys.fetchApiKey(made.id), /API key not found/);
   });
 
-  test("a token of another party", async () => {
+  test("a third-party token", async () => {
     const client = stitchClient(server, "acceptance-abcde");
     const token = sign({ aud: "acceptance-abcde", sub: newAddress(), exp: inMinutes(5), secret: "s" }, secrets.acceptanceTokens);
     assert.equal((await client.auth.loginWithCredential(new Stitch.CustomCredential(token))).loggedInProviderType, "custom-token");
@@ -101,7 +101,7 @@ onEachStore(["notes", "acceptance"], (server) => {
     assert.deepEqual(client.auth.listUsers().map(({ id }) => id), [first.id]);
   });
 
-  test("custom data are renewed", async () => {
+  test("custom data is renewed", async () => {
     const client = stitchClient(server, "notes-abcde");
     const email = newAddress();
     const user = await client.auth.loginWithCredential(await registered(client, email));
@@ -144,7 +144,7 @@ onEachStore(["notes", "acceptance"], (server) => {
     await fails(client.callFunction("unknown", []), "FunctionNotFound");
   });
 
-  test("a stream tells of inserts", async () => {
+  test("a stream delivers inserts", async () => {
     const [client] = await somebody();
     const changes = await watched(items(client, "watched").watch());
     const told = changes.next();

@@ -11,7 +11,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
   const notes = () => client(server, "notes-abcde");
   const acceptance = () => client(server, "acceptance-abcde");
 
-  test("an address is registered in each by itself", async () => {
+  test("an address is registered separately in each application", async () => {
     const email = newAddress();
     const [first, second] = [await somebody(notes(), email), await somebody(acceptance(), email)];
     assert.notEqual(first.id, second.id);
@@ -20,7 +20,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     await refused(acceptance().logIn(Credentials.emailPassword(third, password)), 401, "InvalidPassword", "unauthorized");
   });
 
-  test("keys and tokens of other parties are of one application", async () => {
+  test("API keys and third-party tokens are valid in one application only", async () => {
     const user = await somebody(notes());
     const { key } = await user.apiKeys.create("my-key");
     await refused(acceptance().logIn(Credentials.apiKey(key)), 401, "AuthError", "unauthorized");
@@ -29,7 +29,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     assert.ok((await acceptance().logIn(Credentials.jwt(token))).isLoggedIn);
   });
 
-  test("a token of one application opens no other", async () => {
+  test("an access token is valid in its application only", async () => {
     const [here, there] = [await somebody(notes()), await somebody(acceptance())];
     const call = async (token) => {
       const argument = { database: "acceptance", collection: "shared", query: {} };
@@ -47,7 +47,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     assert.equal(claims(here.accessToken).baas_domain_id, "notes-abcde");
   });
 
-  test("nobody is linked across applications", async () => {
+  test("identities are not linked across applications", async () => {
     const user = await somebody(notes());
     const login = `${server.address}/api/client/v2.0/app/acceptance-abcde/auth/providers/anon-user/login?link=true`;
     const reply = await fetch(login, { method: "POST", headers: { Authorization: `Bearer ${user.accessToken}` }, body: "{}" });
@@ -55,7 +55,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     assert.equal((await reply.json()).access_token, undefined);
   });
 
-  test("mail tokens are of one application", async () => {
+  test("mail tokens are valid in one application only", async () => {
     const email = newAddress();
     const [other, shop] = [client(server, "other-abcde"), client(server, "market-abcde")];
     await other.emailPasswordAuth.registerUser({ email, password });
@@ -66,7 +66,7 @@ onEachStore(["notes", "acceptance", "market", "other"], (server) => {
     assert.ok((await other.logIn(Credentials.emailPassword(email, password))).isLoggedIn);
   });
 
-  test("a deleted user is deleted in one application", async () => {
+  test("deleting a user affects one application only", async () => {
     const email = newAddress();
     const [first, second] = [notes(), acceptance()];
     const user = await somebody(first, email);

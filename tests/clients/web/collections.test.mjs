@@ -66,7 +66,7 @@ onEachStore(["acceptance"], (server) => {
     await refused(items.aggregate([{ $who: {} }]), 400, "MongoDBError", /^Unrecognized pipeline stage name: '\$who'\./);
   });
 
-  test("inserts tell the ids, of their type and in their order", async () => {
+  test("inserts return the ids with their type and in order", async () => {
     const { insertedId } = await items.insertOne({ a: 1 });
     assert.ok(insertedId instanceof BSON.ObjectId);
     assert.deepEqual(Object.keys(await items.insertOne({ a: 1 })), ["insertedId"]);
@@ -79,7 +79,7 @@ onEachStore(["acceptance"], (server) => {
     assert.equal(await items.count(), 6);
   });
 
-  test("an insert of nothing, and duplicates", async () => {
+  test("an empty insert, and duplicate keys", async () => {
     await refused(items.insertMany([]), 400, "InvalidParameter", "must provide at least one element");
     await items.insertOne({ _id: 1 });
     await refused(items.insertOne({ _id: 1 }), 400, "MongoDBError", /duplicate key error/i);
@@ -112,7 +112,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual((await items.findOne()).list, [{ n: 1 }, { n: 5, big: true }, { n: 9, big: true }]);
   });
 
-  test("upserts tell the id of a new document only", async () => {
+  test("upserts return the id of new documents only", async () => {
     const made = await items.updateOne({ key: "a" }, { $set: { n: 1 } }, { upsert: true });
     assert.deepEqual(Object.keys(made).sort(), ["matchedCount", "modifiedCount", "upsertedId"]);
     assert.ok(made.upsertedId instanceof BSON.ObjectId);
@@ -125,7 +125,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(many, { matchedCount: 0, modifiedCount: 0, upsertedId: 7 });
   });
 
-  test("plain documents as updates replace", async () => {
+  test("updates without operators replace", async () => {
     await numbers();
     assert.deepEqual(await items.updateOne({ n: 1 }, { a: 1 }), { matchedCount: 1, modifiedCount: 1 });
     assert.deepEqual(await items.updateMany({ kind: "even" }, { b: 1 }), { matchedCount: 2, modifiedCount: 2 });
@@ -134,7 +134,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(await items.findOne({ _id: 1 }), { _id: 1 });
   });
 
-  test("findOneAndUpdate gives the old document, or the new one", async () => {
+  test("findOneAndUpdate returns the old document or the new one", async () => {
     await numbers();
     assert.deepEqual(await items.findOneAndUpdate({ n: 1 }, { $inc: { n: 100 } }), { _id: 1, n: 1, kind: "odd" });
     const changed = await items.findOneAndUpdate({ kind: "odd" }, { $set: { first: true } }, { sort: { n: -1 }, returnNewDocument: true });
@@ -144,7 +144,7 @@ onEachStore(["acceptance"], (server) => {
     assert.equal(await items.findOneAndUpdate({ n: 9 }, { $set: { a: 1 } }), null);
   });
 
-  test("findOneAndUpdate inserts where it is to, and a plain document without the terms of the filter", async () => {
+  test("findOneAndUpdate upserts, and a replacement does not take fields from the filter", async () => {
     assert.equal(await items.findOneAndUpdate({ key: "a" }, { $set: { n: 1 } }, { upsert: true }), null);
     const { _id: _, ...rest } = await items.findOne({ key: "a" });
     assert.deepEqual(rest, { key: "a", n: 1 });
@@ -154,7 +154,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(plain, { n: 2 });
   });
 
-  test("findOneAndReplace gives the old document, or the new one", async () => {
+  test("findOneAndReplace returns the old document or the new one", async () => {
     await numbers();
     assert.deepEqual(await items.findOneAndReplace({ n: 1 }, { a: 1 }), { _id: 1, n: 1, kind: "odd" });
     assert.deepEqual(await items.findOneAndReplace({ kind: "odd" }, { a: 2 }, { sort: { n: -1 }, returnNewDocument: true }), { _id: 5, a: 2 });
@@ -165,7 +165,7 @@ onEachStore(["acceptance"], (server) => {
     await refused(items.findOneAndReplace({ _id: 1 }, { $set: { a: 1 } }), 400, "InvalidParameter", text);
   });
 
-  test("findOneAndDelete deletes one and gives it", async () => {
+  test("findOneAndDelete deletes and returns a document", async () => {
     await numbers();
     assert.deepEqual(await items.findOneAndDelete({ kind: "odd" }, { sort: { n: -1 } }), { _id: 5, n: 5, kind: "odd" });
     assert.deepEqual(await items.findOneAndDelete({ n: 1 }, { projection: { _id: 0, kind: 1 } }), { kind: "odd" });
@@ -173,7 +173,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(ids(await stored()), [2, 3, 4]);
   });
 
-  test("texts and names of every kind", async () => {
+  test("strings and field names of every kind", async () => {
     const text = "100 % \u0000 \n\r\t \"quoted\" \\ ü € 😀 </script>";
     const document = { _id: 1, text, "a key with spaces": 1, ключ: 2, nested: { "": 0 } };
     await items.insertOne(document);
@@ -183,7 +183,7 @@ onEachStore(["acceptance"], (server) => {
     assert.deepEqual(await other.findOne({ _id: number }), { _id: number });
   });
 
-  test("services and actions that there are not", async () => {
+  test("unknown services and actions", async () => {
     const other = user.mongoClient("another").db("acceptance").collection("items");
     await refused(other.insertOne({ a: 1 }), 400, "FunctionExecutionError", "Cannot access member 'insertOne' of undefined");
     for (const name of ["distinct", "bulkWrite", "drop"]) {
@@ -192,7 +192,7 @@ onEachStore(["acceptance"], (server) => {
     }
   });
 
-  test("arguments that are wrong change nothing", async () => {
+  test("invalid arguments change nothing", async () => {
     await numbers();
     const call = (name, more) => items.functions.callFunction(name, { database: "acceptance", collection: items.collectionName, ...more });
     const wrong = [
@@ -214,7 +214,7 @@ onEachStore(["acceptance"], (server) => {
     assert.equal(await items.count(), 5);
   });
 
-  test("code of a client is not run by the database", async () => {
+  test("the database does not run code from clients", async () => {
     await numbers();
     await assert.rejects(items.find({ $where: "true" }), ({ statusCode }) => statusCode === 400);
     await assert.rejects(items.aggregate([{ $out: "another" }]), ({ statusCode }) => statusCode === 400);

@@ -14,7 +14,7 @@ onEachStore(["market"], (server) => {
     users = collection(await confirmed(shop(), server, "owner@shop.example"), "users");
   });
 
-  test("data that come later are seen after a renewal only, by client and rules", async () => {
+  test("custom data added later is seen after a renewal only, by client and rules", async () => {
     const user = await confirmed(shop(), server);
     await users.insertOne({ user_id: user.id, role: "staff", level: 3 });
     assert.deepEqual(user.customData, {});
@@ -26,7 +26,7 @@ onEachStore(["market"], (server) => {
     await collection(user, "orders").insertOne(cost);
   });
 
-  test("data that change stay as the token has them until it is renewed", async () => {
+  test("changed custom data is seen after the token is renewed", async () => {
     const user = await confirmed(shop(), server);
     await users.insertOne({ user_id: user.id, role: "staff" });
     await user.refreshCustomData();
@@ -39,7 +39,7 @@ onEachStore(["market"], (server) => {
     assert.equal("user_data" in claims(user.accessToken), false);
   });
 
-  test("the data are in the token of a login", async () => {
+  test("custom data is in the token of a login", async () => {
     const app = shop();
     const user = await confirmed(app, server);
     await users.insertOne({ user_id: user.id, role: "staff" });
@@ -47,7 +47,7 @@ onEachStore(["market"], (server) => {
     assert.equal(again.customData.role, "staff");
   });
 
-  test("the data of a token that the client renews by itself are new too", async () => {
+  test("a token renewed automatically has current custom data", async () => {
     const user = await confirmed(shop(), server);
     await users.insertOne({ user_id: user.id, role: "staff" });
     user.accessToken = `${user.accessToken.slice(0, -4)}AAAA`;
@@ -55,7 +55,7 @@ onEachStore(["market"], (server) => {
     assert.equal(user.customData.role, "staff");
   });
 
-  test("every type is canonical extended JSON, but the id is told as its digits", async () => {
+  test("every type is canonical extended JSON, except that the id is a hex string", async () => {
     const user = await confirmed(shop(), server);
     const id = new BSON.ObjectId();
     await users.insertOne({
@@ -76,7 +76,7 @@ onEachStore(["market"], (server) => {
     });
   });
 
-  test("nobody reads or writes the data of users but by the rules", async () => {
+  test("custom data is read and written only under the rules", async () => {
     const user = await confirmed(shop(), server);
     await users.insertOne({ user_id: user.id, role: "guest" });
     assert.deepEqual(await collection(user, "users").find(), []);

@@ -18,7 +18,7 @@ onEachStore(["acceptance"], (server) => {
     assert.equal(await user.callFunction("translate", "hello", "de"), "hallo");
   });
 
-  test("arguments come back as they were", async () => {
+  test("arguments are returned unchanged", async () => {
     const given = [1, "a", null, true, [1.5], { a: { b: new BSON.ObjectId() } }, new Date(5)];
     assert.deepEqual(await user.functions.echo(...given), given);
     assert.deepEqual(await user.functions.echo(), []);
@@ -33,13 +33,13 @@ onEachStore(["acceptance"], (server) => {
     await refused(user.functions.ofStaff(), 400, "FunctionExecutionError", 'rule not matched for function "ofStaff"');
   });
 
-  test("private and unknown functions are alike", async () => {
+  test("private and unknown functions are indistinguishable", async () => {
     for (const name of ["hidden", "customAuthentication", "resetPassword", "unknown"]) {
       await refused(user.callFunction(name), 404, "FunctionNotFound", `function not found: '${name}'`);
     }
   });
 
-  test("a function says who somebody is", async () => {
+  test("a login function returns the ID of the user", async () => {
     const username = newAddress();
     const one = await app.logIn(Credentials.function({ username }));
     assert.equal(one.providerType, "custom-function");
@@ -48,12 +48,12 @@ onEachStore(["acceptance"], (server) => {
     assert.notEqual((await app.logIn(Credentials.function({ username: newAddress() }))).id, one.id);
   });
 
-  test("a function lets somebody not in", async () => {
+  test("a login function refuses a user", async () => {
     await refused(app.logIn(Credentials.function({})), 401, "AuthError", /Authentication failed/);
     await refused(app.logIn(Credentials.function({ username: 1 })), 401, "AuthError", /Authentication failed/);
   });
 
-  test("a user by a function is linked", async () => {
+  test("the identity of a login function is linked", async () => {
     const username = newAddress();
     const one = await somebody(client(server, "acceptance-abcde"));
     await one.linkCredentials(Credentials.function({ username }));

@@ -25,7 +25,7 @@ onEachStore(["notes"], (server) => {
     assert.deepEqual(await apiKeys.fetchAll(), [listed, { _id: second._id, name: "second", disabled: false }]);
   });
 
-  test("a key opens sessions of its user, who is then told by it too", async () => {
+  test("a key logs its user in and appears in the profile", async () => {
     const email = newAddress();
     const user = await somebody(notes(), email);
     const { key } = await user.apiKeys.create("my-key");
@@ -36,7 +36,7 @@ onEachStore(["notes"], (server) => {
     assert.deepEqual({ ...same.profile }, { email });
   });
 
-  test("a disabled key opens nothing until it is enabled, and both can be repeated", async () => {
+  test("a disabled key is refused until it is enabled, and both calls are idempotent", async () => {
     const { apiKeys } = await somebody(notes());
     const { _id: id, key } = await apiKeys.create("my-key");
     for (let twice = 0; twice < 2; twice++) {
@@ -63,7 +63,7 @@ onEachStore(["notes"], (server) => {
     await apiKeys.create("my-key");
   });
 
-  test("keys of others do not exist", async () => {
+  test("keys of other users look nonexistent", async () => {
     const { apiKeys } = await somebody(notes());
     const { _id: id, key } = await apiKeys.create("my-key");
     const other = (await somebody(notes())).apiKeys;
@@ -76,7 +76,7 @@ onEachStore(["notes"], (server) => {
     await other.create("my-key");
   });
 
-  test("names of keys", async () => {
+  test("key names are validated", async () => {
     const { apiKeys } = await somebody(notes());
     await refused(apiKeys.create(""), 400, undefined, "'name' is a required string");
     for (const name of ["a b", "ä", "a.b", "$a", "a/b"]) await refused(apiKeys.create(name), 400, "InvalidParameter", NAME);
@@ -84,7 +84,7 @@ onEachStore(["notes"], (server) => {
     await refused(apiKeys.create("Az_0-9"), 409, "APIKeyAlreadyExists", "API key with name already exists");
   });
 
-  test("the key that opened a session is not deleted in it", async () => {
+  test("the key of the current session cannot be deleted", async () => {
     const email = newAddress();
     const user = await somebody(notes(), email);
     const { _id: id, key } = await user.apiKeys.create("my-key");
@@ -99,14 +99,14 @@ onEachStore(["notes"], (server) => {
     await assert.rejects(apiKeys.create("my-key"), ({ statusCode }) => statusCode >= 400 && statusCode < 500 && statusCode !== 401);
   });
 
-  test("a user has twenty keys at most, even if they are made at once", async () => {
+  test("a user has at most twenty keys, even if created concurrently", async () => {
     const { apiKeys } = await somebody(notes());
     const made = await Promise.allSettled(Array.from({ length: 25 }, (_, n) => apiKeys.create(`key-${n}`)));
     assert.equal(made.filter(({ status }) => status === "fulfilled").length, 20);
     assert.equal((await apiKeys.fetchAll()).length, 20);
   });
 
-  test("a key outlives the sessions of the password", async () => {
+  test("a key outlives the sessions of a password", async () => {
     const app = notes();
     const email = newAddress();
     const user = await somebody(app, email);

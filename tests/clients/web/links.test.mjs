@@ -19,7 +19,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
   };
   const taken = (link) => refused(link, 401, "AuthError", /^unauthorized/);
 
-  test("an anonymous user takes an address, and keeps id and documents", async () => {
+  test("an anonymous user links an address and keeps id and documents", async () => {
     const one = app();
     const user = await one.logIn(Credentials.anonymous());
     const { id, refreshToken } = user;
@@ -38,7 +38,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(types(again), ["anon-user", "local-userpass"]);
   });
 
-  test("an anonymous user takes the subject of a token", async () => {
+  test("an anonymous user links a third-party token", async () => {
     const user = await app().logIn(Credentials.anonymous());
     const subject = newAddress();
     await user.linkCredentials(Credentials.jwt(token(subject)));
@@ -46,7 +46,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal((await app().logIn(Credentials.jwt(token(subject)))).id, user.id);
   });
 
-  test("a user with a password takes the subject of a token, and the other way round", async () => {
+  test("password and third-party identities are linked in either order", async () => {
     const one = app();
     const withPassword = await somebody(one);
     const subject = newAddress();
@@ -69,7 +69,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(types(user), ["anon-user", "local-userpass"]);
   });
 
-  test("credentials of another user are not linked, and nothing is repeated", async () => {
+  test("credentials of another user are not linked, and the request is not repeated", async () => {
     const one = app();
     const email = newAddress();
     const other = await somebody(app(), email);
@@ -107,7 +107,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.notEqual((await app().logIn(second)).id, user.id);
   });
 
-  test("the key of another user is not linked, one's own may be", async () => {
+  test("the key of another user is not linked, an own key may be", async () => {
     const user = await somebody(app());
     const other = await somebody(app());
     const { key } = await other.apiKeys.create("my-key");
@@ -116,7 +116,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(types(user), ["local-userpass"]);
   });
 
-  test("nobody becomes anonymous", async () => {
+  test("an anonymous identity cannot be linked", async () => {
     const user = await somebody(app());
     await refused(user.linkCredentials(Credentials.anonymous()), 400, "InvalidParameter", /./);
   });
@@ -142,7 +142,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(types(user), ["custom-token", "local-userpass"]);
   });
 
-  test("of two who link an address at once, one has it", async () => {
+  test("one of two users who link an address concurrently gets it", async () => {
     const one = app();
     const credentials = await registered(one);
     const users = [await app().logIn(Credentials.anonymous()), await app().logIn(Credentials.anonymous())];

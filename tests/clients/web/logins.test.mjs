@@ -41,7 +41,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal("user_data" in claims(user.accessToken), false);
   });
 
-  test("anonymous logins make a user each, unless the client takes the one it has", async () => {
+  test("each anonymous login creates a user, unless the client reuses its own", async () => {
     const app = notes();
     const first = await app.logIn(Credentials.anonymous());
     assert.equal((await app.logIn(Credentials.anonymous())).id, first.id);
@@ -64,7 +64,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(app.requests.map(({ method }) => method), ["GET", "POST"]);
   });
 
-  test("a device keeps its id from user to user", async () => {
+  test("a device keeps its id across users", async () => {
     const storage = new Memory();
     const first = await somebody(client(server, "notes-abcde", storage));
     const second = await somebody(client(server, "notes-abcde", storage));
@@ -72,7 +72,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal(first.deviceId, second.deviceId);
   });
 
-  test("a stored user is there again after a restart of the client", async () => {
+  test("a stored user is restored after a restart of the client", async () => {
     const storage = new Memory();
     const user = await somebody(client(server, "notes-abcde", storage));
     const again = client(server, "notes-abcde", storage).currentUser;
@@ -81,7 +81,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(await again.mongoClient("mongodb-atlas").db("notes").collection("notes").find(), []);
   });
 
-  test("wrong passwords and unknown addresses are refused alike", async () => {
+  test("wrong passwords and unknown addresses get the same error", async () => {
     const app = notes();
     const email = newAddress();
     await app.emailPasswordAuth.registerUser({ email, password });
@@ -112,7 +112,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.ok((await app.logIn(Credentials.emailPassword(email, password))).isLoggedIn);
   });
 
-  test("a provider that is off, unknown or not served is unsupported", async () => {
+  test("a disabled, unknown or unsupported provider is refused", async () => {
     const app = client(server, "market-abcde");
     const unsupported = (name) => `authentication via '${name}' is unsupported`;
     await refused(app.logIn(Credentials.anonymous()), 401, "AuthProviderNotFound", unsupported("anon-user"));
@@ -122,13 +122,13 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await refused(app.logIn(Credentials.apple("x")), 401, "AuthProviderNotFound", unsupported("oauth2-apple"));
   });
 
-  test("keys that nobody made are refused", async () => {
+  test("forged keys are refused", async () => {
     for (const key of ["", "x", "x".repeat(64), "0".repeat(64)]) {
       await refused(notes().logIn(Credentials.apiKey(key)), 401, "AuthError", "unauthorized");
     }
   });
 
-  test("a token of another party logs its subject in, with the mapped profile", async () => {
+  test("a third-party token logs its subject in, with the mapped profile", async () => {
     const app = client(server, "acceptance-abcde");
     const token = (sub, more) =>
       sign({ aud: "acceptance-abcde", sub, exp: inMinutes(5), secret: "of Ken", ...more }, secrets.acceptanceTokens);
@@ -152,7 +152,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal(again.id, user.id);
   });
 
-  test("tokens of other parties that are wrong in any way are refused", async () => {
+  test("invalid third-party tokens are refused", async () => {
     const app = client(server, "acceptance-abcde");
     const key = secrets.acceptanceTokens;
     const good = { aud: "acceptance-abcde", sub: "mallory", exp: inMinutes(5), secret: "s" };
@@ -179,7 +179,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.ok((await app.logIn(Credentials.jwt(sign(good, key)))).isLoggedIn);
   });
 
-  test("tokens hold what clients read, and last as long as those of App Services", async () => {
+  test("tokens contain what clients read, and last as long as those of App Services", async () => {
     const user = await confirmed(client(server, "market-abcde"), server);
     const { sub, exp, iat, typ, baas_device_id: device } = claims(user.accessToken);
     assert.deepEqual({ sub, typ, device }, { sub: user.id, typ: "access", device: user.deviceId });

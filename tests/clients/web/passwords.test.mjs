@@ -12,7 +12,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
   const shop = () => client(server, "market-abcde");
   const logIn = (app, email, word) => app.logIn(Credentials.emailPassword(email, word));
 
-  test("whoever is registered can log in where addresses are confirmed by themselves", async () => {
+  test("registered users can log in if addresses are confirmed automatically", async () => {
     const app = client(server, "acceptance-abcde");
     const email = newAddress();
     assert.equal(await app.emailPasswordAuth.registerUser({ email, password }), undefined);
@@ -20,7 +20,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.ok((await logIn(app, email, password)).isLoggedIn);
   });
 
-  test("an address is registered once, and case tells addresses apart", async () => {
+  test("an address is registered once, and addresses are case-sensitive", async () => {
     const { emailPasswordAuth: auth } = shop();
     const email = newAddress();
     await auth.registerUser({ email, password });
@@ -41,7 +41,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await auth.registerUser({ email: newAddress(), password: "x".repeat(128) });
   });
 
-  test("the token of whoever is logged in plays no part", async () => {
+  test("registration ignores the access token", async () => {
     const app = client(server, "acceptance-abcde");
     const user = await app.logIn(Credentials.anonymous());
     user.accessToken = "forged";
@@ -50,7 +50,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.deepEqual(app.requests.filter(({ status }) => status === 401), []);
   });
 
-  test("a mail confirms, once", async () => {
+  test("a confirmation mail confirms once", async () => {
     const { emailPasswordAuth: auth } = shop();
     const email = newAddress();
     await auth.registerUser({ email, password });
@@ -62,7 +62,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await refused(auth.confirmUser({ token, tokenId }), 400, "UserpassTokenInvalid", "userpass token is expired or invalid");
   });
 
-  test("a second mail voids the first", async () => {
+  test("a second mail invalidates the first", async () => {
     const { emailPasswordAuth: auth } = shop();
     const email = newAddress();
     await auth.registerUser({ email, password });
@@ -74,7 +74,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await auth.confirmUser({ token: second.token, tokenId: second.tokenId });
   });
 
-  test("tokens that nobody sent confirm and reset nothing", async () => {
+  test("forged mail tokens confirm and reset nothing", async () => {
     const { emailPasswordAuth: auth } = shop();
     const good = { token: hex(128), tokenId: hex(24) };
     const malformed = [{ ...good, token: hex(127) }, { ...good, tokenId: hex(23) }, { ...good, token: "" }, { ...good, tokenId: "g".repeat(24) }];
@@ -86,7 +86,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await refused(auth.resetPassword({ ...good, password }), 400, "UserpassTokenInvalid", "userpass token is expired or invalid");
   });
 
-  test("a token of one mail is none of another", async () => {
+  test("a token of one kind of mail is not valid for another", async () => {
     const app = shop();
     const email = newAddress();
     await app.emailPasswordAuth.registerUser({ email, password });
@@ -96,7 +96,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     await refused(reset, 400, "UserpassTokenInvalid", "userpass token is expired or invalid");
   });
 
-  test("confirmations that cannot be repeated", async () => {
+  test("confirmation mails that cannot be sent again", async () => {
     const [mails, automatic] = [shop(), client(server, "notes-abcde")];
     const [confirmedMail, automaticMail] = [newAddress(), newAddress()];
     await confirmed(mails, server, confirmedMail);
@@ -115,7 +115,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     }
   });
 
-  test("a mail sets a new password, once, and ends what the old one began", async () => {
+  test("a reset mail sets a new password once and ends sessions", async () => {
     const app = shop();
     const email = newAddress();
     const user = await confirmed(app, server, email);
@@ -131,7 +131,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.equal((await logIn(app, email, "another password")).id, user.id);
   });
 
-  test("a reset confirms an address: whoever reads its mails has it", async () => {
+  test("a password reset confirms the address", async () => {
     const app = shop();
     const email = newAddress();
     await app.emailPasswordAuth.registerUser({ email, password });
@@ -142,14 +142,14 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.ok((await logIn(app, email, "another password")).isLoggedIn);
   });
 
-  test("nobody is sent a mail whose address is unknown", async () => {
+  test("no mail is sent to unknown addresses", async () => {
     const { emailPasswordAuth: auth } = shop();
     const email = newAddress();
     await refused(auth.sendResetPasswordEmail({ email }), 404, "UserNotFound", "user not found");
     assert.deepEqual(server.mails.unread(email), []);
   });
 
-  test("where a function resets passwords, no mail does, and one that fails changes nothing", async () => {
+  test("with a reset function no reset mail is sent, and a failing function changes nothing", async () => {
     const app = client(server, "acceptance-abcde");
     const email = newAddress();
     await somebody(app, email);
@@ -162,7 +162,7 @@ onEachStore(["notes", "market", "acceptance"], (server) => {
     assert.ok((await logIn(app, email, password)).isLoggedIn);
   });
 
-  test("without a function to reset passwords, a call of it fails", async () => {
+  test("calling the reset function fails if there is none", async () => {
     const app = shop();
     const email = newAddress();
     await confirmed(app, server, email);

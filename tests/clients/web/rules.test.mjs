@@ -27,7 +27,7 @@ onEachStore(["market"], (server) => {
   const ids = (documents) => documents.map(({ _id }) => _id);
   const not = (promise, what) => refused(promise, 400, "NoMatchingRuleFound", `${what} not permitted`);
 
-  test("documents of others are not found, counted or grouped", async () => {
+  test("documents of other users are not found, counted or grouped", async () => {
     const orders = of(ken, "orders");
     assert.deepEqual(ids(await orders.find({}, { sort: { _id: 1 } })), ["k1", "k2"]);
     assert.equal(await orders.findOne({ _id: "e1" }), null);
@@ -38,7 +38,7 @@ onEachStore(["market"], (server) => {
     assert.equal(await of(staff, "orders").count(), 3);
   });
 
-  test("a hidden field is not told in any way", async () => {
+  test("a hidden field is not revealed in any way", async () => {
     const orders = of(ken, "orders");
     assert.deepEqual(await orders.findOne({ _id: "k1" }), { _id: "k1", owner: ken.id, n: 1, status: "paid", lines: [{ a: 1 }] });
     assert.deepEqual(await orders.find({ _id: "k2" }, { projection: { cost: 1 } }), [{ _id: "k2" }]);
@@ -53,7 +53,7 @@ onEachStore(["market"], (server) => {
     assert.equal((await of(staff, "orders").findOne({ _id: "k1" })).cost, 30);
   });
 
-  test("writes of documents of others find none", async () => {
+  test("writes do not match documents of other users", async () => {
     const orders = of(ken, "orders");
     assert.deepEqual(await orders.updateOne({ _id: "e1" }, { $set: { n: 9 } }), { matchedCount: 0, modifiedCount: 0 });
     assert.deepEqual(await orders.updateMany({}, { $set: { seen: true } }), { matchedCount: 2, modifiedCount: 2 });
@@ -77,14 +77,14 @@ onEachStore(["market"], (server) => {
     assert.equal(await of(staff, "orders").count(), 3);
   });
 
-  test("a document is not given away, nor made for somebody else", async () => {
+  test("a document is not given away or created for another user", async () => {
     const orders = of(ken, "orders");
     await not(orders.insertOne({ owner: eve.id }), "insert");
     await not(orders.updateOne({ _id: "k2" }, { $set: { owner: eve.id } }), "update");
     assert.equal((await stored("k2")).owner, ken.id);
   });
 
-  test("what may not be deleted stays: whoever deletes writes every field", async () => {
+  test("a deletion requires write permission on every field", async () => {
     const orders = of(ken, "orders");
     for (const id of ["k1", "k2"]) {
       await not(orders.deleteOne({ _id: id }), "delete");
@@ -97,7 +97,7 @@ onEachStore(["market"], (server) => {
     assert.equal(await orders.findOneAndDelete({ _id: "e1" }), null);
   });
 
-  test("upserts insert what may be inserted", async () => {
+  test("upserts insert only permitted documents", async () => {
     const orders = of(ken, "orders");
     const made = await orders.updateOne({ _id: "k3", owner: ken.id }, { $set: { n: 3 } }, { upsert: true });
     assert.deepEqual(made, { matchedCount: 0, modifiedCount: 0, upsertedId: "k3" });
@@ -108,7 +108,7 @@ onEachStore(["market"], (server) => {
     assert.deepEqual(document, { _id: "k5", owner: ken.id, n: 5 });
   });
 
-  test("returned documents hide fields as found ones do", async () => {
+  test("returned documents hide the same fields as found ones", async () => {
     const orders = of(ken, "orders");
     const old = await orders.findOneAndUpdate({ _id: "k2" }, { $set: { n: 22 } });
     assert.deepEqual(old, { _id: "k2", owner: ken.id, n: 2 });
@@ -119,7 +119,7 @@ onEachStore(["market"], (server) => {
     assert.deepEqual(await orders.findOneAndDelete({ _id: "k3" }), { _id: "k3", owner: ken.id, n: 3 });
   });
 
-  test("a replacement does not remove what its writer may not write", async () => {
+  test("a replacement does not remove fields that the user may not write", async () => {
     const orders = of(ken, "orders");
     for (const replace of [() => orders.findOneAndReplace({ _id: "k2" }, { owner: ken.id }), () => orders.updateOne({ _id: "k2" }, { owner: ken.id })]) {
       await replace().catch(() => {});
@@ -160,7 +160,7 @@ onEachStore(["market"], (server) => {
     assert.deepEqual(await stock.find(), [{ _id: insertedId, article: "a", pieces: 1 }]);
   });
 
-  test("what is refused of a hidden document is what is said of none", async () => {
+  test("a refused write to a hidden document looks like one to a missing document", async () => {
     const orders = of(ken, "orders");
     for (const id of ["e1", "nobody's"]) {
       const told = await orders.updateOne({ _id: id, owner: ken.id }, { $set: { n: 1 } });

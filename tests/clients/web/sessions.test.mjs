@@ -65,7 +65,7 @@ onEachStore(["notes"], (server) => {
     assert.deepEqual(await sent(app, () => collection(user).find()), RENEWED);
   });
 
-  test("a refresh token in place of the access token is renewed, and the other way round nobody gets in", async () => {
+  test("a refresh token used as access token is renewed, and an access token used as refresh token is refused", async () => {
     const app = notes();
     const user = await somebody(app);
     const access = user.accessToken;
@@ -77,7 +77,7 @@ onEachStore(["notes"], (server) => {
     assert.equal(user.isLoggedIn, false);
   });
 
-  test("where the session has ended, a forged access token ends in one refused renewal", async () => {
+  test("after the session has ended, a forged access token leads to one refused renewal", async () => {
     const storage = new Memory();
     const app = client(server, "notes-abcde", storage);
     const user = await somebody(app);
@@ -90,7 +90,7 @@ onEachStore(["notes"], (server) => {
     assert.equal(user.isLoggedIn, false);
   });
 
-  test("a refresh token that is none is refused", async () => {
+  test("an invalid refresh token is refused", async () => {
     for (const token of ["forged", "a.b.c", ""]) {
       const user = await notes().logIn(Credentials.anonymous());
       user.refreshToken = token;
@@ -113,7 +113,7 @@ onEachStore(["notes"], (server) => {
     assert.match(body.error, /expected Authorization header with JWT/);
   });
 
-  test("logging out ends this session alone, at once", async () => {
+  test("logging out ends only this session, immediately", async () => {
     const email = newAddress();
     const [first, second] = [notes(), notes()];
     const user = await somebody(first, email);
@@ -174,7 +174,7 @@ onEachStore(["notes"], (server) => {
     assert.equal((await app.logIn(Credentials.emailPassword(email, password))).id, user.id);
   });
 
-  test("a deleted user is gone with all sessions and keys, and the address is free", async () => {
+  test("deleting a user removes sessions and keys and frees the address", async () => {
     const [app, other] = [notes(), notes()];
     const email = newAddress();
     const user = await somebody(app, email);

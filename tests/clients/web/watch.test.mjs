@@ -15,7 +15,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     return [app, user.mongoClient("local-mongodb").db("watched").collection(name), user];
   };
 
-  test("inserts are told in their order, with everything that clients read", async () => {
+  test("inserts are delivered in order, with all fields that clients expect", async () => {
     const [app, items] = await named("inserts");
     const changes = await Changes.open(app, items);
     await items.insertOne({ _id: 1, text: "100 % \n \r %25 %0A ü" });
@@ -53,15 +53,15 @@ onEachStore(["acceptance", "market"], (server, store) => {
     await changes.close();
   };
 
-  test("updates, replacements and deletions are told", async () => {
+  test("updates, replacements and deletions are delivered", async () => {
     await writes("writes", isMongo ? createWithPreImages : undefined);
   });
 
-  test("where no pre-images are kept, they are told of what everybody reads", { skip: !isMongo }, async () => {
+  test("without pre-images, changes of documents that every user may read are delivered", { skip: !isMongo }, async () => {
     await writes("unkept");
   });
 
-  test("a stream of ids tells of those alone", async () => {
+  test("a stream of ids delivers changes of those documents only", async () => {
     const [app, items] = await named("ids");
     const changes = await Changes.open(app, items, { ids: [2, "x"] });
     await items.insertMany([{ _id: 1 }, { _id: 2 }, { _id: 3 }, { _id: "x" }]);
@@ -70,7 +70,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     await changes.close();
   });
 
-  test("a stream with a filter tells of events that match", async () => {
+  test("a stream with a filter delivers matching events", async () => {
     const [app, items] = await named("filters");
     const filter = { $or: [{ "fullDocument.n": { $gt: 2 } }, { "documentKey._id": 1 }], operationType: "insert" };
     const changes = await Changes.open(app, items, { filter });
@@ -86,7 +86,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     await assert.rejects(Changes.open(app, items, { filter: { $who: 1 } }), ({ statusCode }) => statusCode === 400);
   });
 
-  test("only watch is streamed", async () => {
+  test("only watch can be streamed", async () => {
     const [, items] = await named("others");
     await refused(items.functions.callFunctionStreaming("find", { database: "watched", collection: "others" }), 400, "BadRequest", /./);
   });
@@ -118,7 +118,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     await changes.close();
   });
 
-  test("a stream ends when its session does, with an error", async () => {
+  test("a stream ends with an error when its session ends", async () => {
     const [app, items, user] = await named("sessions");
     const [, other] = await named("sessions");
     const changes = await Changes.open(app, items);
@@ -128,14 +128,14 @@ onEachStore(["acceptance", "market"], (server, store) => {
     assert.equal(changes.failure.code ?? changes.failure.error_code, "InvalidSession");
   });
 
-  test("a stream of somebody who may read nothing tells nothing", async () => {
+  test("a stream of a user who may read nothing delivers nothing", async () => {
     const app = client(server, "market-abcde");
     const user = await confirmed(app, server);
     const unknown = user.mongoClient("mongodb-atlas").db("shop").collection("unknown");
     await refused(Changes.open(app, unknown), 403, "NoMatchingRuleFound", /./);
   });
 
-  test("streams under rules tell what may be read, and the rest not at all", async () => {
+  test("streams deliver only what the rules permit to read", async () => {
     const owner = await confirmed(client(server, "market-abcde"), server, "owner@shop.example");
     const of = (user, name) => user.mongoClient("mongodb-atlas").db("shop").collection(name);
     const staff = await confirmed(client(server, "market-abcde"), server);
@@ -165,7 +165,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     assert.equal(await asking.next(), undefined);
   });
 
-  test("a client that closes its stream is told nothing more, and others go on", async () => {
+  test("closing one stream does not affect others", async () => {
     const [app, items] = await named("closed");
     const [first, second] = [await Changes.open(app, items), await Changes.open(app, items)];
     await first.close();
@@ -175,7 +175,7 @@ onEachStore(["acceptance", "market"], (server, store) => {
     await second.close();
   });
 
-  test("somebody new may watch at once", async () => {
+  test("a new user may watch immediately", async () => {
     const app = client(server, "acceptance-abcde");
     const user = await somebody(app);
     const items = user.mongoClient("local-mongodb").db("watched").collection("new");
