@@ -64,7 +64,7 @@ onEachStore(["market"], (server) => {
     assert.deepEqual(await stored("e1"), { _id: "e1", owner: eve.id, n: 3, cost: 10 });
   });
 
-  test("a write of a field that is not one's to write is refused as a whole", async () => {
+  test("a write that includes a field that the user may not write is refused as a whole", async () => {
     const orders = of(ken, "orders");
     await not(orders.updateOne({ _id: "k1" }, { $set: { n: 9, status: "sent" } }), "update");
     await not(orders.updateOne({ _id: "k1" }, { $set: { cost: 0 } }), "update");
