@@ -100,7 +100,7 @@ impl<'e> Evaluation<'e> {
     /// Builds a value from a template. The steps taken are proportional to its size.
     fn made(&self, template: &BoundTemplate) -> Result<Bson, Absent> {
         let value = self.build(template)?;
-        self.steps().take(COPY.saturating_mul(extent(&value)))?;
+        self.steps().take(STEPS_PER_COPY.saturating_mul(extent(&value)))?;
         Ok(value)
     }
 
@@ -140,7 +140,7 @@ pub(super) fn all<T>(parts: impl IntoIterator<Item = Result<T, Absent>>) -> Resu
 }
 
 /// The number of steps charged for copying a value of extent 1.
-const COPY: usize = 4;
+const STEPS_PER_COPY: usize = 4;
 
 /// The extent of a value: the number of values in it, where each 256 bytes of a string count as another one.
 fn extent(value: &Bson) -> usize {

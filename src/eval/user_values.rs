@@ -97,7 +97,7 @@ impl<'c> UserValues<'c> {
 }
 
 /// If a document has more fields than this for each key to look up, the keys are hashed instead of scanning all fields.
-const SPARSE: usize = 8;
+const HASH_ABOVE: usize = 8;
 
 impl Names {
     fn entry(&mut self, name: &str) -> Option<&mut Name> {
@@ -113,7 +113,7 @@ impl Names {
         if self.names.is_empty() {
             return;
         }
-        if document.len() > self.names.len().saturating_mul(SPARSE) {
+        if document.len() > self.names.len().saturating_mul(HASH_ABOVE) {
             for name in &self.names {
                 if let Some(value) = document.get(&*name.name) {
                     name.found(value, found);

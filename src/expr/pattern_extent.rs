@@ -6,11 +6,11 @@ pub(super) fn states(tree: &Ast, folding: bool) -> usize {
     match tree {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => 1,
         Ast::Literal(literal) => character(literal.c, folding),
-        Ast::Dot(_) => DOT,
+        Ast::Dot(_) => DOT_STATES,
         Ast::ClassUnicode(_) => CLASS_OF_UNICODE,
         Ast::ClassPerl(_) => 2,
         Ast::ClassBracketed(class) => {
-            let negated = if class.negated { DOT } else { 0 };
+            let negated = if class.negated { DOT_STATES } else { 0 };
             negated + of_set(&class.kind, folding)
         }
         Ast::Repetition(repetition) => states(&repetition.ast, folding).saturating_mul(times(&repetition.op.kind)),
@@ -21,7 +21,7 @@ pub(super) fn states(tree: &Ast, folding: bool) -> usize {
 }
 
 /// Any character: one alternative for each length in UTF-8.
-const DOT: usize = 10;
+const DOT_STATES: usize = 10;
 /// A Unicode class, such as `\pL`, or a case-folded range. These consist of several hundred ranges.
 const CLASS_OF_UNICODE: usize = 1500;
 
@@ -58,8 +58,8 @@ fn of_item(item: &ast::ClassSetItem, folding: bool) -> usize {
         I::Range(range) if folding && !range.end.c.is_ascii() => CLASS_OF_UNICODE,
         I::Range(range) => 2 * range.end.c.len_utf8(),
         I::Unicode(_) => CLASS_OF_UNICODE,
-        I::Ascii(_) | I::Perl(_) => DOT,
-        I::Bracketed(class) => DOT + of_set(&class.kind, folding),
+        I::Ascii(_) | I::Perl(_) => DOT_STATES,
+        I::Bracketed(class) => DOT_STATES + of_set(&class.kind, folding),
         I::Union(union) => union.items.iter().fold(0, |sum, item| sum.saturating_add(of_item(item, folding))),
     }
 }

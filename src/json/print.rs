@@ -14,7 +14,7 @@ impl Node {
 }
 
 /// The maximum width of a line that contains a whole array or object.
-const WIDTH: usize = 100;
+const MAX_WIDTH: usize = 100;
 
 fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
@@ -64,7 +64,7 @@ fn write_lines<T>(
 /// The value on one line; `None` if it contains too many levels or is too long.
 fn one_line(node: &Node, indent: usize) -> Option<String> {
     let mut line = String::new();
-    inline(node, 5, WIDTH.saturating_sub(indent), &mut line).then_some(line)
+    inline(node, 5, MAX_WIDTH.saturating_sub(indent), &mut line).then_some(line)
 }
 
 /// Appends a value to the line. Returns false if it contains too many levels or the line becomes too long.

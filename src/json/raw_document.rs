@@ -44,7 +44,7 @@ struct Straight<'t, 'b> {
 }
 
 /// The maximum number of keys in an object. With more, checking for duplicates would take too long.
-const KEYS: u32 = 128;
+const MAX_KEYS: u32 = 128;
 
 impl<'t> Straight<'t, '_> {
     fn peek(&self) -> Option<u8> {
@@ -154,7 +154,7 @@ impl<'t> Straight<'t, '_> {
     fn key(&mut self, start: usize, element: usize, keys: &mut Keys) -> Option<()> {
         let quoted = self.rest();
         let key = self.plain_string()?;
-        if keys.len() >= KEYS {
+        if keys.len() >= MAX_KEYS {
             return None;
         }
         if keys.may_have(key, quoted.get(1..).unwrap_or_default()) {

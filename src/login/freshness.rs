@@ -27,7 +27,7 @@ pub enum Freshness {
 
 /// The tolerated difference between the clocks of servers that accept each other's tokens: within it, no token counts
 /// as newer than a change that it does not include.
-const SKEW: Duration = Duration::from_secs(5);
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 impl Authenticator {
     /// The user of an access token, provided that the session has not ended.
@@ -75,7 +75,7 @@ impl Authenticator {
     /// looked up.
     async fn unless_changed(&self, token: &VerifiedToken, now: DateTime) -> Result<Found, LoginError> {
         let is_current = |at| self.changes.as_ref().is_some_and(|changes| changes.is_current(&token.user.id, at));
-        if is_current(before(token.issued_at, SKEW))
+        if is_current(before(token.issued_at, CLOCK_SKEW))
             && let Some(age) = age(token.issued_at, now)
         {
             return Ok(Found::known(Arc::clone(&token.user), DataSource::Token, age));

@@ -8,7 +8,7 @@ use crate::user::User;
 
 /// The time after which a refresh by an anonymous user is recorded as the last login. More frequent ones are not worth
 /// a write.
-const UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
+const RECORD_VISIT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of refreshing a session.
 #[derive(Clone, PartialEq)]
@@ -31,7 +31,7 @@ impl Authenticator {
         let token = self.issuer.verify_refresh(refresh_token, now)?;
         let session = self.session(&token.session.id, &token.user_id, now).await?;
         let account = self.assembler.account(&token.user_id, now).await?;
-        if account.is_anonymous() && account.unseen_for(now) >= UNSEEN {
+        if account.is_anonymous() && account.unseen_for(now) >= RECORD_VISIT_AFTER {
             self.accounts().users.touch(&account.id, now).await?;
         }
         let (user, warnings) = self.assembler.assemble(&account).await?;

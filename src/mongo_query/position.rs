@@ -18,7 +18,7 @@ pub enum Position {
 }
 
 /// The number of steps, per level, for wrapping an element in documents.
-const COPY: usize = 4;
+const STEPS_PER_LEVEL: usize = 4;
 
 /// An array on the path of a condition.
 struct Met<'d> {
@@ -80,7 +80,7 @@ impl Filter {
                 document.insert(segment.name(), value);
                 value = Bson::Document(document);
             }
-            errors.steps().take(COPY.saturating_mul(met.above.len() + 1))?;
+            errors.steps().take(STEPS_PER_LEVEL.saturating_mul(met.above.len() + 1))?;
             let documents = Documents { root: Some((&value).into()), ..Documents::default() };
             match Evaluation::new(documents, self.context(), errors).truth(residual) {
                 Truth::True => return Ok(Position::Element(index)),

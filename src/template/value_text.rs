@@ -68,17 +68,17 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Text<'_>> {
 }
 
 /// The maximum length of an `i64` in decimal: that of `-9223372036854775808`.
-const INTEGER: usize = 20;
+const MAX_INTEGER_LENGTH: usize = 20;
 
 /// The digits of an integer.
 pub(super) struct Integer {
-    digits: [u8; INTEGER],
+    digits: [u8; MAX_INTEGER_LENGTH],
     start: usize,
 }
 
 impl Integer {
     fn new(number: i64) -> Self {
-        let (mut digits, mut start, mut rest) = ([0; INTEGER], INTEGER, number.unsigned_abs());
+        let (mut digits, mut start, mut rest) = ([0; MAX_INTEGER_LENGTH], MAX_INTEGER_LENGTH, number.unsigned_abs());
         for (place, digit) in digits.iter_mut().enumerate().rev() {
             *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
             start = place;

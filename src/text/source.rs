@@ -30,7 +30,7 @@ pub struct Style {
 }
 
 /// The number of characters above which a line is cut to a window around the position.
-const WINDOW: usize = 120;
+const LINE_WINDOW: usize = 120;
 
 impl Source {
     /// Creates a source. The name is used in messages: a path, or something like `<expression>`.
@@ -125,10 +125,10 @@ impl Source {
         let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
         let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
         // The search starts at the position and goes outwards, because a file may be a single line of a megabyte.
-        let cut_before = head.char_indices().rev().nth(WINDOW / 2 - 1).map_or(0, |(at, _)| at);
+        let cut_before = head.char_indices().rev().nth(LINE_WINDOW / 2 - 1).map_or(0, |(at, _)| at);
         let head = head.get(cut_before..).unwrap_or_default();
-        let cut_after = tail.chars().nth(WINDOW).is_some();
-        let tail: String = tail.chars().take(WINDOW).collect();
+        let cut_after = tail.chars().nth(LINE_WINDOW).is_some();
+        let tail: String = tail.chars().take(LINE_WINDOW).collect();
         let marked: String = {
             let length = self.floor(span.end).saturating_sub(at);
             tail.char_indices().take_while(|(i, _)| *i < length).map(|(_, c)| c).collect()

@@ -58,7 +58,7 @@ impl Guide for Unguided {
 
 /// The number of bytes after a string that are checked to be ASCII along with it. Checking more would often be wasted,
 /// since they need not contain strings.
-const AHEAD: usize = 1024;
+const CHECKED_AHEAD: usize = 1024;
 
 /// Why the pass ended early.
 enum Fault<'d> {
@@ -221,7 +221,7 @@ impl<'d> Pass<'d> {
     /// Checks that a string is UTF-8, and extends the range known to be ASCII.
     #[inline(never)]
     fn text(&mut self, start: usize, end: usize) -> Result<(), Malformed> {
-        let ahead = self.bytes.get(..end + AHEAD).unwrap_or(self.bytes);
+        let ahead = self.bytes.get(..end + CHECKED_AHEAD).unwrap_or(self.bytes);
         self.ascii = ascii_end(ahead, start);
         if end <= self.ascii || self.bytes.get(start..end).is_some_and(is_utf8) {
             return Ok(());

@@ -28,14 +28,14 @@ enum Container {
 }
 
 /// The size in bytes below which a document or array is always searched linearly.
-const WORTH: usize = 512;
+const MIN_INDEXED_SIZE: usize = 512;
 /// The number of linear searches after which a document or array is indexed.
-const WALKS: u32 = 8;
+const WALKS_BEFORE_INDEX: u32 = 8;
 
 impl Indexes {
     #[inline]
     pub(super) const fn is_worth(container: &[u8]) -> bool {
-        container.len() >= WORTH
+        container.len() >= MIN_INDEXED_SIZE
     }
 
     /// The first field with this key.
@@ -62,7 +62,7 @@ impl Indexes {
     ) -> &'i Container {
         let container = containers.entry(bytes.as_ptr().addr()).or_insert(Container::Walked(0));
         match container {
-            Container::Walked(walks) if *walks < WALKS => *walks += 1,
+            Container::Walked(walks) if *walks < WALKS_BEFORE_INDEX => *walks += 1,
             Container::Walked(_) => *container = index(bytes).unwrap_or(Container::Malformed),
             _ => {}
         }

@@ -5,13 +5,13 @@ use super::key::{KeyHead, Slot};
 /// Predicts the keys at each position in the documents of a collection, so that a key can be recognised with one
 /// comparison. The entire key is always compared, so a wrong prediction costs time, but does no harm.
 #[derive(Debug)]
-pub(super) struct KeyPrediction([AtomicU64; PLACES]);
+pub(super) struct KeyPrediction([AtomicU64; PREDICTED_POSITIONS]);
 
 /// The number of positions for which keys are predicted.
-const PLACES: usize = 64;
+const PREDICTED_POSITIONS: usize = 64;
 
 /// The maximum length of a predicted key in bytes.
-const LONGEST: usize = 7;
+const MAX_KEY_LENGTH: usize = 7;
 
 /// The bits of a prediction that hold the key. Above them are five bits for the number of the requested name and three
 /// bits for the length of the key. A prediction is a single word, so that readers never see parts of two.
@@ -24,7 +24,7 @@ const UNKNOWN: u64 = NUMBER - 1;
 
 impl Default for KeyPrediction {
     fn default() -> Self {
-        Self([const { AtomicU64::new(UNKNOWN << 56) }; PLACES])
+        Self([const { AtomicU64::new(UNKNOWN << 56) }; PREDICTED_POSITIONS])
     }
 }
 
@@ -37,7 +37,7 @@ impl KeyPrediction {
         let [_, word @ ..] = *rest.first_chunk::<9>()?;
         let (length, number) = ((usual >> 61) as usize, (usual >> 56) & NUMBER);
         // Compares the key and its NUL, shifting out the bytes after them.
-        let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (LONGEST - length));
+        let difference = (u64::from_le_bytes(word) ^ (usual & KEY)) << (8 * (MAX_KEY_LENGTH - length));
         if difference != 0 || number == UNKNOWN {
             return None;
         }
@@ -52,7 +52,7 @@ impl KeyPrediction {
     pub(super) fn learn(&self, place: usize, key: KeyHead, slot: Option<Slot>, rest: &[u8]) {
         let Some(usual) = self.0.get(place) else { return };
         let is_new = (usual.load(Ordering::Relaxed) >> 56) & NUMBER == UNKNOWN;
-        if key.length <= LONGEST && (is_new || rest.len().is_multiple_of(64)) {
+        if key.length <= MAX_KEY_LENGTH && (is_new || rest.len().is_multiple_of(64)) {
             let number = slot.map_or(NOT_REQUESTED, |slot| slot.index() as u64);
             usual.store(key.first | (number | (key.length as u64) << 5) << 56, Ordering::Relaxed);
         }

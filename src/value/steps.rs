@@ -8,7 +8,7 @@ use super::{ArrayRef, DocumentRef, Field, Malformed, ValueRef};
 pub(crate) const FIELD_OF_ELEMENT: usize = 4;
 
 /// The number of bytes of a string that count as one step.
-const TEXT: usize = 32;
+const BYTES_PER_STEP: usize = 32;
 
 /// The remaining step budget for a document, and the indexes that are built meanwhile. Only work that grows with the
 /// number of elements or values is counted. The number of steps depends on the documents, the rules and the request,
@@ -48,7 +48,7 @@ impl Steps {
     /// # Errors
     /// Same as [`take`](Self::take).
     pub(crate) fn take_bytes(&self, length: usize) -> Result<(), Malformed> {
-        if length < TEXT { Ok(()) } else { self.take(length / TEXT) }
+        if length < BYTES_PER_STEP { Ok(()) } else { self.take(length / BYTES_PER_STEP) }
     }
 
     /// Discards all indexes, because other documents may come to lie at the same addresses.

@@ -54,7 +54,7 @@ pub(super) struct Args {
 }
 
 /// How often to look for new calls.
-const PERIOD: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if !args.state.is_dir() {
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         if !args.follow {
             break;
         }
-        std::thread::sleep(PERIOD);
+        std::thread::sleep(POLL_INTERVAL);
     }
     output.end_list()?;
     if count == 0 && !output.is_json() {

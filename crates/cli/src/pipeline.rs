@@ -15,7 +15,7 @@ use std::thread;
 use portcullis::json::{Chunk, Stream};
 
 /// The size of the read buffer in bytes.
-const READ: usize = 128 * 1024;
+const READ_BUFFER: usize = 128 * 1024;
 
 /// A batch of values from the input.
 #[derive(Default)]
@@ -86,7 +86,7 @@ fn next<T>(jobs: &Mutex<Receiver<T>>) -> Option<T> {
 fn read<T>(input: impl Read, to_workers: SyncSender<Job<T>>, to_writer: SyncSender<Next<T>>) {
     let outbox = Rc::new(Outbox { batch: RefCell::default(), to_workers, to_writer });
     let reader = Sending { input, outbox: Rc::clone(&outbox) };
-    for chunk in Stream::new(BufReader::with_capacity(READ, reader)) {
+    for chunk in Stream::new(BufReader::with_capacity(READ_BUFFER, reader)) {
         match chunk {
             Ok(chunk) => outbox.batch.borrow_mut().push(&chunk),
             Err(error) => {

@@ -91,14 +91,14 @@ async fn follow(place: ChangesPlace, asked: &Asked, told: &mut Told<'_>) -> Resu
 }
 
 /// How often the file is checked for changes.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often the changes are read anew even if the file looks unchanged: a commit may have come between closing the file and
 /// looking at it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// After this time without an event, all changes in the file have been reported.
-const QUIET: Duration = Duration::from_millis(20);
+const IDLE_AFTER: Duration = Duration::from_millis(20);
 
 /// Follows the change log of a file. The file is opened only briefly at a time, so that other processes can write to
 /// it.
@@ -110,7 +110,7 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
             let mut watched = asked.watch(&store, &store, from).await?;
             told.begin()?;
             while !told.is_enough() {
-                match timeout(QUIET, watched.next()).await {
+                match timeout(IDLE_AFTER, watched.next()).await {
                     Err(_) => break,
                     Ok(event) => {
                         note_unreadable(&asked.guard);
@@ -130,7 +130,7 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
             if told.is_enough() || asked.until.is_some_and(|until| SystemTime::now() >= until) {
                 return Ok(());
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }

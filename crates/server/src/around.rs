@@ -30,7 +30,7 @@ use crate::{access, cors, data, observe};
 pub(crate) const BESIDES_CALLS: Duration = Duration::from_secs(60);
 
 /// The longest pause while a body is received.
-const PAUSE: Duration = Duration::from_secs(30);
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers a request with the routes. The code around them is a single future: layers would be cloned, and their
 /// futures boxed, one by one for each request.
@@ -80,7 +80,7 @@ async fn guarded(state: &State, routes: Router, request: Request, patience: Dura
     let encodings: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT_ENCODING).iter().cloned().collect();
     let request = request.map(|body| match body.is_end_stream() {
         true => body,
-        false => Body::new(TimeoutBody::new(PAUSE, body)),
+        false => Body::new(TimeoutBody::new(BODY_READ_TIMEOUT, body)),
     });
     let routed = AssertUnwindSafe(routed(state, routes, request)).catch_unwind();
     let mut response = match tokio::time::timeout(patience, routed).await {

@@ -13,7 +13,7 @@ use crate::request::{bearer, large_body};
 use crate::to_the_end::to_the_end;
 
 /// The largest login payload, in bytes, unless it contains a third-party token.
-const SMALL: usize = 16 * 1024;
+const MAX_LOGIN_PAYLOAD: usize = 16 * 1024;
 
 pub(crate) async fn log_in(
     Extract(state): Extract<State>,
@@ -24,7 +24,7 @@ pub(crate) async fn log_in(
     bytes: Bytes,
 ) -> Reply {
     let api = state.api(&app)?;
-    if bytes.len() > SMALL {
+    if bytes.len() > MAX_LOGIN_PAYLOAD {
         // Parsing it takes work, so it counts as an attempt before the account is known.
         state.check(&app, &client, Attempt::Redeem)?;
     }

@@ -108,7 +108,7 @@ pub(crate) async fn stream(
     let Some(opened) = state.streams().take(client.network()) else {
         state.metrics().refused("streams");
         let error = ClientError::plain(ErrorClass::TooManyRequests, "too many streams are open");
-        return Err(Failure::after(error, BUSY));
+        return Err(Failure::after(error, STREAM_RETRY_AFTER));
     };
     let items = api.watch(token, &call).await?;
     // Older clients first check whether a stream can be opened.
@@ -128,7 +128,7 @@ pub(crate) async fn stream(
 }
 
 /// When a client that could not open a stream should retry.
-const BUSY: Duration = Duration::from_secs(30);
+const STREAM_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The state of a response that streams changes.
 struct Stream {

@@ -26,16 +26,16 @@ use crate::tls::Tls;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The time limit for the head of a request, which includes idle time between requests, and for the TLS handshake.
-const HEAD: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, in bytes. Some clients send their token in the URL.
 const HEAD_SIZE: usize = 256 * 1024;
 
 /// The most headers of a request.
-const HEADERS: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 /// The most open connections.
-const CONNECTIONS: usize = 25_000;
+const MAX_CONNECTIONS: usize = 25_000;
 
 /// The most open connections from one network. All connections of a proxy come from its address, so trusted proxies are
 /// not limited.
@@ -53,7 +53,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let app = crate::app(state.clone());
-    let connections = Open::new(CONNECTIONS, CONNECTIONS_OF_NETWORK);
+    let connections = Open::new(MAX_CONNECTIONS, CONNECTIONS_OF_NETWORK);
     let graceful = GracefulShutdown::new();
     let renewal = tls.clone().map(|tls| tokio::spawn(tls.keep_fresh()));
     let mut stop = std::pin::pin!(stop);
@@ -113,7 +113,7 @@ impl Connection {
             None => self.answer(stream, watcher).await,
             Some(tls) => {
                 // Failed handshakes of strangers are not worth logging.
-                if let Ok(Ok(stream)) = tokio::time::timeout(HEAD, tls.acceptor().accept(stream)).await {
+                if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, tls.acceptor().accept(stream)).await {
                     self.answer(stream, watcher).await;
                 }
             }
@@ -130,9 +130,9 @@ impl Connection {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
+            .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(HEAD_SIZE)
-            .max_headers(HEADERS)
+            .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         state.metrics().connections.inc();
         // Clients that disconnect or do not speak HTTP are not worth logging.

@@ -8,7 +8,7 @@ use crate::applications::State;
 use crate::reply::{Reply, empty};
 
 /// How long the stores may take to respond.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Responds as long as the process runs.
 pub(crate) async fn health() -> StatusCode {
@@ -28,7 +28,7 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> Reply {
         error.private = Some(private);
         error
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
+    match tokio::time::timeout(STORE_TIMEOUT, asked).await {
         Ok(Ok(())) => Ok(empty(StatusCode::OK)),
         Ok(Err(error)) => Err(unavailable(error.private.unwrap_or(error.message)).into()),
         Err(_) => Err(unavailable("no answer in time".to_owned()).into()),

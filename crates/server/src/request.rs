@@ -90,10 +90,10 @@ static STRANGER_BUDGET: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Sem
 static SENDING: LazyLock<Arc<Open>> = LazyLock::new(|| Open::new(4 * BODY_BUDGET_MIB, 16));
 
 /// The time limit for receiving a large body.
-const UPLOAD: Duration = Duration::from_secs(60);
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long to wait for memory for more of a large body.
-const WAIT: Duration = Duration::from_secs(10);
+const BUDGET_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The length of a request's body. If it is unknown, the largest permitted length is assumed.
 fn length(request: &HttpRequest, allowed: usize) -> usize {
@@ -136,10 +136,10 @@ async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, 
     let network = request.extensions().get::<Client>().map(Client::network);
     let Some(_sending) = SENDING.take(network.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))) else {
         let error = ClientError::plain(ErrorClass::TooManyRequests, "too many large requests at once");
-        return Failure::after(error, WAIT).into_response();
+        return Failure::after(error, BUDGET_TIMEOUT).into_response();
     };
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(UPLOAD, read_with_room(room, allowed, body)).await;
+    let read = tokio::time::timeout(UPLOAD_TIMEOUT, read_with_room(room, allowed, body)).await;
     match read {
         Ok(Ok((bytes, _held))) => next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(response)) => response,
@@ -173,11 +173,11 @@ async fn read_with_room(
 /// Reserves more memory, up to this total.
 async fn hold(room: &Arc<Semaphore>, held: &mut Vec<OwnedSemaphorePermit>, mebibytes: usize) -> Result<(), Response> {
     while held.len() < mebibytes.min(BODY_BUDGET_MIB) {
-        match tokio::time::timeout(WAIT, Arc::clone(room).acquire_owned()).await {
+        match tokio::time::timeout(BUDGET_TIMEOUT, Arc::clone(room).acquire_owned()).await {
             Ok(Ok(permit)) => held.push(permit),
             _ => {
                 let error = ClientError::plain(ErrorClass::Unavailable, "too many large requests at once");
-                return Err(Failure::after(error, WAIT).into_response());
+                return Err(Failure::after(error, BUDGET_TIMEOUT).into_response());
             }
         }
     }

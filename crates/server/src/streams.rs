@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// The most open streams.
-const STREAMS: usize = 20_000;
+const MAX_STREAMS: usize = 20_000;
 
 /// Limits the number of concurrent items, in total and for one network.
 pub(crate) struct Open {
@@ -69,7 +69,7 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new() -> Self {
-        Self { open: Open::new(STREAMS, STREAMS / 10), stopping: watch::Sender::new(false) }
+        Self { open: Open::new(MAX_STREAMS, MAX_STREAMS / 10), stopping: watch::Sender::new(false) }
     }
 
     pub(crate) fn take(&self, network: IpAddr) -> Option<Opened> {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are checked.
-const PERIOD: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A certificate with its key.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Tls {
     pub(crate) async fn keep_fresh(self) {
         let mut seen = self.modified();
         loop {
-            tokio::time::sleep(PERIOD).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             let modified = self.modified();
             if modified == seen {
                 continue;

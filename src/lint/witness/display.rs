@@ -8,13 +8,13 @@ use crate::text::{OneLine, excerpt};
 use crate::user::{CustomData, User, UserType};
 
 /// The number of characters to which documents are truncated.
-const MAX: usize = 160;
+const MAX_SHOWN: usize = 160;
 
 /// A document as JSON on one line.
 pub(in crate::lint) fn document(document: &Document) -> String {
     let mut text = Vec::new();
     match json::write(document, &mut text) {
-        Ok(()) => OneLine(excerpt(&String::from_utf8_lossy(&text), MAX)).to_string(),
+        Ok(()) => OneLine(excerpt(&String::from_utf8_lossy(&text), MAX_SHOWN)).to_string(),
         Err(_) => "…".to_owned(),
     }
 }

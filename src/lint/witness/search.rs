@@ -37,7 +37,7 @@ pub(in crate::lint) struct Verdict {
 }
 
 /// The number of steps that the search may take for one collection. They take at most a few seconds.
-const STEPS: usize = 60_000;
+const MAX_STEPS: usize = 60_000;
 /// The maximum number of earlier roles that a draft is adapted to avoid.
 const MAX_DETOURS: usize = 3;
 const MAX_GUARDS: usize = 4;
@@ -57,7 +57,7 @@ impl Search {
         } else {
             "u1"
         };
-        Self { policy: Arc::new(policy), id, steps: Cell::new(STEPS), guards: RefCell::default() }
+        Self { policy: Arc::new(policy), id, steps: Cell::new(MAX_STEPS), guards: RefCell::default() }
     }
 
     /// Searches with user ids that have the form of ObjectIds.

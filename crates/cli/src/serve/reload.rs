@@ -14,7 +14,7 @@ use crate::output::note;
 use crate::trouble::Trouble;
 
 /// How often the applications' files are checked for changes.
-const PERIOD: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The parts of the server to which reloaded applications are passed.
 pub(super) struct Serving {
@@ -34,13 +34,13 @@ pub(super) async fn reload(
     let load = Arc::new(load);
     let mut seen = print(directories.clone()).await;
     loop {
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         let now = print(directories.clone()).await;
         if now == seen {
             continue;
         }
         // An editor or a checkout may still be writing: wait until two checks agree.
-        tokio::time::sleep(PERIOD / 4).await;
+        tokio::time::sleep(POLL_INTERVAL / 4).await;
         if print(directories.clone()).await != now {
             continue;
         }
@@ -77,7 +77,7 @@ async fn print(directories: Vec<PathBuf>) -> u64 {
 }
 
 /// The maximum depth of directories that are checked.
-const DEPTH: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 fn walk(directory: &Path, hasher: &mut DefaultHasher, depth: usize) {
     let Ok(entries) = fs::read_dir(directory) else { return };
@@ -92,7 +92,7 @@ fn walk(directory: &Path, hasher: &mut DefaultHasher, depth: usize) {
         }
         name.hash(hasher);
         if about.is_dir() {
-            if depth < DEPTH {
+            if depth < MAX_DEPTH {
                 walk(&entry.path(), hasher, depth.saturating_add(1));
             }
         } else {

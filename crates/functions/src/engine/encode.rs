@@ -27,11 +27,11 @@ pub(super) enum Undefined {
 }
 
 /// The memory charged for an array element.
-const ELEMENT: usize = size_of::<Bson>();
+const ELEMENT_COST: usize = size_of::<Bson>();
 
 /// The memory charged for a field in addition to the bytes of its name: its value, the name's `String`, and its entry
 /// in the document's index.
-const FIELD: usize = ELEMENT + size_of::<String>() + 4 * size_of::<usize>();
+const FIELD_COST: usize = ELEMENT_COST + size_of::<String>() + 4 * size_of::<usize>();
 
 /// The deepest nesting of values, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -210,7 +210,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             let value: Value<'js> = object.get(key)?;
             if value.is_string() {
                 let text = self.bridge.text(&value)?;
-                self.take(text.len().saturating_add(FIELD))?;
+                self.take(text.len().saturating_add(FIELD_COST))?;
                 document.insert(key, text);
             }
         }
@@ -223,7 +223,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         if key.contains('\0') {
             return Err(self.bridge.type_error("the name of a field has a null character"));
         }
-        self.take(key.len().saturating_add(FIELD))?;
+        self.take(key.len().saturating_add(FIELD_COST))?;
         Ok(key)
     }
 
@@ -283,7 +283,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
         let length: f64 = array.as_object().get("length")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the engine keeps 32 bits")]
         let length = length as usize;
-        self.take(length.saturating_mul(ELEMENT))?;
+        self.take(length.saturating_mul(ELEMENT_COST))?;
         let numbers = self.numbers(array.as_object())?;
         let mut elements = Vec::with_capacity(length);
         for index in 0..length {

@@ -228,7 +228,7 @@ fn read<'js>(bridge: &Bridge<'js>, encoder: &Encoder<'_, 'js>, value: &Value<'js
         Ok(Some(super::beginning::beginning(&text, MAX_THROWN_TEXT).to_owned()))
     };
     // Each error is charged, which bounds the number that is read even if errors contain each other.
-    encoder.take(ERROR)?;
+    encoder.take(ERROR_COST)?;
     Ok(Thrown::Error {
         class: bridge.function("classOf")?.call((object.clone(),))?,
         name: text("name")?.unwrap_or_else(|| "Error".into()),
@@ -318,7 +318,7 @@ const MAX_CAUSES: usize = 8;
 const MAX_ERRORS: usize = 100;
 
 /// The bytes charged for each error.
-const ERROR: usize = 4 * 1024;
+const ERROR_COST: usize = 4 * 1024;
 
 /// The class of errors that contain other errors.
 const AGGREGATE: &str = "AggregateError";

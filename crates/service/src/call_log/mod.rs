@@ -32,7 +32,7 @@ use self::redaction::Redaction;
 use self::writing::{Line, Message, Writer};
 
 /// The most calls that wait to be written. Each has a bounded size.
-const QUEUE: usize = 1024;
+const QUEUE_SIZE: usize = 1024;
 
 /// The call log of all applications that are served together.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl CallLog {
     /// # Errors
     /// The directory cannot be created, or the writing thread cannot be started.
     pub fn open(directory: PathBuf, days: u32) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (sender, receiver) = sync_channel(QUEUE_SIZE);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer::new(directory, days, Arc::clone(&dropped))?;
         std::thread::Builder::new().name("portcullis-call-log".into()).spawn(move || writer.run(&receiver))?;

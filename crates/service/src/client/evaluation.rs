@@ -20,7 +20,7 @@ use crate::data::{Asker, client_error, log_unreadable};
 use crate::heavy::carry_out;
 
 /// The maximum age of a user's custom data.
-const AGE: Duration = Duration::from_secs(5);
+const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// A question: may this user perform this action on this document?
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,7 @@ impl ClientApi {
     }
 
     async fn subject(&self, user_id: &str) -> Result<Option<Arc<KnownUser>>, ClientError> {
-        match self.authenticator.look_up_within(user_id, AGE).await {
+        match self.authenticator.look_up_within(user_id, MAX_AGE).await {
             Ok(user) => Ok(Some(user)),
             Err(LoginError::UserUnknown(_) | LoginError::UserDisabled(_) | LoginError::UserExpired(_)) => Ok(None),
             Err(error) => Err(ClientError::internal(error)),

@@ -40,7 +40,7 @@ const MAX_BUFFERED: usize = 4;
 const LOOK_UP: Duration = Duration::from_secs(30);
 
 /// The longest time without an item.
-const SILENCE: Duration = Duration::from_secs(10);
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 impl ClientApi {
     /// Streams the changes of a collection, from the present on, that the user of an access token may read. The stream
@@ -112,7 +112,7 @@ impl ClientApi {
         if begun.send(Ok(())).is_err() {
             return;
         }
-        let (mut silence, mut looked) = (Silence::of(SILENCE), Instant::now());
+        let (mut silence, mut looked) = (Silence::of(MAX_SILENCE), Instant::now());
         loop {
             let keep_open = || async { items.send(StreamItem::Quiet).await.is_ok() };
             let Some(happened) = silence.during(watched.next(), keep_open).await else { return };
@@ -278,9 +278,9 @@ fn shown(happened: ChangeEvent, asked: &WatchOptions, names: &PositionNames) -> 
 }
 
 /// The names in compact events, and the corresponding names in full events.
-const COMPACT: [(&str, &str); 5] =
+const COMPACT_NAMES: [(&str, &str); 5] =
     [("ot", "operationType"), ("ns", "ns"), ("dk", "documentKey"), ("fd", "fullDocument"), ("ud", "updateDescription")];
 
 fn compact(mut event: Document) -> Document {
-    COMPACT.iter().filter_map(|(short, name)| Some(((*short).to_owned(), event.remove(name)?))).collect()
+    COMPACT_NAMES.iter().filter_map(|(short, name)| Some(((*short).to_owned(), event.remove(name)?))).collect()
 }

@@ -37,7 +37,7 @@ impl Reserved {
 
     /// Rejects a pipeline on another collection that reads or writes a reserved one.
     pub(crate) fn refuse_in(&self, database: &str, stages: &[Bson]) -> Result<(), ClientError> {
-        stages.iter().try_for_each(|stage| self.refuse_within(database, stage, DEPTH))
+        stages.iter().try_for_each(|stage| self.refuse_within(database, stage, MAX_DEPTH))
     }
 
     fn refuse_within(&self, database: &str, value: &Bson, depth: usize) -> Result<(), ClientError> {
@@ -47,7 +47,7 @@ impl Reserved {
         match value {
             Bson::Array(values) => values.iter().try_for_each(|value| self.refuse_within(database, value, depth)),
             Bson::Document(document) => document.iter().try_for_each(|(key, value)| {
-                if UNENDING.contains(&key.as_str()) {
+                if REFUSED_STAGES.contains(&key.as_str()) {
                     return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("`{key}` is not supported")));
                 }
                 if let Some(names) = named(key) {
@@ -89,10 +89,11 @@ impl Reserved {
 }
 
 /// More than the nesting depth that MongoDB permits.
-const DEPTH: usize = 200;
+const MAX_DEPTH: usize = 200;
 
 /// Stages whose cursors never end, or that reveal information about the server and other clients.
-const UNENDING: [&str; 5] = ["$changeStream", "$currentOp", "$listLocalSessions", "$listSessions", "$planCacheStats"];
+const REFUSED_STAGES: [&str; 5] =
+    ["$changeStream", "$currentOp", "$listLocalSessions", "$listSessions", "$planCacheStats"];
 
 /// For stages that read or write another collection, the options that name it, besides `coll`.
 fn named(stage: &str) -> Option<&'static [&'static str]> {

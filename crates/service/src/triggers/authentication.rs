@@ -31,7 +31,7 @@ const LONG_AGO: Duration = Duration::from_millis(100);
 
 /// The pause between two full searches, as a multiple of the time that the last one took, so that searching does not
 /// starve handling.
-const REST: u32 = 10;
+const REST_FACTOR: u32 = 10;
 
 /// Handles account events: those of one user in order, those of different users concurrently.
 pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held) -> Result<(), Ended> {
@@ -101,7 +101,7 @@ impl Handling<'_> {
             return Ok(pause);
         }
         if let (false, Some((time, took))) = (self.tasks.is_empty(), self.looked) {
-            let rest = took.saturating_mul(REST).max(LONG_AGO).saturating_sub(time.elapsed());
+            let rest = took.saturating_mul(REST_FACTOR).max(LONG_AGO).saturating_sub(time.elapsed());
             if !rest.is_zero() {
                 return Ok(rest.min(pause));
             }

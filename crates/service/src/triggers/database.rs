@@ -16,10 +16,10 @@ use super::tally::{Ended, Tally};
 use super::window::Window;
 
 /// The number of changes that may be in progress, or finished but waiting for an earlier one, before reading pauses.
-const WINDOW: u64 = 1024;
+const MAX_IN_PROGRESS: u64 = 1024;
 
 /// How often the position is stored while the stream delivers no matching changes.
-const QUIET: Duration = Duration::from_secs(10);
+const IDLE_SAVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Handles changes of documents: one at a time in their order, or several concurrently.
 pub(super) async fn run(
@@ -43,7 +43,7 @@ pub(super) async fn run(
         window: Window::default(),
         tally: Tally::new(),
         // The first position is stored at once: from then on, no change after it can be missed.
-        interval: state.position.as_ref().map_or(Duration::ZERO, |_| QUIET),
+        interval: state.position.as_ref().map_or(Duration::ZERO, |_| IDLE_SAVE_INTERVAL),
     };
     let ended = handling.follow(Feed::open(Arc::clone(feed), request)).await;
     // Functions that are running may finish, unless the lease is lost: then another server may run them again.
@@ -75,7 +75,7 @@ impl Handling<'_> {
     async fn follow(&mut self, mut feed: Feed) -> Result<(), Ended> {
         let mut duty = self.held.duty.clone();
         loop {
-            let has_room = self.tasks.len() < self.at_once && self.window.len() < WINDOW;
+            let has_room = self.tasks.len() < self.at_once && self.window.len() < MAX_IN_PROGRESS;
             tokio::select! {
                 Some(done) = self.tasks.join_next_with_id() => {
                     self.end(done);
@@ -85,9 +85,9 @@ impl Handling<'_> {
                     Some(Fed::Event(event, position)) => self.begin(event, position),
                     Some(Fed::Quiet(position)) => {
                         self.window.quiet(position);
-                        let interval = if self.tasks.is_empty() { self.interval } else { QUIET };
+                        let interval = if self.tasks.is_empty() { self.interval } else { IDLE_SAVE_INTERVAL };
                         self.note(interval).await?;
-                        self.interval = QUIET;
+                        self.interval = IDLE_SAVE_INTERVAL;
                     }
                     Some(Fed::Invalidated(position)) => {
                         self.window.quiet(position);

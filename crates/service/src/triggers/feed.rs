@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::pipeline::INVALIDATE;
 
 /// How many events are buffered. Each may have many megabytes.
-const AHEAD: usize = 4;
+const READ_AHEAD: usize = 4;
 
 /// An item of a stream of changes.
 pub(super) enum Fed {
@@ -30,7 +30,7 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn open(changes: Arc<dyn ChangeFeed>, request: FeedRequest) -> Self {
-        let (sender, items) = mpsc::channel(AHEAD);
+        let (sender, items) = mpsc::channel(READ_AHEAD);
         let task = tokio::spawn(async move {
             let failed = match changes.feed(&request).await {
                 Ok(mut events) => match read(&mut *events, &sender).await {

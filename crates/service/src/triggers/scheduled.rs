@@ -10,10 +10,10 @@ use super::shared::Shared;
 use super::tally::{Ended, Tally};
 
 /// The delay, in milliseconds, from which a run counts as missed.
-const LATE: i64 = 60_000;
+const MISSED_AFTER_MILLIS: i64 = 60_000;
 
 /// The longest sleep before the clock is read again, since it may have been set.
-const LOOK: Duration = Duration::from_secs(20);
+const MAX_SLEEP: Duration = Duration::from_secs(20);
 
 /// Runs a trigger at its scheduled times. If several have passed in the meantime, runs it once.
 pub(super) async fn run(
@@ -47,7 +47,7 @@ pub(super) async fn run(
             () = drained(&mut duty) => return Ok(()),
         }
         let now = shared.clock.now();
-        let is_late = now.timestamp_millis().saturating_sub(due.timestamp_millis()) >= LATE;
+        let is_late = now.timestamp_millis().saturating_sub(due.timestamp_millis()) >= MISSED_AFTER_MILLIS;
         if !(is_late && schedule.skips_missed) {
             tally.ran(shared.run(trigger, None).await);
         }
@@ -65,6 +65,6 @@ async fn due_at(shared: &Shared, due: DateTime) {
         if left == 0 {
             return;
         }
-        sleep(Duration::from_millis(left).min(LOOK).min(shared.options.pause)).await;
+        sleep(Duration::from_millis(left).min(MAX_SLEEP).min(shared.options.pause)).await;
     }
 }

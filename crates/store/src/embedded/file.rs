@@ -52,10 +52,10 @@ impl StateFile {
             };
             // Another process may have created the file but not yet initialized it.
             let passes = matches!(error, OpenError::Taken | OpenError::Empty);
-            if !passes || began.elapsed() >= PATIENCE {
+            if !passes || began.elapsed() >= OPEN_TIMEOUT {
                 return Err(StoreError::new("cannot open the file of users, sessions and documents", error));
             }
-            thread::sleep(PAUSE);
+            thread::sleep(RETRY_INTERVAL);
         }
     }
 
@@ -179,10 +179,10 @@ impl StateFile {
 }
 
 /// How long opening a file waits for other processes.
-const PATIENCE: Duration = Duration::from_secs(5);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pause between attempts to open the file.
-const PAUSE: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Whether the file existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use super::transaction::{ACKNOWLEDGEMENT, MongoTransaction};
 use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
 
 /// The server's time limit for one command, including all batches of its cursor.
-const TIME: Duration = Duration::from_secs(120);
+const SERVER_TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a caller waits for a command.
-const PATIENCE: Duration = Duration::from_secs(130);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(130);
 
 /// Runs commands on a MongoDB server.
 ///
@@ -49,7 +49,7 @@ impl MongoCommands {
     /// be reached.
     pub async fn begin(&self) -> Result<MongoTransaction, DocumentsError> {
         let hello = async { self.client.database("admin").run_command(doc! { "hello": 1 }).await };
-        let hello = within(PATIENCE, hello).await.map_err(failed)?;
+        let hello = within(COMMAND_TIMEOUT, hello).await.map_err(failed)?;
         if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
             return Err(DocumentsError::NoTransactions);
         }
@@ -76,7 +76,7 @@ impl MongoCommands {
             found.push(document);
             bytes <= MAX_FOUND_BYTES
         };
-        let is_all = within(PATIENCE, async {
+        let is_all = within(COMMAND_TIMEOUT, async {
             match transaction {
                 None => {
                     let mut cursor = database.run_cursor_command(command).await?;
@@ -144,7 +144,7 @@ impl MongoCommands {
         transaction: Option<&mut MongoTransaction>,
     ) -> Result<Document, DocumentsError> {
         let database = self.client.database(database);
-        let answer = within(PATIENCE, async {
+        let answer = within(COMMAND_TIMEOUT, async {
             match transaction {
                 None => database.run_command(command).await,
                 Some(MongoTransaction { session, .. }) => database.run_command(command).session(session).await,
@@ -158,7 +158,7 @@ impl MongoCommands {
     /// # Errors
     /// The server cannot be reached.
     pub async fn database_names(&self) -> Result<Vec<String>, DocumentsError> {
-        within(PATIENCE, async { self.client.list_database_names().await }).await.map_err(failed)
+        within(COMMAND_TIMEOUT, async { self.client.list_database_names().await }).await.map_err(failed)
     }
 
     /// The names of the collections of a database, sorted.
@@ -167,7 +167,8 @@ impl MongoCommands {
     /// The server cannot be reached.
     pub async fn collection_names(&self, database: &str) -> Result<Vec<String>, DocumentsError> {
         let database = self.client.database(database);
-        let mut names = within(PATIENCE, async { database.list_collection_names().await }).await.map_err(failed)?;
+        let mut names =
+            within(COMMAND_TIMEOUT, async { database.list_collection_names().await }).await.map_err(failed)?;
         names.sort_unstable();
         Ok(names)
     }
@@ -181,7 +182,7 @@ fn ends_in_a_collection(command: &Document) -> bool {
 
 /// Adds the time limit to a command and, outside a transaction, its concerns.
 fn with_concerns(mut command: Document, kind: Kind, is_in_transaction: bool) -> Document {
-    command.insert("maxTimeMS", i64::try_from(TIME.as_millis()).unwrap_or(i64::MAX));
+    command.insert("maxTimeMS", i64::try_from(SERVER_TIME_LIMIT.as_millis()).unwrap_or(i64::MAX));
     if is_in_transaction {
         return command;
     }

@@ -10,18 +10,18 @@ use tokio::time::timeout;
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
 
 /// The timeout for opening a connection, unless the connection string says otherwise.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout for looking up the DNS records of a `mongodb+srv` address.
 const DNS: Duration = Duration::from_secs(10);
 
 /// The default limit of connections per server. The driver's default of 10 is soon exhausted by requests that wait for
 /// a majority write concern.
-const CONNECTIONS: u32 = 100;
+const DEFAULT_POOL_SIZE: u32 = 100;
 
 /// The limit of change-stream connections per server, unless the connection string sets a higher one. Further streams
 /// wait for a free connection.
-const STREAMS: u32 = 2000;
+const STREAM_POOL_SIZE: u32 = 2000;
 
 /// Why a connection string cannot be used. No part of the string is shown: if it is malformed, the password may be
 /// anywhere in it.
@@ -58,7 +58,7 @@ pub enum ConnectError {
 /// ```
 pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
     let mut options = options(uri).await?;
-    options.max_pool_size.get_or_insert(CONNECTIONS);
+    options.max_pool_size.get_or_insert(DEFAULT_POOL_SIZE);
     Client::with_options(options).map_err(|error| reason(&error))
 }
 
@@ -70,7 +70,7 @@ pub async fn connect(uri: &str) -> Result<Client, ConnectError> {
 /// The string cannot be used.
 pub async fn connect_streams(uri: &str) -> Result<Client, ConnectError> {
     let mut options = options(uri).await?;
-    options.max_pool_size = Some(options.max_pool_size.unwrap_or_default().max(STREAMS));
+    options.max_pool_size = Some(options.max_pool_size.unwrap_or_default().max(STREAM_POOL_SIZE));
     options.min_pool_size = None;
     Client::with_options(options).map_err(|error| reason(&error))
 }
@@ -80,7 +80,7 @@ async fn options(uri: &str) -> Result<ClientOptions, ConnectError> {
     let mut options = parsed.map_err(|_| ConnectError::Dns)?.map_err(|error| reason(&error))?;
     options.app_name.get_or_insert_with(|| "portcullis".to_owned());
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-    options.connect_timeout.get_or_insert(CONNECT);
+    options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
     Ok(options)
 }
 

@@ -29,7 +29,7 @@ const BATCH_BYTES: usize = 1 << 20;
 const BATCH_DOCUMENTS: usize = 1000;
 
 /// The pause between attempts at a transaction grows by this much after each attempt, up to `MAX_PAUSES` times.
-const PAUSE: Duration = Duration::from_millis(2);
+const RETRY_PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSES: u32 = 25;
 
 /// The collections of a MongoDB server.
@@ -159,7 +159,7 @@ impl DocumentStore for MongoDocuments {
     }
 
     fn pause(&self, attempt: u32) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(PAUSE * attempt.min(MAX_PAUSES)))
+        Box::pin(tokio::time::sleep(RETRY_PAUSE * attempt.min(MAX_PAUSES)))
     }
 
     fn turn<'a>(&'a self, namespace: &'a Namespace) -> BoxFuture<'a, Turn> {

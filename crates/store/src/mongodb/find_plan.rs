@@ -8,7 +8,7 @@ use portcullis::store::StoreError;
 pub use crate::find_plan::FindPlan;
 
 /// The maximum depth of plans that are examined; anything deeper counts as reading the whole collection.
-const LEVELS: usize = 100;
+const MAX_LEVELS: usize = 100;
 
 /// Asks the server how it would find the documents that match a filter, without running the query.
 ///
@@ -27,7 +27,7 @@ pub async fn explain_find(
     let answer = answer.map_err(|error| error.during("cannot ask how the server would find them"))?;
     let mut plan = FindPlan::default();
     match answer.get("queryPlanner") {
-        Some(planner) => plan.read(planner, LEVELS),
+        Some(planner) => plan.read(planner, MAX_LEVELS),
         // A sharded collection has one plan per shard, in a different format.
         None => plan.reads_everything = true,
     }

@@ -14,10 +14,10 @@ use super::deadline::{PATIENCE, within};
 use super::failure::Failure;
 
 /// How long to wait for a majority to acknowledge a write.
-const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
+const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time limit for the first use, which creates the indexes.
-const PREPARATION: Duration = Duration::from_secs(120);
+const PREPARATION_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A collection in Portcullis's own database, with read and write concern `majority`. Its indexes are created before
 /// its first use.
@@ -36,7 +36,7 @@ impl ManagedCollection {
             .write_concern(
                 WriteConcern::builder()
                     .w(::mongodb::options::Acknowledgment::Majority)
-                    .w_timeout(ACKNOWLEDGEMENT)
+                    .w_timeout(ACKNOWLEDGEMENT_TIMEOUT)
                     .build(),
             )
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
@@ -71,7 +71,7 @@ impl ManagedCollection {
         }
         let indexes = (self.indexes)();
         if !indexes.is_empty() {
-            within(PREPARATION, async { self.collection.create_indexes(indexes).await }).await?;
+            within(PREPARATION_TIMEOUT, async { self.collection.create_indexes(indexes).await }).await?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ const MAX_WAITING: usize = 10_000;
 const MAX_BYTES: usize = 32 << 20;
 
 /// How long `next` waits for a change before it returns `None`.
-const WAIT: Duration = Duration::from_secs(1);
+const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// The open streams, by collection.
 #[derive(Clone, Debug, Default)]
@@ -218,7 +218,7 @@ impl Reader<'_> {
 impl Events for Reader<'_> {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>> {
         Box::pin(async move {
-            let until = Instant::now() + WAIT;
+            let until = Instant::now() + IDLE_AFTER;
             loop {
                 if let State::Own(events) = &mut self.state {
                     match events.next().await? {

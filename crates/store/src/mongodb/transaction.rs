@@ -20,7 +20,7 @@ use portcullis::store::documents::{Change, DocumentsError, Find, MAX_FOUND_BYTES
 pub(super) const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
 
 /// How long a commit is repeated while its outcome is unknown.
-const COMMIT: Duration = Duration::from_secs(30);
+const COMMIT_RETRY_TIME: Duration = Duration::from_secs(30);
 
 /// The pause between attempts to commit.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -113,7 +113,7 @@ impl MongoTransaction {
             if !failure.is_commit_unknown() {
                 return Err(failed(failure));
             }
-            if began.elapsed() > COMMIT {
+            if began.elapsed() > COMMIT_RETRY_TIME {
                 return Err(DocumentsError::OutcomeUnknown(failure.to_string()));
             }
             sleep(PAUSE).await;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use portcullis::store::documents::{Namespace, Turn};
 
 /// How long a writer waits for its turn. After that it retries anyway, since the holder may be waiting for a server.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A queue for each collection in which transactions conflict.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,7 @@ impl Turns {
             queues.retain(|_, queue| Arc::strong_count(queue) > 1);
             Arc::clone(queues.entry(namespace.clone()).or_default())
         };
-        match timeout(PATIENCE, queue.lock_owned()).await {
+        match timeout(TURN_TIMEOUT, queue.lock_owned()).await {
             Ok(turn) => Box::new(turn),
             Err(_) => Box::new(()),
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{Mail, Mailer};
 
 /// The time limit for each command of a mail server.
-const PATIENCE: Duration = Duration::from_secs(30);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends mails through a mail server.
 pub struct SmtpMail {
@@ -38,7 +38,7 @@ impl SmtpMail {
     /// See [`SmtpError`].
     pub fn new(server: &str, from: &str) -> Result<Self, SmtpError> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server).map_err(|_| SmtpError::Server)?;
-        let transport = builder.timeout(Some(PATIENCE)).build();
+        let transport = builder.timeout(Some(COMMAND_TIMEOUT)).build();
         Ok(Self { transport, from: from.parse().map_err(SmtpError::Sender)? })
     }
 

@@ -15,7 +15,7 @@ use portcullis::BoxFuture;
 use portcullis::store::documents::{DocumentsError, Event, Events, StoredChange, Watch, WatchScope, WatchStart};
 
 /// How long a stream waits for a change before it reports that there was none.
-const WAIT: Duration = Duration::from_secs(1);
+const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// How many records, and how many bytes of them, are read before the task yields.
 const READ_AT_ONCE: usize = 500;
@@ -151,7 +151,7 @@ impl Following<'_> {
 impl Events for Following<'_> {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Event>, DocumentsError>> {
         Box::pin(async move {
-            let until = Instant::now() + WAIT;
+            let until = Instant::now() + IDLE_AFTER;
             loop {
                 if let Some(change) = self.ready.pop_front() {
                     self.told.clone_from(&change.position);
