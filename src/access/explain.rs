@@ -170,10 +170,10 @@ impl Guard {
 
     fn explain_fields(&self, role: &Role, operation: Operation<'_>, seen: Documents<'_>, traces: &mut Vec<RuleTrace>) {
         let (before, after, asked) = match operation {
-            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), Some(stored), Asked::Reading),
-            Operation::Insert(new) => (None, Some(new), Asked::Writing),
-            Operation::Update(stored, new) => (Some(stored), Some(new), Asked::Writing),
-            Operation::Delete(stored) => (Some(stored), None, Asked::Writing),
+            Operation::Read(stored) | Operation::Search(stored) => (Some(stored), Some(stored), FieldAccess::Reading),
+            Operation::Insert(new) => (None, Some(new), FieldAccess::Writing),
+            Operation::Update(stored, new) => (Some(stored), Some(new), FieldAccess::Writing),
+            Operation::Delete(stored) => (Some(stored), None, FieldAccess::Writing),
         };
         let rules: HashMap<&str, &FieldRule> = role.fields.iter().map(|rule| (&*rule.name, rule)).collect();
         let mut names = HashSet::new();
@@ -184,7 +184,7 @@ impl Guard {
             };
             let (Ok(prev), Ok(this)) = (value(before).transpose(), value(after).transpose()) else { continue };
             let change = Change { prev: prev.as_ref().map(ValueRef::from), this: this.as_ref().map(ValueRef::from) };
-            if asked == Asked::Writing && change.is_none() {
+            if asked == FieldAccess::Writing && change.is_none() {
                 continue;
             }
             match (rules.get(name), &role.additional_fields) {
@@ -201,15 +201,15 @@ impl Guard {
         &self,
         place: &str,
         rule: &FieldRule,
-        asked: Asked,
+        asked: FieldAccess,
         change: Change<'_>,
         seen: Documents<'_>,
         traces: &mut Vec<RuleTrace>,
     ) {
         let documents = Documents { this: change.this, prev: change.prev, ..seen };
         let asks: &[(&str, &Option<Rule>)] = match asked {
-            Asked::Reading => &[("read", &rule.read), ("write", &rule.write)],
-            Asked::Writing => &[("write", &rule.write)],
+            FieldAccess::Reading => &[("read", &rule.read), ("write", &rule.write)],
+            FieldAccess::Writing => &[("write", &rule.write)],
         };
         let before = traces.len();
         for (key, part) in asks {
@@ -239,7 +239,7 @@ impl Guard {
 
 /// The permission to explain for a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum FieldAccess {
     Reading,
     Writing,
 }

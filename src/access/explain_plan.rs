@@ -143,7 +143,7 @@ impl BoundField {
 
 /// What is visible in every document that may be read.
 #[derive(PartialEq)]
-enum Shown {
+enum VisibleFields {
     All,
     Only(BTreeSet<String>),
     AllBut(BTreeSet<String>),
@@ -157,22 +157,22 @@ fn projection(roles: &[BoundRole], filters: &[Projection]) -> Option<Document> {
         return None;
     }
     match (first, filters) {
-        (Shown::All, []) => Some(Document::new()),
-        (Shown::All, [filter]) => Some(filter.to_document()),
-        (Shown::Only(paths), []) => {
+        (VisibleFields::All, []) => Some(Document::new()),
+        (VisibleFields::All, [filter]) => Some(filter.to_document()),
+        (VisibleFields::Only(paths), []) => {
             let id = if paths.contains("_id") { None } else { Some(("_id".to_owned(), 0.into())) };
             Some(paths.into_iter().map(|path| (path, 1.into())).chain(id).collect())
         }
-        (Shown::AllBut(paths), []) => Some(paths.into_iter().map(|path| (path, 0.into())).collect()),
+        (VisibleFields::AllBut(paths), []) => Some(paths.into_iter().map(|path| (path, 0.into())).collect()),
         _ => None,
     }
 }
 
-fn shown(role: &BoundRole) -> Option<Shown> {
+fn shown(role: &BoundRole) -> Option<VisibleFields> {
     let whole = [&role.read, &role.write].into_iter().flatten();
     // Field rules apply only if there is no `read` and `write` does not hold.
     if role.read.is_some() || whole.clone().any(is_true) {
-        return Some(Shown::All);
+        return Some(VisibleFields::All);
     }
     if whole.clone().any(|rule| rule.constant().is_none()) {
         return None;
@@ -184,7 +184,7 @@ fn shown(role: &BoundRole) -> Option<Shown> {
     let mut paths = BTreeSet::new();
     if !additional {
         add_shown(&role.fields, "", &mut paths)?;
-        return (!paths.is_empty()).then_some(Shown::Only(paths));
+        return (!paths.is_empty()).then_some(VisibleFields::Only(paths));
     }
     for (name, rule) in &role.fields {
         if rule.fields.is_some() && rule.read.is_none() && rule.write.is_none() {
@@ -194,7 +194,7 @@ fn shown(role: &BoundRole) -> Option<Shown> {
             paths.insert(path("", name)?);
         }
     }
-    Some(if paths.is_empty() { Shown::All } else { Shown::AllBut(paths) })
+    Some(if paths.is_empty() { VisibleFields::All } else { VisibleFields::AllBut(paths) })
 }
 
 fn add_shown(fields: &BoundFields, above: &str, paths: &mut BTreeSet<String>) -> Option<()> {

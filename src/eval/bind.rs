@@ -32,7 +32,7 @@ pub fn bind(predicate: &Predicate, context: &Context) -> Residual {
 /// Binds the predicates of one policy to one context.
 pub(crate) struct Binder<'p> {
     pub(super) context: &'p Context,
-    asked: Option<Asked<'p>>,
+    asked: Option<Requested<'p>>,
     /// Context references resolved so far, with their values.
     pub(super) values: Vec<(&'p Reference, BoundRight)>,
     /// Whether any reference was to a part of the context that was not supplied.
@@ -41,7 +41,7 @@ pub(crate) struct Binder<'p> {
 
 /// The fields and tests that several predicates need from the same documents, numbered in the order of their first use.
 #[derive(Default)]
-struct Asked<'p> {
+struct Requested<'p> {
     fields: RequestedFields,
     tests: Vec<&'p Test>,
 }
@@ -55,7 +55,7 @@ impl<'p> Binder<'p> {
     /// Creates a binder for predicates that are evaluated on the same documents. Their fields and tests are numbered,
     /// so that a field is located once and the outcome of a test can be cached.
     pub(crate) fn numbering(context: &'p Context) -> Self {
-        Self { context, asked: Some(Asked::default()), values: Vec::new(), asked_unsupplied: false }
+        Self { context, asked: Some(Requested::default()), values: Vec::new(), asked_unsupplied: false }
     }
 
     /// The numbered fields.
@@ -134,7 +134,7 @@ impl<'p> Binder<'p> {
     fn of_context(&self, left: &Left, check: &BoundCheck) -> Option<Residual> {
         let Left::Context(reference) = left else { return None };
         let (value, path) = self.context.left(reference).ok()??;
-        if check.calls() || !is_settled(Known::Yes, check) {
+        if check.calls() || !is_settled(Certainty::Yes, check) {
             return None;
         }
         let errors = Errors::default();
@@ -144,7 +144,7 @@ impl<'p> Binder<'p> {
 
     /// The number of a test outside of `$elemMatch`; equal tests share a number.
     fn number(&mut self, test: &'p Test) -> TestNumber {
-        let Some(Asked { tests, .. }) = &mut self.asked else { return TestNumber::NONE };
+        let Some(Requested { tests, .. }) = &mut self.asked else { return TestNumber::NONE };
         if !is_repeatable(test) {
             return TestNumber::NONE;
         }
@@ -266,7 +266,7 @@ const fn origin(left: &Left, asked: TestTarget) -> Origin {
 
 /// What binding knows about a left operand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Certainty {
     Yes,
     /// Its value is Unknown or an Error, whatever the document.
     Unknown,
@@ -274,18 +274,18 @@ enum Known {
 }
 
 impl BoundLeft {
-    const fn standing(&self) -> Known {
+    const fn standing(&self) -> Certainty {
         match self {
-            Self::Unknown | Self::Failed(_) => Known::Unknown,
-            Self::Value(..) => Known::Yes,
-            Self::Document(..) | Self::Element(..) => Known::No,
+            Self::Unknown | Self::Failed(_) => Certainty::Unknown,
+            Self::Value(..) => Certainty::Yes,
+            Self::Document(..) | Self::Element(..) => Certainty::No,
         }
     }
 }
 
 /// Whether the outcome of a test is the same for every document.
-fn is_settled(left: Known, check: &BoundCheck) -> bool {
-    if left == Known::Unknown
+fn is_settled(left: Certainty, check: &BoundCheck) -> bool {
+    if left == Certainty::Unknown
         || ((check.has_unknown_operand() || check.failure().is_some())
             && !matches!(check, BoundCheck::In(_) | BoundCheck::All(_)))
     {
@@ -293,7 +293,7 @@ fn is_settled(left: Known, check: &BoundCheck) -> bool {
     }
     let known =
         |right: &BoundRight| matches!(right, BoundRight::Unknown | BoundRight::Failed(_) | BoundRight::Value(_));
-    let left = left == Known::Yes;
+    let left = left == Certainty::Yes;
     match check {
         BoundCheck::In(BoundList::Unknown | BoundList::Failed(_)) => true,
         BoundCheck::In(BoundList::Elements { known, later, .. }) => later.is_empty() && (left || known.is_empty()),

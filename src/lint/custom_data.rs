@@ -49,7 +49,7 @@ const OWN: [Way; 5] = [Way::Change, Way::Insert, Way::Claim, Way::Leave, Way::De
 const OTHERS: [Way; 2] = [Way::ChangeOthers, Way::InsertOthers];
 
 /// An example, and what it shows.
-struct Shown<'s> {
+struct Example<'s> {
     draft: Draft,
     path: &'s FieldPath,
     /// The field whose rule permits the write.
@@ -98,8 +98,8 @@ impl<'b> Store<'b> {
     }
 
     fn role(&self, search: &Search, role: &Role, tried: &[(&FieldPath, Vec<Change>)], report: &mut Report) {
-        let mut own: Option<Shown<'_>> = None;
-        let mut others: Option<Shown<'_>> = None;
+        let mut own: Option<Example<'_>> = None;
+        let mut others: Option<Example<'_>> = None;
         for (path, changes) in tried {
             let least = own.as_ref().map(|shown| shown.draft.privilege);
             if least != Some(Privilege::None)
@@ -136,7 +136,7 @@ impl<'b> Store<'b> {
     }
 
     /// Whether a user who can change another user's document in this way can also change their own.
-    fn reaches_own(&self, search: &Search, role: &Role, shown: &Shown<'_>) -> bool {
+    fn reaches_own(&self, search: &Search, role: &Role, shown: &Example<'_>) -> bool {
         let path = if shown.path.is_root() { &shown.written } else { shown.path };
         let value = |document| get(document, path.segments()).cloned();
         let before = (shown.draft.act == Act::Update).then_some(&shown.draft.stored).and_then(value);
@@ -149,7 +149,7 @@ impl<'b> Store<'b> {
         })
     }
 
-    fn writable(&self, role: &Role, shown: &Shown<'_>, report: &mut Report) {
+    fn writable(&self, role: &Role, shown: &Example<'_>, report: &mut Report) {
         let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
         let how = match shown.written == self.id_field && *shown.path != self.id_field {
             true => format!("can choose which custom data is theirs: they can write `{}`", self.id_field),
@@ -181,8 +181,8 @@ impl<'b> Store<'b> {
         path: &'s FieldPath,
         changes: &[Change],
         ways: &[Way],
-    ) -> Option<Shown<'s>> {
-        let mut best: Option<Shown<'s>> = None;
+    ) -> Option<Example<'s>> {
+        let mut best: Option<Example<'s>> = None;
         let written = if path.is_root() { some_field(role) } else { path.clone() };
         for way in ways {
             for change in changes.iter().filter(|change| way.serves(change)) {
@@ -206,7 +206,7 @@ impl<'b> Store<'b> {
                     }
                     let privilege = draft.privilege;
                     if best.as_ref().is_none_or(|best| privilege < best.draft.privilege) {
-                        best = Some(Shown { draft, path, written: decides.clone(), belief });
+                        best = Some(Example { draft, path, written: decides.clone(), belief });
                     }
                     if privilege == Privilege::None {
                         return best;
@@ -333,7 +333,7 @@ impl Way {
     }
 }
 
-fn granted(role: &Role, shown: &Shown<'_>, report: &mut Report) {
+fn granted(role: &Role, shown: &Example<'_>, report: &mut Report) {
     let Some(rule) = place(role, shown.draft.act, &shown.written) else { return };
     let whom = if shown.draft.custom == Custom::Own { "themselves" } else { "anybody" };
     let message = format!(

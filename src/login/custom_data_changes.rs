@@ -16,7 +16,7 @@ const MAX_USERS: usize = 100_000;
 /// The watcher of the custom data reports the changes. Without a watcher, or if it has been silent for too long, no
 /// data count as current, so that they are always looked up.
 pub struct CustomDataChanges {
-    known: Mutex<Known>,
+    known: Mutex<KnownChanges>,
     clock: Arc<dyn Clock>,
 }
 
@@ -27,7 +27,7 @@ impl Default for CustomDataChanges {
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownChanges {
     watched: Watched,
     /// The time at which each user's data were last seen to have changed, by user ID.
     users: HashMap<String, DateTime>,
@@ -93,7 +93,7 @@ impl CustomDataChanges {
         self.known().last_change(user_id).is_some_and(|at| at >= time)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownChanges> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +115,7 @@ impl CustomDataObserver for CustomDataChanges {
     }
 }
 
-impl Known {
+impl KnownChanges {
     /// The time by the clock, or the latest that it has shown if it was set back: a change must not seem older than data
     /// that were read before it.
     fn now(&mut self, clock: &dyn Clock) -> DateTime {

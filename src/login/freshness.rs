@@ -35,7 +35,7 @@ impl Authenticator {
     /// # Errors
     /// See [`LoginError`].
     pub async fn authenticate(&self, access_token: &str, freshness: Freshness) -> Result<Authenticated, LoginError> {
-        let Found { user, age, warnings } = self.find_bearer(access_token, freshness).await?;
+        let FoundUser { user, age, warnings } = self.find_bearer(access_token, freshness).await?;
         Ok(Authenticated { user: User::clone(&user), age, warnings })
     }
 
@@ -48,7 +48,7 @@ impl Authenticator {
         Ok(self.find_bearer(access_token, freshness).await?.user)
     }
 
-    async fn find_bearer(&self, access_token: &str, freshness: Freshness) -> Result<Found, LoginError> {
+    async fn find_bearer(&self, access_token: &str, freshness: Freshness) -> Result<FoundUser, LoginError> {
         let now = self.clock.now();
         let token = self.verified.find_or_verify(access_token, now, &self.issuer)?;
         let session_age = match freshness {
@@ -63,25 +63,25 @@ impl Authenticator {
             Freshness::UntilChanged => return self.unless_changed(&token, now).await,
         };
         if let Some(age) = age(token.issued_at, now).filter(|age| *age <= limit) {
-            return Ok(Found::known(Arc::clone(&token.user), DataSource::Token, age));
+            return Ok(FoundUser::known(Arc::clone(&token.user), DataSource::Token, age));
         }
         match self.looked_up.find(&token.user.id, limit, now) {
-            Some((user, age)) => Ok(Found::known(user, DataSource::Store, age)),
+            Some((user, age)) => Ok(FoundUser::known(user, DataSource::Store, age)),
             None => self.find_now(&token.user.id).await,
         }
     }
 
     /// The bearer of a token: as in the token, or in an earlier lookup, if that is known to be current; otherwise
     /// looked up.
-    async fn unless_changed(&self, token: &VerifiedToken, now: DateTime) -> Result<Found, LoginError> {
+    async fn unless_changed(&self, token: &VerifiedToken, now: DateTime) -> Result<FoundUser, LoginError> {
         let is_current = |at| self.changes.as_ref().is_some_and(|changes| changes.is_current(&token.user.id, at));
         if is_current(before(token.issued_at, CLOCK_SKEW))
             && let Some(age) = age(token.issued_at, now)
         {
-            return Ok(Found::known(Arc::clone(&token.user), DataSource::Token, age));
+            return Ok(FoundUser::known(Arc::clone(&token.user), DataSource::Token, age));
         }
         match self.looked_up.find(&token.user.id, Duration::MAX, now) {
-            Some((user, age)) if is_current(before(now, age)) => Ok(Found::known(user, DataSource::Store, age)),
+            Some((user, age)) if is_current(before(now, age)) => Ok(FoundUser::known(user, DataSource::Store, age)),
             _ => self.find_now(&token.user.id).await,
         }
     }
@@ -92,12 +92,12 @@ impl Authenticator {
         self.changes.as_ref().is_some_and(|changes| changes.has_changed_since(user_id, time))
     }
 
-    async fn find_now(&self, user_id: &str) -> Result<Found, LoginError> {
+    async fn find_now(&self, user_id: &str) -> Result<FoundUser, LoginError> {
         let now = self.clock.now();
         let Authenticated { user, age, warnings } = self.assembler.look_up(user_id, now).await?;
         let user = Arc::new(KnownUser::new(user));
         self.looked_up.insert(Arc::clone(&user), now);
-        Ok(Found { user, age, warnings })
+        Ok(FoundUser { user, age, warnings })
     }
 
     /// Looks up the current state of a user.
@@ -105,7 +105,7 @@ impl Authenticator {
     /// # Errors
     /// See [`LoginError`].
     pub async fn look_up(&self, user_id: &str) -> Result<Authenticated, LoginError> {
-        let Found { user, age, warnings } = self.find_now(user_id).await?;
+        let FoundUser { user, age, warnings } = self.find_now(user_id).await?;
         Ok(Authenticated { user: User::clone(&user), age, warnings })
     }
 
@@ -122,13 +122,13 @@ impl Authenticator {
 }
 
 /// Like [`Authenticated`], with a shared user object.
-struct Found {
+struct FoundUser {
     user: Arc<KnownUser>,
     age: DataAge,
     warnings: Vec<Warning>,
 }
 
-impl Found {
+impl FoundUser {
     const fn known(user: Arc<KnownUser>, source: DataSource, age: Duration) -> Self {
         Self { user, age: DataAge { source, age }, warnings: Vec::new() }
     }

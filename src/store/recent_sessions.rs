@@ -20,11 +20,11 @@ const MAX_TEXT: usize = 1024;
 /// are not cached, because they may have just started in another process.
 pub struct RecentSessions {
     sessions: Arc<dyn Sessions>,
-    known: Mutex<Known>,
+    known: Mutex<CachedSessions>,
 }
 
 #[derive(Default)]
-struct Known {
+struct CachedSessions {
     /// The cached sessions by id, each with the time just before the store was queried.
     found: HashMap<String, (Instant, Session)>,
     /// The number of times that sessions have ended in this process. If it changed during a query, the result may be
@@ -39,7 +39,7 @@ impl RecentSessions {
         Self { sessions, known: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, CachedSessions> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,7 +63,7 @@ impl<M: Fn(&Session) -> bool> Drop for Ending<'_, M> {
     }
 }
 
-impl Known {
+impl CachedSessions {
     fn insert(&mut self, asked: Instant, session: &Session) {
         let Session { id, user_id, device_id, key_id, .. } = session;
         let text = [id, user_id, device_id].map(String::len).iter().sum::<usize>();

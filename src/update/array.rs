@@ -10,9 +10,9 @@ use crate::eval::Errors;
 use crate::value::{Malformed, ValueRef, equal_in_steps, sort_order};
 
 /// Values sorted in MongoDB's order, for binary search.
-struct Known<'v>(Vec<&'v Bson>);
+struct SortedValues<'v>(Vec<&'v Bson>);
 
-impl<'v> Known<'v> {
+impl<'v> SortedValues<'v> {
     fn new(values: impl Iterator<Item = &'v Bson>) -> Result<Self, Malformed> {
         let mut values: Vec<&Bson> = values.collect();
         // Comparing a value with itself fails if it is malformed. If it succeeds, later comparisons cannot fail.
@@ -36,7 +36,7 @@ fn compare(a: &Bson, b: &Bson) -> Result<std::cmp::Ordering, Malformed> {
 
 /// Those of `values` that the array does not contain, without duplicates.
 pub(super) fn missing<'v>(list: &[Bson], values: &'v [Written]) -> Result<Vec<&'v Written>, UpdateErrorKind> {
-    let known = Known::new(list.iter())?;
+    let known = SortedValues::new(list.iter())?;
     let mut new: Vec<(usize, &Written)> = Vec::new();
     for (place, written) in values.iter().enumerate() {
         if !known.has(&written.value)? {
@@ -58,7 +58,7 @@ pub(super) fn take_away(action: &Action, list: &mut Vec<Bson>, errors: &Errors) 
         Action::Pop(End::Last) => _ = list.pop(),
         Action::Pop(End::First) if !list.is_empty() => _ = list.remove(0),
         Action::PullAll(values) => {
-            let known = Known::new(values.iter())?;
+            let known = SortedValues::new(values.iter())?;
             retain(list, |element| known.has(element))?;
         }
         Action::Pull(Pull::Equal(value)) => {

@@ -9,7 +9,7 @@ use super::{ArrayRef, DocumentRef, Field, Malformed};
 pub(crate) struct Fields<'a> {
     rest: Rest<'a>,
     /// The keys checked for duplicates; `None` if there cannot be any, as in a decoded document.
-    asked: Option<Asked<'a>>,
+    asked: Option<SeenKeys<'a>>,
 }
 
 enum Rest<'a> {
@@ -23,11 +23,11 @@ impl<'a> Fields<'a> {
             DocumentRef::Decoded(document) => Self { rest: Rest::Decoded(document.iter()), asked: None },
             DocumentRef::Raw(document) => {
                 let walk = Walk::new(document);
-                Self { asked: Some(Asked::new(&walk)), rest: Rest::Raw(walk) }
+                Self { asked: Some(SeenKeys::new(&walk)), rest: Rest::Raw(walk) }
             }
             DocumentRef::Prepared(document) => {
                 let walk = Walk::of_bytes(document.as_bytes());
-                let asked = (!document.keys_unique()).then(|| Asked::new(&walk));
+                let asked = (!document.keys_unique()).then(|| SeenKeys::new(&walk));
                 Self { rest: Rest::Raw(walk), asked }
             }
         }
@@ -83,14 +83,14 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// The keys that were passed to [`Fields::repeats`], for a raw document.
-struct Asked<'a> {
+struct SeenKeys<'a> {
     elements: &'a [u8],
     /// The number of bytes that precede the current field.
     before: usize,
     keys: KnownKeys<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> SeenKeys<'a> {
     fn new(walk: &Walk<'a>) -> Self {
         Self { elements: walk.rest(), before: 0, keys: KnownKeys::default() }
     }

@@ -100,7 +100,7 @@ fn of_expression(args: &Args, expression: &str, output: &mut Output) -> Result<A
         }
         output.document(&object)?;
     } else {
-        let mut out = plan_lines(&found.plan, &found.remaining, Asked::Expression);
+        let mut out = plan_lines(&found.plan, &found.remaining, PlanSubject::Expression);
         settled.iter().for_each(|trace| explain::trace_lines("", trace, 1, &mut out));
         if args.explain {
             out.extend(found.plan.filter().map(|filter| index_line(&filter, server.as_ref())));
@@ -145,33 +145,33 @@ fn server(args: &Args, plan: &Plan) -> Result<Option<FindPlan>, Trouble> {
 
 /// What a plan describes.
 #[derive(Clone, Copy)]
-enum Asked {
+enum PlanSubject {
     /// The rules of a collection.
     Rules,
     /// A single expression.
     Expression,
 }
 
-const fn headline(plan: &Plan, asked: Asked) -> &'static str {
+const fn headline(plan: &Plan, asked: PlanSubject) -> &'static str {
     match (plan, asked) {
-        (Plan::Never, Asked::Rules) => "the user may read no documents",
-        (Plan::Always, Asked::Rules) => "the user may read every document",
-        (Plan::Exact(_), Asked::Rules) => "the filter matches exactly the documents that the user may read",
-        (Plan::Bounds { .. }, Asked::Rules) => {
+        (Plan::Never, PlanSubject::Rules) => "the user may read no documents",
+        (Plan::Always, PlanSubject::Rules) => "the user may read every document",
+        (Plan::Exact(_), PlanSubject::Rules) => "the filter matches exactly the documents that the user may read",
+        (Plan::Bounds { .. }, PlanSubject::Rules) => {
             "the filter matches every document that the user may read, and possibly others: each must still be checked"
         }
-        (Plan::Never, Asked::Expression) => "the expression holds for no document",
-        (Plan::Always, Asked::Expression) => "the expression holds for every document",
-        (Plan::Exact(_), Asked::Expression) => {
+        (Plan::Never, PlanSubject::Expression) => "the expression holds for no document",
+        (Plan::Always, PlanSubject::Expression) => "the expression holds for every document",
+        (Plan::Exact(_), PlanSubject::Expression) => {
             "the filter matches exactly the documents for which the expression holds"
         }
-        (Plan::Bounds { .. }, Asked::Expression) => {
+        (Plan::Bounds { .. }, PlanSubject::Expression) => {
             "the filter matches every document for which the expression holds, and possibly others: each must still be checked"
         }
     }
 }
 
-fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: Asked) -> Vec<String> {
+fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: PlanSubject) -> Vec<String> {
     let colour = if *plan == Plan::Never { AnsiColor::Red } else { AnsiColor::Green };
     let mut out = vec![format!("{}: {}", paint(plan.kind(), colour), headline(plan, asked))];
     if let Some(filter) = plan.filter() {
@@ -179,8 +179,8 @@ fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: Asked) -> Vec<String>
     }
     if let Plan::Bounds { lower: Some(lower), .. } = plan {
         let surely = match asked {
-            Asked::Rules => "surely allowed",
-            Asked::Expression => "surely holds",
+            PlanSubject::Rules => "surely allowed",
+            PlanSubject::Expression => "surely holds",
         };
         out.push(format!("{surely}: {}", pretty(lower.clone())));
     }
@@ -190,7 +190,7 @@ fn plan_lines(plan: &Plan, remaining: &[Remaining], asked: Asked) -> Vec<String>
 
 fn lines(explanation: &PlanExplanation, explain: bool, server: Option<&FindPlan>) -> Vec<String> {
     let plan = &explanation.plan;
-    let mut out = plan_lines(plan, &explanation.remaining, Asked::Rules);
+    let mut out = plan_lines(plan, &explanation.remaining, PlanSubject::Rules);
     if *plan != Plan::Never {
         out.push(match &explanation.projection {
             None => "projection: none, since the visible fields depend on the document".to_owned(),

@@ -55,35 +55,35 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let guard = args.read.guard()?;
     let seconds = args.seconds.and_then(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds.into())));
     let until = [seconds, args.read.guard.expiry()].into_iter().flatten().min();
-    let asked = Asked { namespace, query, guard, until, now: args.read.guard.now(), began: Instant::now() };
+    let asked = WatchRequest { namespace, query, guard, until, now: args.read.guard.now(), began: Instant::now() };
     block_on(async {
-        let mut told = Told { output, count: 0, limit: args.limit };
+        let mut printer = ChangePrinter { output, count: 0, limit: args.limit };
         let place = args.read.documents.changes(&asked.namespace, &args.read.guard.stores).await?;
         // An interrupted watch has reported all changes so far, so its JSON document is completed as well.
         let stopped = stopped()?;
         tokio::select! {
-            followed = follow(place, &asked, &mut told) => followed?,
+            followed = follow(place, &asked, &mut printer) => followed?,
             () = stopped => {}
         }
-        told.output.end_list()?;
-        Ok(Answer::from_bool(told.count > 0))
+        printer.output.end_list()?;
+        Ok(Answer::from_bool(printer.count > 0))
     })
 }
 
-async fn follow(place: ChangesPlace, asked: &Asked, told: &mut Told<'_>) -> Result<(), Trouble> {
+async fn follow(place: ChangesPlace, asked: &WatchRequest, printer: &mut ChangePrinter<'_>) -> Result<(), Trouble> {
     let server = match place {
         ChangesPlace::Server(server) => server,
-        ChangesPlace::File(path) => return follow_file(&path, asked, told).await,
+        ChangesPlace::File(path) => return follow_file(&path, asked, printer).await,
     };
     let (store, changes) = (server.documents(), server.changes());
     let mut watched = asked.watch(&*store, &*changes, WatchStart::Now).await?;
-    told.begin()?;
-    while !told.is_enough() {
+    printer.begin()?;
+    while !printer.is_enough() {
         let event = watched.next().await.map_err(guarded)?;
         note_unreadable(&asked.guard);
         match event {
             WatchEvent::Nothing => {}
-            WatchEvent::Change(event) => told.tell(event.change)?,
+            WatchEvent::Change(event) => printer.tell(event.change)?,
             WatchEvent::Ended => break,
         }
     }
@@ -102,21 +102,21 @@ const IDLE_AFTER: Duration = Duration::from_millis(20);
 
 /// Follows the change log of a file. The file is opened only briefly at a time, so that other processes can write to
 /// it.
-async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<(), Trouble> {
+async fn follow_file(path: &Path, asked: &WatchRequest, printer: &mut ChangePrinter<'_>) -> Result<(), Trouble> {
     let mut from = WatchStart::Now;
     loop {
         {
             let store = ChangesPlace::open(path)?;
             let mut watched = asked.watch(&store, &store, from).await?;
-            told.begin()?;
-            while !told.is_enough() {
+            printer.begin()?;
+            while !printer.is_enough() {
                 match timeout(IDLE_AFTER, watched.next()).await {
                     Err(_) => break,
                     Ok(event) => {
                         note_unreadable(&asked.guard);
                         match event.map_err(guarded)? {
                             WatchEvent::Nothing => {}
-                            WatchEvent::Change(event) => told.tell(event.change)?,
+                            WatchEvent::Change(event) => printer.tell(event.change)?,
                             WatchEvent::Ended => return Ok(()),
                         }
                     }
@@ -127,7 +127,7 @@ async fn follow_file(path: &Path, asked: &Asked, told: &mut Told<'_>) -> Result<
         }
         let (seen, closed) = (modified(path)?, Instant::now());
         while modified(path)? == seen && closed.elapsed() < LOOK_AGAIN {
-            if told.is_enough() || asked.until.is_some_and(|until| SystemTime::now() >= until) {
+            if printer.is_enough() || asked.until.is_some_and(|until| SystemTime::now() >= until) {
                 return Ok(());
             }
             sleep(POLL_INTERVAL).await;
@@ -140,7 +140,7 @@ fn modified(path: &Path) -> Result<SystemTime, Trouble> {
 }
 
 /// What is watched, for whom and until when.
-struct Asked {
+struct WatchRequest {
     namespace: Namespace,
     query: Query,
     guard: Guard,
@@ -150,7 +150,7 @@ struct Asked {
     began: Instant,
 }
 
-impl Asked {
+impl WatchRequest {
     async fn watch<'s>(
         &'s self,
         store: &'s dyn DocumentStore,
@@ -170,13 +170,13 @@ impl Asked {
 }
 
 /// The changes that have been printed.
-struct Told<'o> {
+struct ChangePrinter<'o> {
     output: &'o mut Output,
     count: u32,
     limit: Option<u32>,
 }
 
-impl Told<'_> {
+impl ChangePrinter<'_> {
     fn is_enough(&self) -> bool {
         self.limit.is_some_and(|limit| self.count >= limit)
     }

@@ -63,7 +63,7 @@ pub(crate) async fn evaluate(Extract(state): Extract<State>, received: Received)
     let api = application(&state, &headers)?;
     let length = bytes.len();
     let body = large_body(bytes.clone()).await?;
-    let asked = Asked { own: body.as_ref(), shared: None, text: &bytes };
+    let asked = EvaluationParts { own: body.as_ref(), shared: None, text: &bytes };
     let question = asked.question()?;
     let evaluation = apart(length, api.evaluator().evaluate(&question)).await??;
     Ok(json_reply(StatusCode::OK, &answer(&evaluation)))
@@ -82,7 +82,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
     let questions = shared.and_then(|body| body.get("evaluations")).map(|asked| asked.as_array().unwrap_or_default());
     let Some(questions) = questions.filter(|questions| !questions.is_empty()) else {
         // Without `evaluations`, the request itself is a single evaluation.
-        let asked = Asked { own: shared, shared: None, text };
+        let asked = EvaluationParts { own: shared, shared: None, text };
         let evaluation = api.evaluator().evaluate(&asked.question()?).await?;
         return Ok(json_reply(StatusCode::OK, &answer(&evaluation)));
     };
@@ -93,7 +93,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
     let mut evaluator = api.evaluator();
     let mut answers = Vec::with_capacity(questions.len());
     for own in questions {
-        let evaluation = one_of(&mut evaluator, &Asked { own: Some(own), shared, text }).await?;
+        let evaluation = one_of(&mut evaluator, &EvaluationParts { own: Some(own), shared, text }).await?;
         answers.push(answer(&evaluation));
         if until == Some(evaluation.is_allowed) {
             break;
@@ -103,7 +103,7 @@ async fn answers(api: &ClientApi, shared: Option<&Node>, text: &[u8]) -> Reply {
 }
 
 /// One of several evaluations: if it is malformed, it is denied, and the others are still evaluated.
-async fn one_of(evaluator: &mut Evaluator<'_>, asked: &Asked<'_>) -> Result<Evaluation, ClientError> {
+async fn one_of(evaluator: &mut Evaluator<'_>, asked: &EvaluationParts<'_>) -> Result<Evaluation, ClientError> {
     let evaluated = match asked.question() {
         Ok(question) => evaluator.evaluate(&question).await,
         Err(error) => Err(error),
@@ -131,7 +131,7 @@ pub(crate) async fn search_resources(Extract(state): Extract<State>, received: R
     let Received { headers, bytes, .. } = received;
     let api = application(&state, &headers)?;
     let body = large_body(bytes.clone()).await?;
-    let asked = Asked { own: body.as_ref(), shared: None, text: &bytes };
+    let asked = EvaluationParts { own: body.as_ref(), shared: None, text: &bytes };
     let (user_id, namespace) = (asked.user_id()?, asked.text("resource", "type")?);
     if asked.text("action", "name")? != "read" {
         return Err(bad("resources are searched for the action `read`").into());
@@ -180,14 +180,14 @@ pub(crate) async fn configuration(
 }
 
 /// An evaluation. Parts that it lacks are taken from the request as a whole.
-struct Asked<'a> {
+struct EvaluationParts<'a> {
     own: Option<&'a Node>,
     shared: Option<&'a Node>,
     /// The text that both were parsed from.
     text: &'a [u8],
 }
 
-impl<'a> Asked<'a> {
+impl<'a> EvaluationParts<'a> {
     fn part(&self, name: &str) -> Option<&'a Node> {
         let of = |body: Option<&'a Node>| body.and_then(|body| body.get(name));
         of(self.own).or_else(|| of(self.shared))

@@ -22,7 +22,7 @@ use crate::applications::State;
 
 /// The labels of a request. Each has a small, fixed set of values, so that clients cannot create new time series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct RequestLabels {
     method: &'static str,
     route: String,
     status: u16,
@@ -47,7 +47,7 @@ struct OfRoute {
 
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Asked, Counter>,
+    requests: Family<RequestLabels, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     refused: Family<Reason, Counter>,
     /// The metrics of the routes requested so far. Looking them up here does not copy the labels.
@@ -96,7 +96,7 @@ impl Metrics {
         drop(known);
         let label = || route.to_owned();
         let seconds = self.seconds.get_or_create(&Route { route: label() }).clone();
-        let counter = self.requests.get_or_create(&Asked { method, route: label(), status }).clone();
+        let counter = self.requests.get_or_create(&RequestLabels { method, route: label(), status }).clone();
         seconds.observe(took.as_secs_f64());
         counter.inc();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,13 @@ struct Difference {
 
 impl Difference {
     /// Adds the differences between two documents at a path.
-    fn add(&mut self, at: &str, old: DocumentRef<'_>, new: DocumentRef<'_>, depth: usize) -> Result<Told, Malformed> {
+    fn add(
+        &mut self,
+        at: &str,
+        old: DocumentRef<'_>,
+        new: DocumentRef<'_>,
+        depth: usize,
+    ) -> Result<Described, Malformed> {
         let (was, is) = (Fields::of(old)?, Fields::of(new)?);
         for &(name, value) in &is.in_order {
             let is_described = match was.by_name.get(name) {
@@ -57,17 +63,17 @@ impl Difference {
                 None => false,
             };
             if !is_described {
-                let Some(path) = self.path(at, name) else { return Ok(Told::TooLong) };
+                let Some(path) = self.path(at, name) else { return Ok(Described::TooLong) };
                 self.updated.push((path, value.to_bson()?));
             }
         }
         for &(name, _) in &was.in_order {
             if !is.by_name.contains_key(name) {
-                let Some(path) = self.path(at, name) else { return Ok(Told::TooLong) };
+                let Some(path) = self.path(at, name) else { return Ok(Described::TooLong) };
                 self.removed.push(path);
             }
         }
-        Ok(Told::All)
+        Ok(Described::All)
     }
 
     /// Reports the difference between two values by their contents. Returns whether that is possible.
@@ -85,7 +91,7 @@ impl Difference {
         let (updated, removed) = (self.updated.len(), self.removed.len());
         let told = self.add(&path, old, new, depth + 1)?;
         // If only the order of fields differs, paths cannot express the difference.
-        let is_described = told == Told::All && (self.updated.len(), self.removed.len()) != (updated, removed);
+        let is_described = told == Described::All && (self.updated.len(), self.removed.len()) != (updated, removed);
         if !is_described {
             self.updated.truncate(updated);
             self.removed.truncate(removed);
@@ -103,7 +109,7 @@ impl Difference {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Described {
     All,
     TooLong,
 }

@@ -90,12 +90,12 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
 }
 
 /// The current state of a trigger and, if it does not run, the reason.
-struct Standing {
+struct TriggerStatus {
     word: &'static str,
     reason: Option<String>,
 }
 
-impl Standing {
+impl TriggerStatus {
     fn of(state: &TriggerState) -> Self {
         match &state.suspended {
             Some(reason) => Self { word: "suspended", reason: Some(reason.clone()) },
@@ -119,7 +119,7 @@ async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
             TriggerEvent::Authentication(_) => Some(stores.events.count(&definition.name).await?),
             TriggerEvent::Database(_) | TriggerEvent::Scheduled(_) => None,
         };
-        let standing = Standing::of(&state);
+        let standing = TriggerStatus::of(&state);
         if !output.is_json() {
             output.line(to_line(definition, &standing, &state, waiting))?;
         }
@@ -146,7 +146,12 @@ async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
     Ok(Answer::Yes)
 }
 
-fn to_line(definition: &TriggerDefinition, standing: &Standing, state: &TriggerState, waiting: Option<u64>) -> String {
+fn to_line(
+    definition: &TriggerDefinition,
+    standing: &TriggerStatus,
+    state: &TriggerState,
+    waiting: Option<u64>,
+) -> String {
     let mut line = format!("{}  {}  {}", definition.name, definition.event.name(), standing.word);
     if let Some(reason) = &standing.reason {
         line.push_str(&format!(": {}", OneLine(reason)));
@@ -167,7 +172,12 @@ fn to_line(definition: &TriggerDefinition, standing: &Standing, state: &TriggerS
     line
 }
 
-fn to_json(definition: &TriggerDefinition, standing: &Standing, state: &TriggerState, waiting: Option<u64>) -> Value {
+fn to_json(
+    definition: &TriggerDefinition,
+    standing: &TriggerStatus,
+    state: &TriggerState,
+    waiting: Option<u64>,
+) -> Value {
     json!({
         "name": definition.name,
         "type": definition.event.name(),
@@ -205,7 +215,7 @@ async fn switch(
     check_name(name, &app.load()?)?;
     let stores = app.open(stores, IfMissing::Refuse).await?;
     stores.triggers.switch(name, to).await?;
-    let standing = Standing::of(&stores.triggers.state(name).await?);
+    let standing = TriggerStatus::of(&stores.triggers.state(name).await?);
     if output.is_json() {
         output.document(&json!({ "name": name, "state": standing.word }))?;
     } else {

@@ -31,17 +31,17 @@ pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found
         }
         for asked in asked(text) {
             match asked {
-                Asked::Import(line, name) if package.is_none() => {
+                Dependency::Import(line, name) if package.is_none() => {
                     let name = name.map_or_else(String::new, |name| format!(" of `{name}`"));
                     let message = format!("the static import{name} is not available in functions: use require");
                     found.push(Found { file: file.clone(), line, message });
                 }
-                Asked::DynamicImport(line, name) if package.is_none() => {
+                Dependency::DynamicImport(line, name) if package.is_none() => {
                     let message = format!("the dynamic import of `{name}` is not available in functions: use require");
                     found.push(Found { file: file.clone(), line, message });
                 }
-                Asked::Import(..) | Asked::DynamicImport(..) => {}
-                Asked::Require(line, name) => match packages.resolve(&file, &name) {
+                Dependency::Import(..) | Dependency::DynamicImport(..) => {}
+                Dependency::Require(line, name) => match packages.resolve(&file, &name) {
                     Resolution::Own(_) => {}
                     Resolution::Package(key) => {
                         if reached.len() < MAX_REACHED && reached.insert(key.clone()) {
@@ -64,13 +64,13 @@ fn shown(file: &str) -> String {
     if file.starts_with("node_modules/") { format!("functions/{file}") } else { file.to_owned() }
 }
 
-enum Asked {
+enum Dependency {
     Require(u32, String),
     Import(u32, Option<String>),
     DynamicImport(u32, String),
 }
 
-fn asked(source: &str) -> Vec<Asked> {
+fn asked(source: &str) -> Vec<Dependency> {
     let tokens = tokens(source);
     let mut asked = Vec::new();
     let at = |index: usize| tokens.get(index).map(|(token, _)| token);
@@ -82,10 +82,10 @@ fn asked(source: &str) -> Vec<Asked> {
         }
         match (word.as_str(), at(index + 1), at(index + 2), at(index + 3)) {
             ("require", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
-                asked.push(Asked::Require(*line, name.clone()));
+                asked.push(Dependency::Require(*line, name.clone()));
             }
             ("import", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
-                asked.push(Asked::DynamicImport(*line, name.clone()));
+                asked.push(Dependency::DynamicImport(*line, name.clone()));
             }
             // `import x from "y"` and `import "y"`, but not `import(x)`, `import.meta` or `{import: 1}`.
             ("import", Some(next), ..) if !matches!(next, Token::Sign('(' | '.' | ':' | ',' | '}' | '=')) => {
@@ -94,7 +94,7 @@ fn asked(source: &str) -> Vec<Asked> {
                     Token::Text(name) => Some(name.clone()),
                     _ => None,
                 });
-                asked.push(Asked::Import(*line, name));
+                asked.push(Dependency::Import(*line, name));
             }
             _ => {}
         }

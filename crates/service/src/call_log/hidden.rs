@@ -24,7 +24,7 @@ const MAX_HIDDEN_BYTES: usize = 8192;
 ///
 /// Returns `None` if there is more than can be searched or remembered.
 pub(super) fn hidden(arguments: &[Bson], http: Option<&HttpRequest>) -> Option<Vec<String>> {
-    let mut found = Found::default();
+    let mut found = HiddenTexts::default();
     found.search(arguments)?;
     if let Some(http) = http {
         for (name, value) in http.query.iter().chain(&http.headers) {
@@ -47,12 +47,12 @@ pub(super) fn hidden(arguments: &[Bson], http: Option<&HttpRequest>) -> Option<V
 }
 
 #[derive(Default)]
-struct Found {
+struct HiddenTexts {
     texts: Vec<String>,
     bytes: usize,
 }
 
-impl Found {
+impl HiddenTexts {
     fn search(&mut self, arguments: &[Bson]) -> Option<()> {
         let mut left = MAX_SEARCHED;
         // Each value, with whether it is inside such a name.

@@ -74,10 +74,10 @@ pub struct Evaluation {
 /// Makes decisions; reuses the user and the guard of the previous one if they are the same.
 pub struct Evaluator<'a> {
     api: &'a ClientApi,
-    known: Option<Known>,
+    known: Option<EvaluationTarget>,
 }
 
-struct Known {
+struct EvaluationTarget {
     asker: Asker,
     namespace: Namespace,
     /// The namespace as written in questions.
@@ -85,7 +85,7 @@ struct Known {
     guard: Guard,
 }
 
-impl Known {
+impl EvaluationTarget {
     fn is_of(&self, question: &Question<'_>) -> bool {
         self.asker.user.id == question.user_id && self.name == question.namespace
     }
@@ -178,9 +178,9 @@ impl Evaluator<'_> {
             };
             let asker = Asker { user, request: None };
             let guard = self.api.guard_of(&asker, &namespace)?;
-            self.known = Some(Known { asker, namespace, name: question.namespace.to_owned(), guard });
+            self.known = Some(EvaluationTarget { asker, namespace, name: question.namespace.to_owned(), guard });
         }
-        let Some(Known { asker, namespace, guard, .. }) = &mut self.known else {
+        let Some(EvaluationTarget { asker, namespace, guard, .. }) = &mut self.known else {
             return Err(ClientError::internal("no guard"));
         };
         let document = match (question.document, question.id) {

@@ -52,11 +52,11 @@ impl ClientApi {
         };
         // The credentials may have been revoked in the meantime, which ended earlier sessions but not this one.
         let standing = self.standing(&proven).await?;
-        if standing != Standing::Holds {
+        if standing != ProofStatus::Holds {
             if let Ok(login) = login {
                 self.authenticator.log_out(&login.refresh_token).await.map_err(ClientError::internal)?;
             }
-            if standing == Standing::Gone {
+            if standing == ProofStatus::Gone {
                 // These credentials can never be used again. If this login created a user for them, that user is
                 // removed.
                 self.forget_identity(&proven.identity).await?;
@@ -67,7 +67,7 @@ impl ClientApi {
     }
 
     /// Whether the password or the key is still the one that was verified.
-    async fn standing(&self, proven: &Proven) -> Result<Standing, ClientError> {
+    async fn standing(&self, proven: &Proven) -> Result<ProofStatus, ClientError> {
         let id = &proven.identity.id;
         let holds = match &proven.proof {
             Proof::Password { hash } => {
@@ -78,9 +78,9 @@ impl ClientApi {
             Proof::Function => Some(true),
         };
         Ok(match holds {
-            Some(true) => Standing::Holds,
-            Some(false) => Standing::Withdrawn,
-            None => Standing::Gone,
+            Some(true) => ProofStatus::Holds,
+            Some(false) => ProofStatus::Withdrawn,
+            None => ProofStatus::Gone,
         })
     }
 
@@ -88,10 +88,10 @@ impl ClientApi {
     /// removed, too.
     pub(super) async fn still_stands(&self, proven: &Proven) -> Result<bool, ClientError> {
         let standing = self.standing(proven).await?;
-        if standing == Standing::Gone {
+        if standing == ProofStatus::Gone {
             self.forget_identity(&proven.identity).await?;
         }
-        Ok(standing == Standing::Holds)
+        Ok(standing == ProofStatus::Holds)
     }
 
     async fn forget_identity(&self, identity: &Identity) -> Result<(), ClientError> {
@@ -136,11 +136,11 @@ impl ClientApi {
                     return Err(ClientError::bad(ErrorCode::InvalidParameter, "invalid user link request"));
                 }
                 let identity = &proven.identity;
-                if self.standing(&proven).await? != Standing::Holds {
+                if self.standing(&proven).await? != ProofStatus::Holds {
                     return Err(ClientError::unauthorized(proven.refusal()));
                 }
                 let linked = self.authenticator.link_as(&user.id, identity).await;
-                if linked.is_ok() && self.standing(&proven).await? == Standing::Gone {
+                if linked.is_ok() && self.standing(&proven).await? == ProofStatus::Gone {
                     self.forget_identity(identity).await?;
                     return Err(ClientError::unauthorized(proven.refusal()));
                 }
@@ -219,7 +219,7 @@ pub(super) struct Proven {
 
 /// Whether the proof of an identity is still valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum ProofStatus {
     Holds,
     /// The password was changed, or the key disabled.
     Withdrawn,

@@ -35,9 +35,9 @@ impl<'s> JoinedStore<'s> {
 }
 
 /// A cursor over documents that have already been read.
-struct Held(Vec<RawDocumentBuf>);
+struct InMemoryCursor(Vec<RawDocumentBuf>);
 
-impl Cursor for Held {
+impl Cursor for InMemoryCursor {
     fn batch(&mut self) -> BoxFuture<'_, Result<Vec<RawDocumentBuf>, DocumentsError>> {
         let batch = std::mem::take(&mut self.0);
         Box::pin(async { Ok(batch) })
@@ -50,7 +50,7 @@ impl DocumentStore for JoinedStore<'_> {
         namespace: &'a Namespace,
         find: &'a Find,
     ) -> BoxFuture<'a, Result<Box<dyn Cursor + 's>, DocumentsError>> {
-        Box::pin(async move { Ok(Box::new(Held(self.found(namespace, find).await?)) as Box<dyn Cursor>) })
+        Box::pin(async move { Ok(Box::new(InMemoryCursor(self.found(namespace, find).await?)) as Box<dyn Cursor>) })
     }
 
     /// If the pipeline starts with `$match`, only the matching documents are read within the transaction. The remaining
@@ -66,7 +66,7 @@ impl DocumentStore for JoinedStore<'_> {
             let found = self.found(namespace, &Find::by(first.cloned().unwrap_or_default())).await?;
             // No supported stage produces documents from an empty input.
             if found.is_empty() {
-                return Ok(Box::new(Held(found)) as Box<dyn Cursor>);
+                return Ok(Box::new(InMemoryCursor(found)) as Box<dyn Cursor>);
             }
             self.store.aggregate_documents(namespace.database(), found, rest).await
         })

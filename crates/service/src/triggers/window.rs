@@ -6,13 +6,13 @@ use bson::Document;
 /// event before which all have finished.
 #[derive(Default)]
 pub(super) struct Window {
-    open: VecDeque<Open>,
+    open: VecDeque<OpenEvent>,
     /// The number of the first entry of `open`.
     first: u64,
     reached: Option<Document>,
 }
 
-struct Open {
+struct OpenEvent {
     has_ended: bool,
     position: Option<Document>,
 }
@@ -21,7 +21,7 @@ impl Window {
     /// Adds an event whose handling begins; `position` is the one after it. Returns the event's number.
     pub(super) fn begin(&mut self, position: Option<Document>) -> u64 {
         let number = self.first.saturating_add(self.len());
-        self.open.push_back(Open { has_ended: false, position });
+        self.open.push_back(OpenEvent { has_ended: false, position });
         number
     }
 
@@ -33,7 +33,7 @@ impl Window {
         }
         while self.open.front().is_some_and(|open| open.has_ended) {
             self.first = self.first.saturating_add(1);
-            if let Some(Open { position: Some(position), .. }) = self.open.pop_front() {
+            if let Some(OpenEvent { position: Some(position), .. }) = self.open.pop_front() {
                 self.reached = Some(position);
             }
         }

@@ -36,7 +36,7 @@ impl Observers {
         let known = self.known();
         let there = known.iter().filter_map(|(source, observer)| {
             let users = Users::These(BTreeSet::new());
-            Some(Told { source: source.clone(), observer: observer.upgrade()?, users })
+            Some(ConcernedObserver { source: source.clone(), observer: observer.upgrade()?, users })
         });
         Concerned(there.collect())
     }
@@ -52,7 +52,7 @@ impl Observers {
         for observer in latecomers {
             observer.changed_all();
         }
-        for Told { observer, users, .. } in concerned.0 {
+        for ConcernedObserver { observer, users, .. } in concerned.0 {
             match users {
                 Users::These(users) if users.is_empty() => {}
                 Users::These(users) => observer.changed(&users),
@@ -67,9 +67,9 @@ impl Observers {
 }
 
 /// The users whose custom data a transaction changes, per observer.
-pub(super) struct Concerned(Vec<Told>);
+pub(super) struct Concerned(Vec<ConcernedObserver>);
 
-struct Told {
+struct ConcernedObserver {
     source: CustomDataSource,
     observer: Arc<dyn CustomDataObserver>,
     users: Users,
@@ -83,7 +83,7 @@ enum Users {
 impl Concerned {
     /// Records the users to whom a document belongs before and after a change.
     pub(super) fn note(&mut self, namespace: &Namespace, images: [&Option<RawDocumentBuf>; 2]) {
-        for Told { source, users, .. } in &mut self.0 {
+        for ConcernedObserver { source, users, .. } in &mut self.0 {
             let is_watched = source.database == namespace.database() && source.collection == namespace.collection();
             let Users::These(named) = users else { continue };
             if !is_watched {
