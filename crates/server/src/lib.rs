@@ -21,6 +21,7 @@ mod data_api;
 mod endpoints;
 #[cfg(test)]
 mod hang_ups;
+mod head;
 mod incoming;
 mod keys;
 mod listener;

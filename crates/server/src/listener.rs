@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::{ServiceExt, service_fn};
 
 use crate::applications::State;
+use crate::head::{Head, MAX_HEAD, Metered};
 use crate::peer::{Client, Peer};
 use crate::streams::{Open, Opened};
 use crate::tls::Tls;
@@ -27,9 +29,6 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// The time limit for the head of a request, which includes idle time between requests, and for the TLS handshake.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The largest head of a request, in bytes. Some clients send their token in the URL.
-const HEAD_SIZE: usize = 256 * 1024;
 
 /// The most headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -122,16 +121,22 @@ impl Connection {
 
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, watcher: Watcher) {
         let Self { app, state, peer, opened } = self;
+        let head = Head::new(network(&state, peer));
+        let stream = Metered::new(stream, Arc::clone(&head));
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let received = head.received();
             let mut request: Request = request.map(axum::body::Body::new);
             request.extensions_mut().insert(Peer(peer.ip()));
             let app = app.clone();
-            async move { Ok::<_, Infallible>(app.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+            async move {
+                let _received = received;
+                Ok::<_, Infallible>(app.oneshot(request).await.unwrap_or_else(|never| match never {}))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_SIZE)
+            .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         state.metrics().connections.inc();

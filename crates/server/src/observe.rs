@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::applications::State;
 use crate::peer::{Client, Peer};
 use crate::reply::{Failure, error_body, json_reply};
-use crate::request::{base, host, take_one_slash};
+use crate::request::{base, has_small_body, host, take_one_slash};
 
 /// The most concurrent requests, not counting streams; the same limit as that of App Services.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 10_000;
@@ -61,6 +61,7 @@ pub(crate) async fn observe(
     let client = Client::of(peer, request.headers(), &state.options().trusted_proxies);
     let (host, uri, method) = (host(request.headers()).cloned(), request.uri().clone(), request.method().clone());
     request.extensions_mut().insert(client.clone());
+    let has_large_body = !has_small_body(&request);
     let mut response = match state.requests().try_acquire() {
         Ok(_permit) => next(request).await,
         Err(_) => {
@@ -93,6 +94,10 @@ pub(crate) async fn observe(
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
+    }
+    if has_large_body && response.status().is_client_error() {
+        // Perhaps the body was not read. Then the connection ends, and clients must not send another request on it.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -110,7 +110,9 @@ async fn a_call_of_18_mib_is_accepted_and_one_more_byte_is_refused() {
         let before: i32 = count().await.as_str().unwrap().parse().unwrap();
         assert_eq!(send(MAX_BODY).await.status, StatusCode::OK);
         assert_eq!(count().await, (before + 2).to_string());
-        assert_eq!(send(MAX_BODY + 1).await.failure(), (413, "", "payload too large"));
+        let refused = send(MAX_BODY + 1).await;
+        assert_eq!(refused.failure(), (413, "", "payload too large"));
+        assert_eq!(refused.headers[header::CONNECTION], "close");
         assert_eq!(count().await, (before + 2).to_string());
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use portcullis_server::{Options, Tls, serve};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -149,6 +150,64 @@ async fn exchanged(listening: &Listening, bytes: &str) -> String {
     // The connection may be reset, since not everything was read.
     drop(read.expect("the connection ends"));
     String::from_utf8_lossy(&reply).into_owned()
+}
+
+/// A request for the profile, the head of which contains a token.
+fn profile(token: &str) -> String {
+    let head = "GET /api/client/v2.0/auth/profile HTTP/1.1\r\nHost: x\r\nConnection: close";
+    format!("{head}\r\nAuthorization: Bearer {token}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn tokens_with_as_much_custom_data_as_is_allowed_are_accepted() {
+    let listening = Listening::new(None).await;
+    let server = &listening.server;
+    let (admin, ken) = (server.somebody("admin@example.com").await, server.somebody("ken@example.com").await);
+    // Small numbers take more than four times their size in a token.
+    let small: Vec<Value> = (0..95_000).map(|_| json!({ "$numberInt": "1" })).collect();
+    let document = json!({ "document": { "user_id": ken.user_id, "small": small } });
+    assert_eq!(server.call(&admin, "insertOne", "users", document).await.status, 200);
+    let ken = server.again("ken@example.com").await;
+    assert!(ken.access.len() > 2_000_000, "{}", ken.access.len());
+    for _ in 0..3 {
+        let reply = exchanged(&listening, &profile(&ken.access)).await;
+        assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("ken@example.com"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn large_heads_are_limited_in_number() {
+    let listening = Listening::new(None).await;
+    let begun = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "x".repeat(100_000));
+    let mut open = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (mut stream, begun) = (listening.connect().await, begun.clone());
+        open.spawn(async move {
+            let sent = stream.write_all(begun.as_bytes()).await;
+            // The server never answers half a head: it waits for the rest, or closes the connection.
+            sent.is_err() || stream.read(&mut [0]).await.is_ok_and(|read| read == 0)
+        });
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(20), open.join_next()).await.expect("no connection is closed");
+    assert!(ended.unwrap().is_ok());
+    // Small heads are received all the same.
+    assert!(location(listening.connect().await).await.starts_with("HTTP/1.1 200"));
+    open.shutdown().await;
+    let large = profile(&"x".repeat(100_000));
+    let accepted = async {
+        loop {
+            let (mut stream, mut reply) = (listening.connect().await, Vec::new());
+            // The places become free when the server notices that their connections are closed.
+            if stream.write_all(large.as_bytes()).await.is_ok() {
+                let _ = stream.read_to_end(&mut reply).await;
+            }
+            if reply.starts_with(b"HTTP/1.1 401") {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), accepted).await.expect("the places are free again");
 }
 
 /// If a proxy and a server disagree about the end of a request, what one of them takes for its body is another client's

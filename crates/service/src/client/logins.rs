@@ -7,6 +7,7 @@ use portcullis::store::{ApiKey, Identity, PasswordLogin};
 
 use super::passwords::is_length;
 use super::random::{is_id, is_of};
+use super::sessions::log_warnings;
 use super::{ClientApi, ClientError, ErrorClass, ErrorCode};
 
 /// The response to a login.
@@ -247,6 +248,7 @@ impl Proven {
 }
 
 fn reply(login: Login) -> LoginReply {
+    log_warnings(&login.user.id, &login.warnings);
     LoginReply {
         access_token: login.access_token,
         refresh_token: login.refresh_token,

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
+use portcullis::User;
 use portcullis::access::KnownUser;
 use portcullis::auth::ProviderType;
-use portcullis::auth::token::{AccessToken, RefreshToken};
+use portcullis::auth::Warning;
+use portcullis::auth::token::{AccessToken, MAX_OWN_TOKEN, RefreshToken};
 use portcullis::login::{Accounts, LoginError};
 use portcullis::store::{Credentials, Identity};
-use portcullis::{User, json};
+use portcullis::text::OneLine;
 
 use super::error::TokenKind;
 use super::{ClientApi, ClientError};
@@ -14,10 +16,14 @@ impl ClientApi {
     /// The application that a token names. The token is not verified.
     #[must_use]
     pub fn application_of(token: &str) -> Option<String> {
-        let payload = token.split('.').nth(1).filter(|payload| payload.len() <= 1 << 20)?;
+        // The rest of the claims, which may be megabytes of anything, is skipped.
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            baas_domain_id: String,
+        }
+        let payload = token.split('.').nth(1).filter(|payload| payload.len() <= MAX_OWN_TOKEN)?;
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).ok()?;
-        let claims = json::parse_bytes(&bytes).ok()?;
-        claims.get("baas_domain_id")?.as_str().map(str::to_owned)
+        serde_json::from_slice::<Claims>(&bytes).ok().map(|claims| claims.baas_domain_id)
     }
 
     /// Issues a new access token, with current data about the user.
@@ -26,7 +32,9 @@ impl ClientApi {
     /// The refresh token is rejected.
     pub async fn refresh(&self, refresh_token: &str) -> Result<String, ClientError> {
         let refreshed = self.authenticator.refresh(refresh_token).await;
-        Ok(refreshed.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))?.access_token)
+        let refreshed = refreshed.map_err(|error| ClientError::of_token(&error, TokenKind::Refresh))?;
+        log_warnings(&refreshed.user.id, &refreshed.warnings);
+        Ok(refreshed.access_token)
     }
 
     /// Ends the session of a refresh token, and no other.
@@ -93,6 +101,13 @@ impl ClientApi {
             .await
             .map_err(ClientError::internal)?;
         Ok(())
+    }
+}
+
+/// Logs warnings about the custom data in a new token.
+pub(super) fn log_warnings(user_id: &str, warnings: &[Warning]) {
+    for warning in warnings {
+        tracing::warn!(user_id = %OneLine(user_id), %warning, "custom data");
     }
 }
 
