@@ -1,7 +1,7 @@
 //! Limits of time, memory, threads and sizes, and calls whose caller has stopped waiting.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::{Binary, Bson, spec::BinarySubtype};
 use portcullis::User;
@@ -9,25 +9,6 @@ use portcullis_functions::{Call, CallError, Entry};
 use serde_json::json;
 
 use super::world::{Draft, ada, one};
-
-#[tokio::test]
-async fn an_empty_call_has_little_overhead() {
-    let world =
-        Draft::new().function("f", "exports = () => 1;", json!({})).options(|options| options.prepared = 8).build();
-    let mut times = Vec::new();
-    for _ in 0..60 {
-        let began = Instant::now();
-        world.call("f", vec![]).await.unwrap();
-        times.push(began.elapsed());
-        // Gives threads time to prepare contexts.
-        tokio::time::sleep(Duration::from_millis(8)).await;
-    }
-    times.sort();
-    let (median, last) = (times[times.len() / 2], times[times.len() - 1]);
-    println!("an empty call: median {median:?}, slowest {last:?}");
-    // Generous, because the machine is shared and the build is not optimized.
-    assert!(median < Duration::from_millis(20), "{median:?}");
-}
 
 #[tokio::test]
 async fn calls_run_concurrently_up_to_the_limit() {
@@ -187,38 +168,6 @@ async fn calls_work_on_a_multi_threaded_runtime() {
     })
     .await
     .unwrap();
-}
-
-/// Prints the rate of calls: made one after the other, and made by four tasks.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn measures_the_rate_of_calls() {
-    let reading = "exports = () => context.services.get('mongodb-atlas').db('db').collection('c').findOne({ _id: 1 });";
-    let draft = Draft::new().function("empty", "exports = () => 1;", json!({})).function(
-        "reading",
-        reading,
-        json!({"run_as_system": true}),
-    );
-    let world = Arc::new(draft.options(|options| options.prepared = 8).build());
-    world.backend.insert("c", vec![bson::doc! { "_id": 1, "name": "Ada" }]).await;
-    for name in ["empty", "reading"] {
-        for tasks in [1, 4] {
-            let began = Instant::now();
-            let calls = (0..tasks).map(|_| {
-                let world = Arc::clone(&world);
-                tokio::spawn(async move {
-                    for _ in 0..200 {
-                        world.call(name, vec![]).await.unwrap();
-                    }
-                })
-            });
-            for call in calls.collect::<Vec<_>>() {
-                call.await.unwrap();
-            }
-            let rate = f64::from(200 * tasks) / began.elapsed().as_secs_f64();
-            println!("{name}, {tasks} at a time: {rate:.0} calls a second");
-        }
-    }
 }
 
 #[tokio::test]
