@@ -77,32 +77,25 @@ impl StateFile {
             events_added: Notify::new(),
             observers: Observers::default(),
         };
-        let known = file.read(ACTION, |transaction| {
-            transaction.open_table(USERS)?;
-            transaction.open_table(IDENTITIES)?;
-            transaction.open_table(SESSIONS)?;
-            transaction.open_multimap_table(SESSIONS_OF_USER)?;
-            transaction.open_table(DOCUMENTS)?;
-            transaction.open_multimap_table(IDS)?;
-            transaction.open_table(CHANGES)?;
-            transaction.open_table(TRIGGERS)?;
-            transaction.open_table(ACCOUNT_EVENTS)?;
-            Ok(())
-        });
+        // Read and write transactions have the same methods, but no trait in common.
+        macro_rules! open_all {
+            ($transaction:ident) => {{
+                $transaction.open_table(USERS)?;
+                $transaction.open_table(IDENTITIES)?;
+                $transaction.open_table(SESSIONS)?;
+                $transaction.open_multimap_table(SESSIONS_OF_USER)?;
+                $transaction.open_table(DOCUMENTS)?;
+                $transaction.open_multimap_table(IDS)?;
+                $transaction.open_table(CHANGES)?;
+                $transaction.open_table(TRIGGERS)?;
+                $transaction.open_table(ACCOUNT_EVENTS)?;
+                Ok(())
+            }};
+        }
+        let known = file.read(ACTION, |transaction| open_all!(transaction));
         // The tables usually exist, and a write transaction takes longer and blocks other writers.
         if known.is_err() {
-            file.write_alone(ACTION, |transaction| {
-                transaction.open_table(USERS)?;
-                transaction.open_table(IDENTITIES)?;
-                transaction.open_table(SESSIONS)?;
-                transaction.open_multimap_table(SESSIONS_OF_USER)?;
-                transaction.open_table(DOCUMENTS)?;
-                transaction.open_multimap_table(IDS)?;
-                transaction.open_table(CHANGES)?;
-                transaction.open_table(TRIGGERS)?;
-                transaction.open_table(ACCOUNT_EVENTS)?;
-                Ok(())
-            })?;
+            file.write_alone(ACTION, |transaction| open_all!(transaction))?;
         }
         Ok(file)
     }
