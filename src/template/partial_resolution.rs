@@ -1,5 +1,7 @@
 //! Resolves what can be resolved and returns a template for the rest ([`Missing::Keep`](super::Missing::Keep)).
 
+use std::collections::HashSet;
+
 use bson::{Bson, Document};
 
 use super::form::{Form, Key, Member};
@@ -36,8 +38,13 @@ impl Resolver<'_, '_> {
 
     fn keep_members(&mut self, members: &[Member]) -> Document {
         let mut kept = Document::new();
-        let is_plain =
-            |key: &str| members.iter().any(|one| matches!(&one.key, Key::Plain(plain, _) if **plain == *key));
+        let plain: HashSet<&str> = members
+            .iter()
+            .filter_map(|one| match &one.key {
+                Key::Plain(plain, _) => Some(&**plain),
+                Key::Text(_) => None,
+            })
+            .collect();
         for member in members {
             let key = match &member.key {
                 Key::Plain(key, _) => key.to_string(),
@@ -46,7 +53,7 @@ impl Resolver<'_, '_> {
                 // to keep the keys distinct.
                 Key::Text(text) => {
                     let mut key = self.keep_key(text, member);
-                    if kept.contains_key(&key) || is_plain(&key) {
+                    if kept.contains_key(&key) || plain.contains(&*key) {
                         text.written().clone_into(&mut key);
                     }
                     while kept.contains_key(&key) {
@@ -66,7 +73,8 @@ impl Resolver<'_, '_> {
         let key = self.key(text, &member.site);
         self.failures.truncate(before);
         match key {
-            Some(key) if key.starts_with('%') || key.contains("%(") => format!("%({})", quoted(&key)),
+            // Each insertion is quoted by itself, as what is inserted into a key must be one name.
+            Some(key) if key.starts_with('%') || key.contains("%(") => self.keep_text(text),
             Some(key) => key,
             None => text.written().to_owned(),
         }
@@ -124,12 +132,7 @@ impl Resolver<'_, '_> {
                 self.failures.truncate(before);
                 return protected(value);
             }
-            let supplied_later = self
-                .failures
-                .get(before..)
-                .unwrap_or_default()
-                .iter()
-                .any(|failure| failure.reason().is_not_supplied());
+            let supplied_later = self.failures.since(before).iter().any(|failure| failure.reason().is_not_supplied());
             self.failures.truncate(before);
             if supplied_later {
                 let rest = alternatives.get(index..).unwrap_or_default();

@@ -10,7 +10,7 @@ use super::form::{Call, Form, Key, Member, Site};
 use super::inputs::Inputs;
 use super::sink::{BsonSink, Sink, Slot};
 use super::text::{Alternative, Insert, Piece, Text};
-use super::unresolved::{Failure, Reason, Unresolved};
+use super::unresolved::{Failure, Failures, Reason, Unresolved};
 use super::value_text::{self, Text as Plain};
 use crate::eval::{Found, convert_each};
 use crate::expr::{Conversion, Operator};
@@ -31,15 +31,15 @@ pub(super) struct Resolver<'i, 'r> {
     pub(super) inputs: &'r Inputs<'i>,
     /// The escape for inserted text; `None` inside JSON or BSON strings, which need no escape.
     pub(super) escape: Option<Escape>,
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Failures,
     /// Whether unresolved parts are kept for a later stage. An alternative then is not used in place of a part that may
     /// still be supplied.
     pub(super) waits: bool,
 }
 
 impl<'i, 'r> Resolver<'i, 'r> {
-    pub(super) const fn new(inputs: &'r Inputs<'i>, escape: Option<Escape>) -> Self {
-        Self { inputs, escape, failures: Vec::new(), waits: false }
+    pub(super) fn new(inputs: &'r Inputs<'i>, escape: Option<Escape>) -> Self {
+        Self { inputs, escape, failures: Failures::default(), waits: false }
     }
 
     /// Writes the value of a form.
@@ -50,10 +50,11 @@ impl<'i, 'r> Resolver<'i, 'r> {
     pub(super) fn write(mut self, form: &Form, gap: Gap, sink: &mut impl Sink) -> Result<(), Unresolved> {
         self.form(form, Slot::Top, gap, 0, sink);
         let fatal = |failure: &Failure| matches!(failure.reason(), Reason::TooLarge);
-        if self.failures.is_empty() || (gap != Gap::Refuse && !self.failures.iter().any(fatal)) {
+        let failures = self.failures.into_vec();
+        if failures.is_empty() || (gap != Gap::Refuse && !failures.iter().any(fatal)) {
             Ok(())
         } else {
-            Err(Unresolved(self.failures))
+            Err(Unresolved(failures))
         }
     }
 
@@ -171,7 +172,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     fn tell_within(&mut self, form: &Form, gap: Gap, depth: usize) {
         let mut value = Resolver::new(self.inputs, self.escape);
         value.form(form, Slot::Top, gap, depth, &mut BsonSink::default());
-        value.failures.into_iter().for_each(|failure| self.note(failure));
+        value.failures.into_vec().into_iter().for_each(|failure| self.failures.add(failure));
     }
 
     /// The key with everything inserted; `None` after recording why it does not resolve.
@@ -183,8 +184,8 @@ impl<'i, 'r> Resolver<'i, 'r> {
                 Piece::Plain(plain) => key.push_str(plain),
                 Piece::Insert(insert) => match self.insert(insert) {
                     Ok((_, inserted)) if is_plain_name(&inserted) => key.push_str(&inserted),
-                    Ok(_) => {
-                        self.fail(site, insert.asked(), Reason::KeyMalformed);
+                    Ok((alternative, _)) => {
+                        self.fail(site, insert.asked(), Reason::KeyMalformed(alternative.asked()));
                         complete = false;
                     }
                     Err(reason) => {
@@ -215,11 +216,11 @@ impl<'i, 'r> Resolver<'i, 'r> {
                     continue;
                 }
                 Piece::Insert(insert) => match self.insert(insert) {
-                    Ok((_, inserted)) => match self.escape {
+                    Ok((alternative, inserted)) => match self.escape {
                         None | Some(Escape::None) => give(&inserted, &mut length, part),
                         Some(escape) => match escape.apply(&inserted) {
                             Ok(escaped) => give(&escaped, &mut length, part),
-                            Err(refused) => Err(Reason::Escape(refused)),
+                            Err(refused) => Err(Reason::Escape { inserted: alternative.asked(), refused }),
                         },
                     },
                     Err(reason) => Err(reason),
@@ -318,8 +319,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
             if let Some(found) = self.strict(alternative) {
                 return Some(found);
             }
-            let failed = self.failures.get(before..).unwrap_or_default();
-            if self.waits && failed.iter().any(|failure| failure.reason().is_not_supplied()) {
+            if self.waits && self.failures.since(before).iter().any(|failure| failure.reason().is_not_supplied()) {
                 return None;
             }
             self.failures.truncate(before);
@@ -353,14 +353,7 @@ impl<'i, 'r> Resolver<'i, 'r> {
     }
 
     pub(super) fn fail(&mut self, site: &Site, asked: impl Into<Box<str>>, reason: Reason) {
-        self.note(Failure::new(site, asked, reason));
-    }
-
-    fn note(&mut self, failure: Failure) {
-        let same = |one: &Failure| one.pointer() == failure.pointer() && one.asked() == failure.asked();
-        if !self.failures.iter().any(same) {
-            self.failures.push(failure);
-        }
+        self.failures.add(Failure::new(site, asked, reason));
     }
 }
 

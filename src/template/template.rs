@@ -291,7 +291,7 @@ impl Template {
             return Ok(());
         }
         text.truncate(before);
-        Err(Unresolved(resolver.failures))
+        Err(Unresolved(resolver.failures.into_vec()))
     }
 
     /// All expansions in the template, in source order.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use thiserror::Error;
@@ -65,6 +66,43 @@ impl Failure {
     }
 }
 
+/// The failures of a resolution while it is under way.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    list: Vec<Failure>,
+    /// The pointers and texts of all failures in the list, because a large template may have very many.
+    known: HashSet<(Box<str>, Box<str>)>,
+}
+
+impl Failures {
+    /// Adds a failure unless there is one about the same text in the same position.
+    pub(super) fn add(&mut self, failure: Failure) {
+        if self.known.insert((failure.pointer.clone(), failure.asked.clone())) {
+            self.list.push(failure);
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The failures added since there were `before`.
+    pub(super) fn since(&self, before: usize) -> &[Failure] {
+        self.list.get(before..).unwrap_or_default()
+    }
+
+    /// Removes all failures but the first `before`.
+    pub(super) fn truncate(&mut self, before: usize) {
+        for failure in self.list.drain(before.min(self.list.len())..) {
+            self.known.remove(&(failure.pointer, failure.asked));
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Failure> {
+        self.list
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pointer = if self.pointer.is_empty() { "(root)" } else { &self.pointer };
@@ -109,13 +147,19 @@ pub enum Reason {
     #[error("{0} has no text")]
     NoText(&'static str),
     /// Text that the [`Escape`](super::Escape) rejects.
-    #[error("{0}")]
-    Escape(Refused),
-    /// Text inserted into a key that is not a plain name.
+    #[error("`{}` is inserted, and {refused}", OneLine(excerpt(.inserted, 200)))]
+    Escape {
+        /// The alternative whose text was rejected.
+        inserted: String,
+        /// Why.
+        refused: Refused,
+    },
+    /// Text inserted into a key that is not a plain name; it is that of this alternative.
     #[error(
-        "what is inserted into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`"
+        "what `{}` inserts into a key must be one name: not empty, without `.` and U+0000, and not beginning with `$`",
+        OneLine(excerpt(.0, 200))
     )]
-    KeyMalformed,
+    KeyMalformed(String),
     /// A key that already exists in its document.
     #[error("the key `{}` already exists in this document", OneLine(excerpt(.0, 200)))]
     KeyDuplicate(String),

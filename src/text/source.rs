@@ -12,6 +12,9 @@ pub struct Source {
     first_line: usize,
     /// The byte offset at which each line starts.
     lines: Vec<usize>,
+    /// The number of characters that start before each multiple of [`BLOCK`]. A file may be a single line of megabytes,
+    /// with many findings.
+    characters: Vec<usize>,
 }
 
 /// The escape sequences around parts of a rendered finding. They are empty strings for plain text.
@@ -32,13 +35,21 @@ pub struct Style {
 /// The number of characters above which a line is cut to a window around the position.
 const LINE_WINDOW: usize = 120;
 
+/// The number of bytes in which characters are counted for each position.
+const BLOCK: usize = 1024;
+
 impl Source {
     /// Creates a source. The name is used in messages: a path, or something like `<expression>`.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(after).collect();
-        Self { name: name.into(), text, first_line: 1, lines }
+        let characters = text
+            .as_bytes()
+            .chunks(BLOCK)
+            .scan(0, |total, block| Some(std::mem::replace(total, *total + characters_in(block))))
+            .collect();
+        Self { name: name.into(), text, first_line: 1, lines, characters }
     }
 
     /// Sets the number of the first line, for a text that is part of a longer one.
@@ -70,9 +81,22 @@ impl Source {
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.floor(offset);
+        let (line, start) = self.line_of(offset);
+        let column = self.characters_before(offset).saturating_sub(self.characters_before(start)) + 1;
+        (self.first_line + line, column)
+    }
+
+    /// The index of the line that contains an offset, and where the line starts.
+    fn line_of(&self, offset: usize) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
-        let start = self.lines.get(line).copied().unwrap_or(0);
-        (self.first_line + line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
+        (line, self.lines.get(line).copied().unwrap_or(0))
+    }
+
+    /// The number of characters that start before an offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = (offset / BLOCK).min(self.characters.len().saturating_sub(1));
+        let rest = self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default();
+        self.characters.get(block).copied().unwrap_or(0) + characters_in(rest)
     }
 
     /// Renders a finding for people to read: the message, the position, the line with carets under it, and the
@@ -120,10 +144,10 @@ impl Source {
     /// the number of columns that the span takes up in the line.
     fn line_around(&self, span: Span) -> (String, usize, usize) {
         let at = self.floor(span.start);
-        let head = self.text.get(..at).unwrap_or_default();
-        let tail = self.text.get(at..).unwrap_or_default();
-        let head = head.get(head.rfind('\n').map_or(0, |i| i + 1)..).unwrap_or_default();
-        let tail = tail.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+        let (line, start) = self.line_of(at);
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1);
+        let head = self.text.get(start..at).unwrap_or_default();
+        let tail = self.text.get(at..end).unwrap_or_default().trim_end_matches('\r');
         // The search starts at the position and goes outwards, because a file may be a single line of a megabyte.
         let cut_before = head.char_indices().rev().nth(LINE_WINDOW / 2 - 1).map_or(0, |(at, _)| at);
         let head = head.get(cut_before..).unwrap_or_default();
@@ -147,6 +171,11 @@ impl Source {
         }
         at
     }
+}
+
+/// The number of characters that start in a part of a text in UTF-8.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 /// Shows tabs as spaces, and characters that a terminal might interpret or reorder as replacement characters.

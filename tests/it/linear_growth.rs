@@ -9,7 +9,8 @@ use bson::{Bson, doc};
 use portcullis::app::Applicable;
 use portcullis::eval::{Context, Errors};
 use portcullis::schema::Schema;
-use portcullis::{App, json, lint, policy};
+use portcullis::text::{Finding, Severity, Source, Span, Style};
+use portcullis::{App, Missing, Template, json, lint, policy};
 
 /// Far longer than any of these takes, and far shorter than comparing all pairs would take.
 const TIME: Duration = Duration::from_secs(20);
@@ -73,6 +74,47 @@ fn a_thousand_roles_are_evaluated() {
     let node = json::parse(&format!(r#"{{"roles":[{}]}}"#, roles.join(","))).unwrap();
     let rules = in_time(|| policy::compile(&node)).unwrap();
     in_time(|| lint::lint_rules(&rules, &node));
+}
+
+#[test]
+fn a_hundred_thousand_expansions_do_not_resolve() {
+    let count = 100_000;
+    let list = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");
+    let texts: String = (0..count).map(|number| format!("%(%%user.data.a{number})")).collect();
+    let templates = [
+        format!("[{}]", list(&|_| r#""%%user.nope""#.to_owned())),
+        format!("{{{}}}", list(&|number| format!(r#""%(%%user.data.a{number})":"%%user.nope""#))),
+        format!(r#""{texts}""#),
+    ];
+    for text in templates {
+        let template = in_time(|| Template::parse(&text)).unwrap();
+        let context = Context::new().with_user(portcullis::User::new("u"));
+        let failures = in_time(|| template.resolve(&context)).unwrap_err();
+        assert!(failures.as_slice().len() >= count);
+        for missing in [Missing::Null, Missing::Remove, Missing::Keep] {
+            in_time(|| template.resolve_with(&context, missing)).unwrap();
+        }
+        assert_eq!(in_time(|| template.expansions()).len(), failures.as_slice().len());
+    }
+}
+
+/// A generated file is often a single line.
+#[test]
+fn a_hundred_thousand_findings_in_one_line_are_shown() {
+    let source = Source::new("long.json", "é".repeat(2_000_000));
+    in_time(|| {
+        for number in 0..100_000_usize {
+            let (at, finding) = (number * 20, |span| Finding {
+                severity: Severity::Error,
+                code: "code",
+                message: String::new(),
+                span,
+                help: None,
+            });
+            let shown = source.render(&finding(Span::new(at * 2, at * 2 + 2)), None, Style::default());
+            assert!(shown.contains(&format!("long.json:1:{}\n", at + 1)), "{shown}");
+        }
+    });
 }
 
 #[test]

@@ -70,7 +70,12 @@ fn template() -> impl Strategy<Value = Json> {
         1 => hostile().prop_map(|text| json!({ "%literal": { "a": text } })),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let key = prop_oneof![3 => "[ab]{1,2}", 2 => insertion(), 1 => insertion().prop_map(|one| format!("k_{one}"))];
+        let key = prop_oneof![
+            3 => "[ab]{1,2}",
+            2 => insertion(),
+            3 => ("[ab.]{0,2}", insertion(), "[ab.%(]{0,2}").prop_map(|(before, one, behind)| [before, one, behind].concat()),
+            1 => (insertion(), insertion()).prop_map(|(one, other)| one + &other),
+        ];
         prop_oneof![
             3 => prop::collection::vec((key, inner.clone()), 0..4).prop_map(|members| Json::Object(members.into_iter().collect())),
             2 => prop::collection::vec(inner.clone(), 0..3).prop_map(Json::Array),
