@@ -1,4 +1,5 @@
-//! Suggestions for changing rules. They can be applied as they are, since they never grant more than before.
+//! Suggestions for changing rules. They can be applied as they are, since they never grant more than before and deny
+//! only what they are about.
 
 use super::extent::always;
 use super::ownership::Ownership;
@@ -8,7 +9,8 @@ use crate::policy::{Role, Rule};
 
 /// Suggests how to keep users from giving away a document by changing the field that determines its owner.
 pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
-    let asked = &owner.condition;
+    let asked = if owner.is_required { owner.condition.clone() } else { unchanged(owner) };
+    let asked = &asked;
     if let Some(write) = &role.write {
         // This is narrower than the existing rule, so it grants nothing new.
         return format!(
@@ -30,6 +32,14 @@ pub(super) fn keeping(role: &Role, owner: &Ownership<'_>) -> String {
     format!(
         "to prevent this, write `\"document_filters\": {{{read}\"write\": {write}}}` in the role; a `write` of the document \
          itself would open every field"
+    )
+}
+
+/// The condition that a document keeps its owner. It does not hold back those who may write without being the owner.
+fn unchanged(owner: &Ownership<'_>) -> String {
+    let path = &owner.path;
+    format!(
+        "{{\"%or\": [{{\"%%prevRoot.{path}\": {{\"$exists\": false}}}}, {{\"%%root.{path}\": \"%%prevRoot.{path}\"}}]}}"
     )
 }
 

@@ -61,11 +61,16 @@ fn decider<'r>(role: &'r Role, path: &FieldPath) -> Option<&'r Rule> {
 
 /// Drafts in which the user is the owner according to a condition, each with the value of the owner field.
 fn as_owner(search: &Search, act: Act, owner: &Ownership<'_>, moment: Moment) -> Vec<(Draft, Bson)> {
-    let drafts = vec![search.draft(act)];
-    let drafts = search.solver().meet(drafts, owner.predicate, Polarity::Asserted, owner.at(moment));
+    let mut draft = search.draft(act);
+    // If a document without an owner meets the condition as well, the example starts with an owner to replace.
+    if draft.truth(owner.predicate, moment, owner.field()) == Truth::True {
+        set(&mut draft.stored, owner.path.segments(), Some("nobody".into()));
+        set(&mut draft.new, owner.path.segments(), Some("nobody".into()));
+    }
+    let drafts = search.solver().meet(vec![draft], owner.predicate, Polarity::Asserted, owner.at(moment));
     let value = |draft: &Draft| {
         let document = if act == Act::Insert || moment == Moment::After { &draft.new } else { &draft.stored };
-        get(document, owner.path.segments()).cloned()
+        get(document, owner.path.segments()).filter(|value| **value != Bson::Null).cloned()
     };
     drafts.into_iter().filter_map(|draft| value(&draft).map(|value| (draft, value))).collect()
 }

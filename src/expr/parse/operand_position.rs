@@ -1,5 +1,6 @@
-use super::keys::is_expansion_like;
+use super::keys::{is_expansion_like, is_operator_like};
 use crate::expr::{Comparison, Expansion, Operator};
+use crate::path::FieldPath;
 
 /// The position of a value within an expression, for suggestions in errors.
 #[derive(Default)]
@@ -57,7 +58,19 @@ impl Standing {
         let names: Option<Vec<&str>> = inside.iter().map(Option::as_deref).collect();
         match names.as_deref() {
             Some([]) => None,
-            Some(names) => Some(format!("write {{\"{name}.{}\": {{\"{key}\": …}}}}", names.join("."))),
+            // An expansion is never part of a path.
+            Some([.., last]) if is_expansion_like(last) => Expansion::parse(last)
+                .ok()
+                .map(|_| format!("write {{\"{last}\": {{\"{key}\": …}}}} beside `{name}`, not inside its value")),
+            Some(names) => {
+                let path = format!("{name}.{}", names.join("."));
+                let is_place = match is_expansion_like(&path) {
+                    true => Expansion::parse(&path).is_ok(),
+                    false => FieldPath::parse(&path).is_ok(),
+                };
+                let is_path = is_place && !names.iter().any(|name| is_operator_like(name));
+                is_path.then(|| format!("write {{\"{path}\": {{\"{key}\": …}}}}"))
+            }
             None => Some(format!(
                 "an array is compared whole; to test one of its elements, write {{\"{name}\": {{\"$elemMatch\": {{…}}}}}}"
             )),

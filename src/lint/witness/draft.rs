@@ -212,6 +212,7 @@ impl Draft {
         if path.is_root()
             || (self.act == Act::Insert && earlier && moment != Moment::After)
             || (self.act == Act::Delete && root == DocumentRoot::This)
+            || !self.keeps_id(path, value, reach)
         {
             return false;
         }
@@ -234,6 +235,16 @@ impl Draft {
             done &= set(&mut self.stored, path.segments(), value.cloned());
         }
         done
+    }
+
+    /// Whether every document still has an `_id`, which an update does not change, once the value is set.
+    fn keeps_id(&self, path: &FieldPath, value: Option<&Bson>, reach: Reach) -> bool {
+        match path.segments() {
+            [first, rest @ ..] if first.name() == "_id" => {
+                (value.is_some() || !rest.is_empty()) && (reach == Reach::Both || self.act != Act::Update)
+            }
+            _ => true,
+        }
     }
 
     /// The value of a context reference.
