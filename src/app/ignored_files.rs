@@ -69,7 +69,7 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
                 }
             } else if name.ends_with(".json") && !reader.has_seen(&relative) {
                 left.push(relative);
-            } else if is_spare(&relative) && !directory.join("rules.json").exists() {
+            } else if is_spare(&relative) && !is_present(&directory.join("rules.json")) {
                 spare.push(relative);
             }
         }
@@ -103,6 +103,11 @@ pub(super) fn ignored_files(reader: &mut Reader<'_>) -> Vec<String> {
     left
 }
 
+/// Whether there is such a file, be it a symbolic link to nowhere: that is reported as a file that cannot be read.
+fn is_present(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 /// Whether a file in a collection's directory looks like a rules file under another name, such as `rules.json.bak`.
 fn is_spare(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
@@ -116,10 +121,10 @@ fn lacking(directory: &Path, path: &str) -> Option<ProblemKind> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["data_sources", service, _, _, _] = parts.as_slice() else { return None };
     let source = directory.join("data_sources").join(service);
-    if directory.join(path).with_file_name("rules.json").exists() {
+    if is_present(&directory.join(path).with_file_name("rules.json")) {
         return None;
     }
-    let has_default = source.join("default_rule.json").exists();
+    let has_default = is_present(&source.join("default_rule.json"));
     Some(if has_default { ProblemKind::FileExposed } else { ProblemKind::FileClosing })
 }
 

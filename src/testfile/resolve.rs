@@ -1,5 +1,6 @@
 //! Running of cases that resolve templates.
 
+use bson::DateTime;
 use serde_json::json;
 
 use super::case::GivenDocuments;
@@ -10,15 +11,15 @@ use crate::template::{Inputs, Missing, Template};
 use crate::value::ValueRef;
 
 impl GivenDocuments {
-    /// Supplies the parts other than documents to a context.
-    pub(super) fn supply(&self, mut context: Context) -> Context {
+    /// Supplies the parts other than documents to a context; the time is that of the file unless the case has its own.
+    pub(super) fn supply(&self, mut context: Context, time: Option<DateTime>) -> Context {
         if let Some(args) = &self.args {
             context = context.with_args(args.clone());
         }
         if let Some(partition) = &self.partition {
             context = context.with_partition(partition.clone());
         }
-        match self.now {
+        match self.now.or(time) {
             Some(now) => context.with_now(now),
             None => context.without_now(),
         }
@@ -40,6 +41,7 @@ pub(super) fn answer(
     given: &GivenDocuments,
     (missing, secrets): (Missing, bool),
     context: Context,
+    time: Option<DateTime>,
 ) -> Answer {
     let template = match Template::from_node(node) {
         Ok(template) => template,
@@ -48,7 +50,7 @@ pub(super) fn answer(
             return compare::message(expect, "invalid", &errors);
         }
     };
-    let context = given.supply(context);
+    let context = given.supply(context, time);
     let inputs = Inputs::from(&context).with_documents(given.documents());
     let inputs = if secrets { inputs.with_secrets() } else { inputs };
     match template.resolve_with(inputs, missing) {

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bson::Document;
+use bson::{DateTime, Document};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -201,7 +201,7 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared, host: &dyn FunctionHost
     let expect = &case.expect;
     Ok(match &case.kind {
         Kind::Expression { expression, scope, documents } => {
-            expression_case(expect, expression, *scope, documents, context())
+            expression_case(expect, expression, *scope, documents, (context(), file.now))
         }
         Kind::Read(document) => compare::read(expect, guard()?.read(document)),
         Kind::Search(document) => compare::read(expect, guard()?.search(document)),
@@ -211,7 +211,7 @@ fn answer(file: &TestFile, case: &Case, shared: &Shared, host: &dyn FunctionHost
         Kind::Load(node) => load_case(expect, node),
         Kind::Template(node) => template_case(expect, node, file, case),
         Kind::Resolve { template, documents, missing, secrets } => {
-            super::resolve::answer(expect, template, documents, (*missing, *secrets), context())
+            super::resolve::answer(expect, template, documents, (*missing, *secrets), context(), file.now)
         }
         Kind::Call { function, arguments, caller, .. } => match &open {
             Some(open) => super::call::answer(expect, file, case, open.as_ref(), (function, arguments, *caller)),
@@ -256,7 +256,13 @@ fn setting(file: &TestFile, case: &Case, app: &App) -> Setting {
     }
 }
 
-fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocuments, context: Context) -> Answer {
+fn expression_case(
+    expect: &Node,
+    node: &Node,
+    scope: Scope,
+    given: &GivenDocuments,
+    (context, time): (Context, Option<DateTime>),
+) -> Answer {
     let expr = match expr::parse(node) {
         Ok(expr) => expr,
         Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
@@ -265,7 +271,7 @@ fn expression_case(expect: &Node, node: &Node, scope: Scope, given: &GivenDocume
         Ok(predicate) => predicate,
         Err(errors) => return compare::message(expect, "invalid", &strings(&errors)),
     };
-    let context = given.supply(context);
+    let context = given.supply(context, time);
     let documents = given.documents();
     let errors = Errors::default();
     let truth = Evaluation::new(documents, &context, &errors).truth(&bind(&predicate, &context));

@@ -72,9 +72,13 @@ Exit codes:
   0  success: true, allowed, all passed, no errors
   1  negative: false, unknown, denied, nothing readable, token rejected, failed test, error found by `check`
   2  failure: invalid usage, unreadable file, required rules that do not load
+  141  whatever reads the output has closed the pipe, as `head` does; nothing is known about the rest
 
 Wherever a value is expected, pass JSON, a file path, or `-` for standard input. The collection is the first argument or \
 --in; the application is --app (default: the current directory).";
+
+/// The exit code with which shells show that a command was terminated by SIGPIPE.
+const PIPE_CLOSED: u8 = 141;
 
 /// A subcommand.
 struct Command {
@@ -222,8 +226,7 @@ fn main() -> ExitCode {
     match result.and_then(|answer| output.flush().map(|()| answer)) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
-        // The reader has closed the pipe.
-        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(2),
+        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(PIPE_CLOSED),
         Err(trouble) => {
             let trouble = match chosen.and_then(|(_, matches)| directory(matches)) {
                 Some(directory) => trouble.in_directory(directory),

@@ -209,6 +209,7 @@ fn context(file: &Json, case: &Json, scope: Scope) -> World {
         values: part("values"),
         environment: part("environment"),
         request: part("request"),
+        now: file.get("now").cloned(),
         functions: file.get("functions").cloned().unwrap_or_else(|| json!({})),
         ..World::new(scope)
     }
