@@ -32,6 +32,7 @@
 mod access_token;
 mod assemble;
 mod carried;
+mod choices;
 mod claims;
 mod config_error;
 mod custom_data;
@@ -59,6 +60,7 @@ pub use selection::{CustomDataError, Warning};
 
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {
+    choices::Choices,
     identities::union_of_identities,
     limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE},
     metadata::{MetadataError, MetadataField},
@@ -67,6 +69,7 @@ pub(crate) use {
 };
 #[cfg(feature = "unstable")]
 pub use {
+    choices::Choices,
     identities::union_of_identities,
     limits::{MAX_FIELD_NAME, MAX_METADATA_VALUE},
     metadata::{MetadataError, MetadataField},

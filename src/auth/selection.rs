@@ -172,7 +172,7 @@ fn matches(document: &Document, field: &FieldPath, user_id: &str, object_id: Opt
     }
 }
 
-fn at<'d>(document: &'d Document, field: &FieldPath) -> Option<&'d Bson> {
+pub(super) fn at<'d>(document: &'d Document, field: &FieldPath) -> Option<&'d Bson> {
     let (first, rest) = field.segments().split_first()?;
     rest.iter().try_fold(document.get(first.name())?, |value, segment| value.as_document()?.get(segment.name()))
 }

@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use bson::Document;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::custom_data::{MAX_BYTES, MAX_DOCUMENTS};
 use super::{CustomDataStore, LookUpError, StoreError};
-use crate::auth::{CustomDataConfig, CustomDataSource, Selection, Warning};
+use crate::auth::{Choices, CustomDataConfig, CustomDataSource, Selection, Warning};
 use crate::future::BoxFuture;
 use crate::json::{self, Chunk, Kind, Stream};
 use crate::text::Source;
@@ -28,6 +28,15 @@ const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 pub struct FileCustomData {
     config: CustomDataConfig,
     path: PathBuf,
+}
+
+/// What a [scan](FileCustomData::scan) has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// The number of documents.
+    pub documents: usize,
+    /// The ids of the users whom several documents name, of which only one counts; sorted.
+    pub users_of_several: Vec<String>,
 }
 
 /// Why files with custom data cannot be read.
@@ -71,6 +80,12 @@ pub enum FileError {
         /// The user id field, which none of them has.
         field: String,
     },
+    /// The documents changed while they were read.
+    #[error("`{path}` has changed while it was read", path = path.display())]
+    Changed {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A file in the folder is a symbolic link that leads out of it.
     #[error("`{path}` is a symbolic link that leads out of the folder and is not followed; name the file itself", path = path.display())]
     LinkOutward {
@@ -102,34 +117,53 @@ impl FileCustomData {
         Self { config, path: path.into() }
     }
 
-    /// Passes every document to `take`, with the number of bytes read so far, after passing the total number of bytes
-    /// to `begin`. Only one JSON text at a time is in memory: a document, or an array of at most
-    /// [`MAX_SIZE`](crate::json::MAX_SIZE) bytes.
+    /// Passes the document of each user to `take`, with the number of bytes read so far, after passing the number of
+    /// bytes to read to `begin`. The files are read twice, and only one JSON text at a time is in memory: a document, or
+    /// an array of at most [`MAX_SIZE`](crate::json::MAX_SIZE) bytes. What can be read only once, such as a pipe, is in
+    /// memory as a whole.
     ///
     /// # Errors
-    /// If the files cannot be read, contain no documents, or seem to belong to another collection.
-    pub fn scan(&self, begin: &mut dyn FnMut(u64), take: &mut dyn FnMut(&Document, u64)) -> Result<(), StoreError> {
+    /// If the files cannot be read, seem to belong to another collection, or change meanwhile.
+    pub fn scan(
+        &self,
+        begin: &mut dyn FnMut(u64),
+        take: &mut dyn FnMut(&Document, u64),
+    ) -> Result<Scanned, StoreError> {
         let failed = |error: FileError| StoreError::new("cannot read the custom data", error);
-        let Some(source) = self.config.source() else { return Ok(()) };
-        let files = files(&self.path, source).map_err(failed)?;
-        let size = |file: &PathBuf| fs::metadata(file).map_or(0, |file| file.len());
-        begin(files.iter().map(size).sum());
-        let (mut before, mut any, mut any_named) = (0_u64, false, false);
-        for file in &files {
-            each_document(file, &mut |document, read| {
-                any = true;
-                any_named = any_named || source.names_user(&document);
-                take(&document, before.saturating_add(read));
+        let Some(source) = self.config.source() else { return Ok(Scanned::default()) };
+        let texts = files(&self.path, source).map_err(failed)?.into_iter().map(Text::of);
+        let texts = texts.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        begin(texts.iter().map(Text::size).sum::<u64>().saturating_mul(2));
+        let mut choices = Choices::new(source);
+        for text in &texts {
+            text.each_document(&mut |document, _| {
+                choices.add(&document);
                 Ok(())
             })
             .map_err(failed)?;
-            before = before.saturating_add(size(file));
         }
-        if any && !any_named {
+        if choices.documents() > 0 && !choices.names_users() {
             let (path, field) = (self.path.clone(), source.user_id_field.to_string());
             return Err(failed(FileError::FieldMissing { path, field }));
         }
-        Ok(())
+        let mut before = texts.iter().map(Text::size).sum::<u64>();
+        let mut number = 0_usize;
+        for text in &texts {
+            text.each_document(&mut |document, read| {
+                if choices.counts(number, &document) {
+                    take(&document, before.saturating_add(read));
+                }
+                number = number.saturating_add(1);
+                Ok(())
+            })
+            .map_err(failed)?;
+            before = before.saturating_add(text.size());
+        }
+        if number != choices.documents() {
+            return Err(failed(FileError::Changed { path: self.path.clone() }));
+        }
+        let users_of_several = choices.several().into_iter().map(str::to_owned).collect();
+        Ok(Scanned { documents: number, users_of_several })
     }
 
     /// Looks up the document of a user.
@@ -139,19 +173,20 @@ impl FileCustomData {
         let Some(source) = self.config.source() else { return Ok(Selection::default()) };
         let (mut mine, mut bytes, mut any, mut any_named) = (Vec::new(), 0_usize, false, false);
         for file in files(&self.path, source).map_err(failed)? {
-            each_document(&file, &mut |document, _| {
-                any = true;
-                any_named = any_named || source.names_user(&document);
-                if self.config.is_of(user_id, &document) {
-                    bytes = bytes.saturating_add(document.to_vec().map_or(0, |document| document.len()));
-                    if mine.len() == MAX_DOCUMENTS || bytes > MAX_BYTES {
-                        return Err(FileError::TooMany { path: self.path.clone() });
+            Text::File(file)
+                .each_document(&mut |document, _| {
+                    any = true;
+                    any_named = any_named || source.names_user(&document);
+                    if self.config.is_of(user_id, &document) {
+                        bytes = bytes.saturating_add(document.to_vec().map_or(0, |document| document.len()));
+                        if mine.len() == MAX_DOCUMENTS || bytes > MAX_BYTES {
+                            return Err(FileError::TooMany { path: self.path.clone() });
+                        }
+                        mine.push(document);
                     }
-                    mine.push(document);
-                }
-                Ok(())
-            })
-            .map_err(failed)?;
+                    Ok(())
+                })
+                .map_err(failed)?;
         }
         if any && !any_named {
             let (path, field) = (self.path.clone(), source.user_id_field.to_string());
@@ -211,13 +246,50 @@ fn leads_out(folder: &Path, link: &Path) -> io::Result<bool> {
     Ok(!fs::canonicalize(link)?.starts_with(fs::canonicalize(folder)?))
 }
 
-/// Passes each document in a file to `take`, with the number of bytes read so far.
-fn each_document(path: &Path, take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>) -> Result<(), FileError> {
-    let failed = |reason| FileError::Unreadable { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(failed)?;
+/// A file with documents.
+enum Text {
+    File(PathBuf),
+    /// What a file contained that can be read only once, such as a pipe.
+    Held(PathBuf, Vec<u8>),
+}
+
+impl Text {
+    fn of(path: PathBuf) -> Result<Self, FileError> {
+        let failed = |reason| FileError::Unreadable { path: path.clone(), reason };
+        if fs::metadata(&path).map_err(failed)?.is_file() {
+            return Ok(Self::File(path));
+        }
+        let bytes = fs::read(&path).map_err(failed)?;
+        Ok(Self::Held(path, bytes))
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::File(path) => fs::metadata(path).map_or(0, |file| file.len()),
+            Self::Held(_, bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Passes each document to `take`, with the number of bytes read so far.
+    fn each_document(&self, take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>) -> Result<(), FileError> {
+        match self {
+            Self::File(path) => {
+                let file = File::open(path).map_err(|reason| FileError::Unreadable { path: path.clone(), reason })?;
+                each_document(path, BufReader::new(file), take)
+            }
+            Self::Held(path, bytes) => each_document(path, bytes.as_slice(), take),
+        }
+    }
+}
+
+fn each_document(
+    path: &Path,
+    text: impl BufRead,
+    take: &mut dyn FnMut(Document, u64) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     let mut read = 0_u64;
-    for chunk in Stream::new(BufReader::new(file)) {
-        let chunk = chunk.map_err(failed)?;
+    for chunk in Stream::new(text) {
+        let chunk = chunk.map_err(|reason| FileError::Unreadable { path: path.to_owned(), reason })?;
         read = read.saturating_add(u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX));
         read_chunk(path, &chunk, &mut |document| take(document, read))?;
     }

@@ -17,7 +17,7 @@ mod users;
 
 pub use custom_data::{CustomDataObserver, CustomDataStore, LookUpError};
 pub use error::StoreError;
-pub use files::{FileCustomData, FileError};
+pub use files::{FileCustomData, FileError, Scanned};
 pub use memory::MemoryCustomData;
 
 // Logins alone keep users and sessions.

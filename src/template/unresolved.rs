@@ -136,7 +136,7 @@ pub enum Reason {
     #[error("some of the values are secrets: name the values that are needed")]
     SecretsAmong,
     /// A conversion of a value that is not convertible, such as `%stringToOid` of a string that is not an ObjectId.
-    #[error("`{operator}` does not convert {found}")]
+    #[error("`{operator}` does not convert {}", operand(operator, found))]
     NotConvertible {
         /// The operator.
         operator: &'static str,
@@ -175,6 +175,16 @@ pub enum Reason {
     /// The result is too large.
     #[error("the result is larger than {max} bytes", max = crate::json::MAX_SIZE)]
     TooLarge,
+}
+
+/// The operand of a failed conversion; for a string, also which strings can be converted.
+fn operand(operator: &str, found: &str) -> String {
+    let form = match operator {
+        "%stringToOid" => "24 hexadecimal digits or 12 bytes",
+        "%stringToUuid" => "32 hexadecimal digits in the form of a UUID, with its hyphens",
+        _ => return found.to_owned(),
+    };
+    if found == "string" { format!("this string, which must have {form}") } else { found.to_owned() }
 }
 
 impl Reason {

@@ -4,7 +4,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, Document, bson, doc};
 use portcullis::auth::{
-    Assembly, CustomDataConfig, CustomDataError, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, MetadataPath, Provider,
+    Assembly, Choices, CustomDataConfig, CustomDataError, LARGE_CUSTOM_DATA, MAX_CUSTOM_DATA, MetadataPath, Provider,
     VerifiedClaims, Warning, assemble, union_of_identities,
 };
 use portcullis::store::Account;
@@ -209,6 +209,12 @@ fn object_ids_in_another_spelling_are_different_ids() {
     assert!(config("user_id").select("65A0000000000000000000A1", &documents).unwrap().document.is_none());
 }
 
+fn oid(last: u8) -> Bson {
+    let mut bytes = [0; 12];
+    bytes[11] = last;
+    Bson::ObjectId(ObjectId::from_bytes(bytes))
+}
+
 proptest! {
     #[test]
     fn printing_then_parsing_gives_the_same_metadata_path(names in names()) {
@@ -291,6 +297,38 @@ proptest! {
             .or_else(|| named(|value| value.as_object_id().is_some()));
         let selected = config("user_id").select(id, &documents).unwrap();
         prop_assert_eq!(selected.document.as_ref(), expected);
+    }
+
+    #[test]
+    fn the_documents_that_count_are_the_selected_ones(
+        documents in vec((
+            select(vec![bson!("65a0000000000000000000a1"), bson!("ada"), bson!(["ada"]), bson!(1),
+                Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000a1").unwrap())]),
+            select(vec![None, Some(bson!(1)), Some(oid(1)), Some(oid(2)), Some(oid(3))]),
+        ), 0..8),
+    ) {
+        let documents: Vec<Document> = documents.into_iter().enumerate().map(|(number, (user_id, id))| {
+            let mut document = doc! { "user_id": user_id, "number": i32::try_from(number).unwrap() };
+            document.extend(id.map(|id| ("_id".to_owned(), id)));
+            document
+        }).collect();
+        let config = config("user_id");
+        let mut choices = Choices::new(config.source().unwrap());
+        documents.iter().for_each(|document| choices.add(document));
+        let counted: Vec<i32> = documents.iter().enumerate()
+            .filter(|(number, document)| choices.counts(*number, document))
+            .map(|(_, document)| document.get_i32("number").unwrap())
+            .collect();
+        let (mut expected, mut several) = (Vec::new(), Vec::new());
+        for id in ["65a0000000000000000000a1", "ada"] {
+            let selection = config.select(id, &documents).unwrap();
+            expected.extend(selection.document.map(|document| document.get_i32("number").unwrap()));
+            several.extend((!selection.warnings.is_empty()).then_some(id));
+        }
+        expected.sort_unstable();
+        prop_assert_eq!(counted, expected);
+        prop_assert_eq!(choices.several(), several);
+        prop_assert_eq!(choices.documents(), documents.len());
     }
 
     #[test]

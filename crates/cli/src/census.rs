@@ -7,20 +7,25 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portcullis::App;
 use portcullis::app::{AppliedRules, FileFinding};
-use portcullis::auth::CustomDataConfig;
+use portcullis::auth::{CustomDataConfig, CustomDataSource};
 use portcullis::lint::{Census, CustomDataReads, PathFinding};
 use portcullis::login::custom_data_config;
 use portcullis::path::FieldPath;
-use portcullis::store::FileCustomData;
-use portcullis::text::Source;
+use portcullis::store::{FileCustomData, Scanned};
+use portcullis::text::{Source, excerpt};
 use portcullis::value::Malformed;
 use portcullis_service::ServerUri;
+use portcullis_store::{Examples, LiveFinding, LiveFindingKind, Others};
 use serde_json::{Value, json};
 
 use super::accounts::block_on;
+use super::live::at_collection;
 use super::output::note;
 use super::stores::connect;
 use super::trouble::Trouble;
+
+/// The number of characters to which user ids in findings are truncated.
+const MAX_ID: usize = 64;
 
 /// Where the custom-data documents are.
 pub(super) enum Documents<'a> {
@@ -55,8 +60,16 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
     if reads.paths().next().is_none() {
         return Ok(None);
     }
+    let mut twice = None;
     let census = match documents {
-        Documents::Files(path) => of_files(&config, path, reads.census(&source.user_id_field))?,
+        Documents::Files(path) => {
+            let (census, scanned) = of_files(&config, path, reads.census(&source.user_id_field))?;
+            if scanned.documents == 0 {
+                note(&format!("`{}` contains no documents: no users were counted", path.display()));
+            }
+            twice = id_twice(source, &scanned);
+            census
+        }
         Documents::Server(uri) => {
             let paths: Vec<FieldPath> = reads.paths().cloned().collect();
             let mut census = reads.census(&source.user_id_field);
@@ -92,14 +105,25 @@ pub(super) fn count(app: &App, documents: &Documents<'_>) -> Result<Option<Count
             FileFinding { source, pointer, finding }
         })
     };
-    Ok(Some(Counted { findings: findings.into_iter().filter_map(placed).collect(), json }))
+    let mut findings: Vec<FileFinding> = findings.into_iter().filter_map(placed).collect();
+    findings.extend(twice.and_then(|twice| app.custom_user_data.present().map(|file| at_collection(file, &twice))));
+    Ok(Some(Counted { findings, json }))
 }
 
-fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Result<Census, Trouble> {
+/// Users whom several documents name, as on a server.
+fn id_twice(source: &CustomDataSource, scanned: &Scanned) -> Option<LiveFinding> {
+    let ids = &scanned.users_of_several;
+    let others = if ids.len() > Examples::SHOWN { Others::Some } else { Others::None };
+    let shown: Vec<String> = ids.iter().take(Examples::SHOWN).map(|id| excerpt(id, MAX_ID)).collect();
+    let kind = LiveFindingKind::IdTwice(Examples { shown, others });
+    (!ids.is_empty()).then(|| LiveFinding { kind, source: source.clone() })
+}
+
+fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Result<(Census, Scanned), Trouble> {
     let bar = bar("{bar:40} {bytes}/{total_bytes}, {eta} left");
     let files = FileCustomData::new(config.clone(), PathBuf::from(path));
     let mut failed = None;
-    files.scan(&mut |all| bar.set_length(all), &mut |document, read| {
+    let scanned = files.scan(&mut |all| bar.set_length(all), &mut |document, read| {
         bar.set_position(read);
         if let Err(error) = census.add(document.into()) {
             failed.get_or_insert(error);
@@ -108,7 +132,7 @@ fn of_files(config: &CustomDataConfig, path: &Path, mut census: Census) -> Resul
     bar.finish_and_clear();
     match failed {
         Some(error) => Err(malformed(&error)),
-        None => Ok(census),
+        None => Ok((census, scanned)),
     }
 }
 

@@ -94,8 +94,7 @@ fn format(argument: &str, write: bool) -> Result<Formatted, Trouble> {
         if input.source.name().starts_with('<') {
             return Err(Trouble::usage("--write needs the path of a file"));
         }
-        replace(Path::new(argument), &text)
-            .map_err(|error| Trouble::Write { name: format!("`{argument}`"), error })?;
+        replace(Path::new(argument), &text).map_err(|error| Trouble::Write { name: format!("`{argument}`"), error })?;
     }
     Ok(Formatted { name: input.source.name().to_owned(), text, json: canonical.to_json(), is_canonical })
 }

@@ -58,6 +58,11 @@ pub(super) fn document(argument: &str, what: &str) -> Result<Document, Trouble> 
     Input::read(argument, what)?.document(what)
 }
 
+/// The message about an array in an input that has one value per line.
+pub(super) fn one_per_line(several: &str, one: &str) -> String {
+    format!("this is an array of {several}; expected one {one} per line: convert it with `jq -c '.[]'`")
+}
+
 /// Whether an argument is literal JSON rather than the name of a file.
 pub(super) fn is_json(argument: &str) -> bool {
     let text = argument.trim_start();

@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use portcullis::text::OneLine;
 use portcullis_service::IfMissing;
-use portcullis_service::client::{Administration, CreatedKey, KeyView, Providers};
+use portcullis_service::client::{Administration, ClientError, CreatedKey, ErrorClass, KeyView, Providers};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -79,7 +79,7 @@ async fn create(args: &Named, output: &mut Output) -> Result<(), Trouble> {
         note("the application has no provider of type `api-key` that is enabled: nobody can log in with a key");
     }
     let administration = Administration::new(args.app.open(&args.stores, IfMissing::Create).await?);
-    let CreatedKey { id, key, name } = administration.create_server_key(&args.name).await?;
+    let CreatedKey { id, key, name } = administration.create_server_key(&args.name).await.map_err(about_name)?;
     if output.is_json() {
         return output.document(&json!({ "_id": id, "key": key, "name": name }));
     }
@@ -87,6 +87,14 @@ async fn create(args: &Named, output: &mut Output) -> Result<(), Trouble> {
     output.line(format!("key: {key}"))?;
     note("the key is shown only this once; whoever has it can log in");
     Ok(())
+}
+
+/// Says what a message is about that clients show beside the field of the name.
+fn about_name(mut error: ClientError) -> ClientError {
+    if error.class == ErrorClass::BadRequest && error.message.starts_with("can only contain") {
+        error.private = Some(format!("the name of a key {}", error.message));
+    }
+    error
 }
 
 async fn list(args: &List, output: &mut Output) -> Result<(), Trouble> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use portcullis::App;
-use portcullis::app::{ConfigPart, FileFinding};
+use portcullis::app::{ConfigFile, ConfigPart, FileFinding};
 use portcullis::login::custom_data_config;
 use portcullis::text::{Finding, OneLine};
 use portcullis_service::ServerUri;
@@ -70,18 +70,22 @@ impl LiveArgs {
             Ok(server.check_custom_data(source, Duration::from_secs(self.live_limit)).await?)
         });
         bar.finish_and_clear();
-        let place = file.node.get("collection_name").unwrap_or(&file.node).span;
-        let at = |finding: LiveFinding| FileFinding {
-            source: Arc::clone(&file.source),
-            pointer: Some(file.node.pointer_at(place)),
-            finding: Finding {
-                severity: finding.severity(),
-                code: finding.code(),
-                message: finding.to_string(),
-                help: finding.help(),
-                span: place,
-            },
-        };
-        Ok(found?.into_iter().map(at).collect())
+        Ok(found?.iter().map(|finding| at_collection(file, finding)).collect())
+    }
+}
+
+/// Places a finding about the collection in the configuration that names it.
+pub(super) fn at_collection(file: &ConfigFile, finding: &LiveFinding) -> FileFinding {
+    let place = file.node.get("collection_name").unwrap_or(&file.node).span;
+    FileFinding {
+        source: Arc::clone(&file.source),
+        pointer: Some(file.node.pointer_at(place)),
+        finding: Finding {
+            severity: finding.severity(),
+            code: finding.code(),
+            message: finding.to_string(),
+            help: finding.help(),
+            span: place,
+        },
     }
 }

@@ -72,7 +72,7 @@ Exit codes:
   0  success: true, allowed, all passed, no errors
   1  negative: false, unknown, denied, nothing readable, token rejected, failed test, error found by `check`
   2  failure: invalid usage, unreadable file, required rules that do not load
-  141  whatever reads the output has closed the pipe, as `head` does; nothing is known about the rest
+  141  no result: the reader closed the output early, as `head` does
 
 Wherever a value is expected, pass JSON, a file path, or `-` for standard input. The collection is the first argument or \
 --in; the application is --app (default: the current directory).";

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use clap::Subcommand;
 use portcullis::login::Freshness;
 use portcullis::text::OneLine;
@@ -6,7 +8,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::accounts::{AppArgs, bearer, block_on, note_foreign, read_token, warn};
-use super::output::{Output, plural};
+use super::output::{Output, note, plural};
 use super::stores::AccountStoreArgs;
 use super::trouble::Trouble;
 
@@ -108,7 +110,13 @@ fn revoke(args: &Revoke, output: &mut Output) -> Result<Answer, Trouble> {
         // Revoking by user ID needs neither a signing key nor the application's directory: an administrator who has
         // lost the key or is in a hurry can still do it.
         block_on(async {
-            Ok(args.app.open(&args.stores, IfMissing::Refuse).await?.accounts().revoke_sessions(user).await?)
+            let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
+            let users = Arc::clone(&stores.users);
+            let ended = stores.accounts().revoke_sessions(user).await?;
+            if ended == 0 && users.find(user).await?.is_none() {
+                note(&format!("there is no user `{user}`"));
+            }
+            Ok(ended)
         })?
     } else {
         let service = args.app.service(&args.stores)?;

@@ -68,7 +68,13 @@ pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         let directory = Path::new(path);
         if directory.is_dir() { checked.directory(directory, args)? } else { checked.file(path, args.portable)? }
     }
-    checked.findings.sort_by(|a, b| (a.source.name(), a.finding.span).cmp(&(b.source.name(), b.finding.span)));
+    // An unknown environment is the cause of other errors.
+    let is_effect = |found: &FileFinding| found.finding.code != "environment-unknown";
+    checked.findings.sort_by(|a, b| {
+        let place = |found: &FileFinding| (is_effect(found), found.finding.span);
+        let ((a_effect, a_span), (b_effect, b_span)) = (place(a), place(b));
+        (a_effect, a.source.name(), a_span).cmp(&(b_effect, b.source.name(), b_span))
+    });
     let count = |severity| checked.findings.iter().filter(|found| found.finding.severity == severity).count();
     let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
     if output.is_json() {

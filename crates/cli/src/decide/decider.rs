@@ -13,7 +13,7 @@ use super::answers::Answers;
 use super::subject::{Subject, Verb, refuse_operators};
 use super::summary::Summary;
 use crate::explain;
-use crate::input::Input;
+use crate::input::{Input, one_per_line};
 use crate::trouble::Trouble;
 
 /// Buffers that are reused for each document.
@@ -68,6 +68,9 @@ impl Decider {
     fn read(&self, line: usize, bytes: &[u8]) -> Result<Subject, Trouble> {
         let source = Source::new("<standard input>", String::from_utf8_lossy(bytes)).from_line(line);
         let input = Input::parse(source, bytes, "a document")?;
+        if input.node.as_array().is_some() {
+            return Err(Trouble::usage(format!("line {line}: {}", one_per_line("documents", "document"))));
+        }
         if self.operation != Verb::Update {
             return Ok(Subject::One(input.document("a document")?));
         }

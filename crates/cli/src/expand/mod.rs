@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use portcullis::Context;
 use portcullis::template::{Asked, Failure, Inputs, Reason};
-use portcullis::text::{Finding, Severity, Source};
-use portcullis::{App, Escape, Missing, Template, json};
+use portcullis::text::{Finding, Severity, Source, closest};
+use portcullis::{App, Escape, Missing, Template, User, json};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -42,7 +42,7 @@ pub(super) struct Args {
     template: String,
     /// Resolve the template for each user object in a file, one line of output each, in input order; with --json, each
     /// line is a JSON document
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["user", "as_system", "token", "custom_data", "list", "config"])]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["user", "as_system", "token", "list", "config"])]
     users: Option<String>,
     /// How to handle unresolved expansions; with `keep`, the output is again a template
     #[arg(long, value_name = "refuse|null|remove|keep", default_value = "refuse", value_parser = missing)]
@@ -161,6 +161,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     if args.config {
         return configuration::run(args, output);
     }
+    if args.users.is_some() && args.stores.names_custom_data() {
+        return Err(Trouble::usage(
+            "--custom-data is looked up for one user; with --users, write `\"custom_data\": {…}` into the object of each: from \
+             documents with the field `user_id`, `jq -c '{id: .user_id, custom_data: .}'` makes such objects",
+        ));
+    }
     let (template, source) = args.read()?;
     if args.list {
         return list(&template, &source, output);
@@ -231,12 +237,32 @@ fn finding(failure: &Failure, severity: Severity) -> Finding {
         code: "unresolved",
         message: format!("`{}` does not resolve: {}", failure.asked(), failure.reason()),
         span: failure.span(),
-        help: help(failure.reason()).map(str::to_owned),
+        help: help(failure),
     }
 }
 
-/// Advice for reasons that have an obvious remedy.
-fn help(reason: &Reason) -> Option<&'static str> {
+/// Advice for failures that have an obvious remedy.
+fn help(failure: &Failure) -> Option<String> {
+    let asked = failure.asked();
+    match failure.reason() {
+        Reason::Missing | Reason::PropertyUnknown if asked.trim_end() != asked => {
+            Some(format!("the blank at the end is part of the name: did you mean `{}`?", asked.trim_end()))
+        }
+        Reason::PropertyUnknown => {
+            let name = asked.strip_prefix("%%user.").and_then(|path| path.split('.').next()).unwrap_or_default();
+            Some(match closest(name, User::FIELDS) {
+                Some(meant) => format!("did you mean `%%user.{meant}`?"),
+                None => format!(
+                    "`%%user` has the properties {}; what the application stores about the user is in `%%user.custom_data`",
+                    User::FIELDS.join(", ")
+                ),
+            })
+        }
+        reason => help_for(reason).map(str::to_owned),
+    }
+}
+
+fn help_for(reason: &Reason) -> Option<&'static str> {
     use portcullis::eval::{ContextPart, EvalError};
     Some(match reason {
         Reason::Missing => {

@@ -12,7 +12,7 @@ use super::failed;
 use crate::Answer;
 use crate::accounts::block_on;
 use crate::documents::DocumentArgs;
-use crate::input::Input;
+use crate::input::{Input, one_per_line};
 use crate::namespace::{self, NamespaceAndFile};
 use crate::output::{Output, plural};
 use crate::progress::{followed, named};
@@ -116,9 +116,7 @@ fn read(chunk: &Chunk, name: &str) -> Result<Document, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a document").map_err(|trouble| trouble.to_string())?;
     if input.node.as_array().is_some() {
-        return Err(
-            "this is an array of documents; expected one document per line: convert it with `jq -c '.[]'`".to_owned()
-        );
+        return Err(one_per_line("documents", "document"));
     }
     input.document("a document").map_err(|trouble| trouble.to_string())
 }

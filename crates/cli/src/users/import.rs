@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Answer;
 use crate::accounts::{AppArgs, block_on};
-use crate::input::Input;
+use crate::input::{Input, one_per_line};
 use crate::output::{Output, note, plural};
 use crate::progress::{followed, named};
 use crate::stores::AccountStoreArgs;
@@ -94,7 +94,7 @@ fn read(chunk: &Chunk, name: &str) -> Result<Exported, String> {
     let source = Source::new(name, String::from_utf8_lossy(&chunk.bytes)).from_line(chunk.line);
     let input = Input::parse(source, &chunk.bytes, "a user").map_err(|trouble| trouble.to_string())?;
     if input.node.as_array().is_some() {
-        return Err("this is an array of users; expected one user per line: convert it with `jq -c '.[]'`".to_owned());
+        return Err(one_per_line("users", "user"));
     }
     let document = input.document("a user").map_err(|trouble| trouble.to_string())?;
     Account::from_export(document, SystemClock.now()).map_err(|error| error.to_string())

@@ -221,6 +221,8 @@ fn applications_that_share_a_store_have_separate_users() {
         exit: 1
         stdout:
         0 sessions ended
+        stderr:
+        note: there is no user `65a0000000000000000000b2`
     "#]]);
     other(&["token", "verify", &tokens, "--app", APP]).is(&expect![[r#"
         exit: 1
@@ -364,6 +366,18 @@ fn sessions_are_revoked_without_a_key_and_an_application() {
     state.log_in(&example("hr.users.json"));
     fs::remove_file(state.path("state/signing.key")).unwrap();
     assert_eq!(state.json(&["token", "revoke", "--user", KEN, "--application", "employees"])["ended"], 1);
+    state.run(&["token", "revoke", "--user", KEN, "--application", "employees"]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        0 sessions ended
+    "#]]);
+    state.run(&["token", "revoke", "--user", "nope", "--application", "employees"]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        0 sessions ended
+        stderr:
+        note: there is no user `nope`
+    "#]]);
 }
 
 #[test]

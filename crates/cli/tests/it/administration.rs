@@ -113,6 +113,11 @@ fn created_users_and_keys_can_log_in_to_the_server() {
         stderr:
         error: API key with name already exists
     "#]]);
+    state.on("data.redb", &["keys", "create", "two words"], "").is(&expect![[r#"
+        exit: 1
+        stderr:
+        error: the name of a key can only contain ASCII letters, numbers, underscores, and hyphens
+    "#]]);
     state.on("data.redb", &["keys", "disable", "reports"], "").redacted(id, "<id>").is(&expect![[r#"
         exit: 0
         stdout:

@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use expect_test::expect;
+
+use crate::tree::{Tree, run};
 use crate::{check, check_with_state};
 
 #[test]
@@ -50,6 +53,22 @@ fn a_closed_output_pipe_does_not_panic() {
     let _ = child.stdin.take().unwrap().write_all("{\"a\": 1}\n".repeat(100_000).as_bytes());
     let output = child.wait_with_output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    assert_eq!(output.status.code(), Some(141));
+}
+
+#[test]
+fn all_files_are_formatted_although_one_cannot_be() {
+    let tree = Tree::new("formatted", &[("bad.json", "{\"roles\": [}"), ("good.json", "{\"a\":{\"%gt\":1}}")]);
+    run(&tree.0, &["fmt", "--write", "bad.json", "good.json"]).is(&expect![[r#"
+        exit: 2
+        stderr:
+        error[json-syntax]: expected a value, found `}`
+          --> bad.json:1:12
+          1 | {"roles": [}
+            |            ^
+        error: 1 of 2 files cannot be formatted
+    "#]]);
+    assert_eq!(std::fs::read_to_string(tree.path("good.json")).unwrap(), "{ \"a\": { \"$gt\": 1 } }\n");
 }
 
 const READERS: &str = r#"{"roles": [{"name": "R", "apply_when": {}, "fields": {"a": {"read": true}}}]}"#;

@@ -11,6 +11,22 @@ use crate::tree::{CUSTOM_DATA, OPEN, ROOT, SOURCE, THINGS, Tree, run};
 const SECRET: &str = "root:x:0:0:the system's own";
 
 #[test]
+fn a_symlink_to_nowhere_is_a_file_that_cannot_be_read() {
+    let tree = Tree::new("nowhere", &[ROOT, SOURCE, THINGS]);
+    let rules = tree.path("app/data_sources/m/db/things/rules.json");
+    fs::remove_file(&rules).unwrap();
+    symlink("/nonexistent", &rules).unwrap();
+    run(&tree.0, &["check", "app"]).is(&expect![[r#"
+        exit: 1
+        stdout:
+        error[file-unreadable]: the file cannot be read: No such file or directory (os error 2)
+          --> app/data_sources/m/db/things/rules.json:1:1
+
+        2 files: 1 error, 0 warnings, 0 notes
+    "#]]);
+}
+
+#[test]
 fn a_symlink_out_of_the_application_is_refused_by_name() {
     let outside = ("outside/db/rules.json", OPEN);
     let link = |name: &str, at: &str, to: &str| {
