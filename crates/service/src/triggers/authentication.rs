@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant, sleep};
 use super::account_queues::{AccountQueues, Next};
 use super::held::{Held, drained};
 use super::shared::Shared;
-use super::tally::{Ended, Tally};
+use super::tally::{Ended, Tally, until};
 
 /// The page size for reading events, each of which may have megabytes.
 const PAGE: usize = 32;
@@ -61,6 +61,7 @@ pub(super) async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, 
             }
             () = added => {}
             () = sleep(wait) => {}
+            () = until(handling.tally.due(shared.options.noting)) => handling.note(Duration::ZERO).await?,
             () = drained(&mut duty) => break,
         }
     }

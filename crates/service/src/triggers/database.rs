@@ -12,7 +12,7 @@ use super::feed::{Fed, Feed, is_passing};
 use super::held::{Held, drained};
 use super::pipeline::{argument, request};
 use super::shared::Shared;
-use super::tally::{Ended, Tally};
+use super::tally::{Ended, Tally, until};
 use super::window::Window;
 
 /// The number of changes that may be in progress, or finished but waiting for an earlier one, before reading pauses.
@@ -97,6 +97,8 @@ impl Handling<'_> {
                     Some(Fed::Failed(error)) => return self.failed(error).await,
                     None => return Err(Ended::Failed("the stream of changes ended".to_owned())),
                 },
+                // Without this, the last events of a burst would stay unmarked until the stream delivers something.
+                () = until(self.tally.due(self.shared.options.noting)) => self.note(Duration::ZERO).await?,
                 () = drained(&mut duty) => return Ok(()),
             }
         }

@@ -11,8 +11,8 @@ pub struct RunnerOptions {
     pub limit: Duration,
     /// How long running functions may take to finish when the runner shuts down.
     pub grace: Duration,
-    /// The minimum interval between updates of the stored progress while events arrive continuously. After a crash, the
-    /// functions for events since the last update run again.
+    /// The minimum interval between updates of the stored progress, and the longest time from the end of a function to
+    /// the update that includes it. After a crash, the functions for events since the last update run again.
     pub noting: Duration,
     /// The number of account events, or unordered changes, that one trigger handles concurrently.
     pub at_once: usize,

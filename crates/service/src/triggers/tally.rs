@@ -1,5 +1,5 @@
 use portcullis::store::{Lease, Position, Progress, StoreError, Triggers};
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, sleep_until};
 
 /// Accumulates the results of runs, and stores them from time to time.
 pub(super) struct Tally {
@@ -38,6 +38,11 @@ impl Tally {
         }
     }
 
+    /// When the runs counted since the progress was last stored are to be stored at the latest; `None` if there are none.
+    pub(super) fn due(&self, interval: Duration) -> Option<Instant> {
+        (self.progress.runs > 0).then(|| self.noted_at.checked_add(interval).unwrap_or(self.noted_at))
+    }
+
     /// Sets the time up to which a schedule has been handled.
     pub(super) fn ran_until(&mut self, time: bson::DateTime) {
         self.progress.ran_until = Some(time);
@@ -72,5 +77,13 @@ impl Tally {
         }
         self.noted_at = Instant::now();
         Ok(())
+    }
+}
+
+/// Waits until a time; forever without one.
+pub(super) async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }

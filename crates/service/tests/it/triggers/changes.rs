@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bson::{Document, doc};
 use portcullis::store::Triggers;
 use portcullis::store::documents::{Change, DocumentStore, Namespace};
-use portcullis_service::triggers::{Runner, RunnerParts, TriggerStores};
+use portcullis_service::triggers::{Runner, RunnerOptions, RunnerParts, TriggerStores};
 use portcullis_store::{Embedded, EmbeddedDocuments};
+use tokio::sync::Semaphore;
 
 use super::house::{parts, wait_for_state};
 use super::recorder::{Application, Recorder, options};
@@ -25,9 +27,13 @@ impl Stores {
     }
 
     fn start(&self, app: &Application, functions: &Arc<Recorder>) -> Runner {
+        self.start_with(app, functions, options())
+    }
+
+    fn start_with(&self, app: &Application, functions: &Arc<Recorder>, options: RunnerOptions) -> Runner {
         let RunnerParts { stores, .. } = parts(app, &self.accounts, functions);
         let stores = TriggerStores { changes: Some(Arc::<EmbeddedDocuments>::clone(&self.documents)), ..stores };
-        Runner::start(RunnerParts { stores, ..parts(app, &self.accounts, functions) }, options())
+        Runner::start(RunnerParts { stores, ..parts(app, &self.accounts, functions) }, options)
     }
 
     async fn open(&self) {
@@ -135,4 +141,34 @@ async fn changes_made_without_a_runner_are_delivered_later_for_all_databases() {
         .collect();
     told.sort_unstable();
     assert_eq!(told, [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_is_marked_as_handled_without_another_event() {
+    let app = trigger(r#""database": "shop", "collection": "orders", "operation_types": ["INSERT"]"#);
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let functions = Recorder::new(move |event| {
+        let gate = Arc::clone(&opened);
+        Box::pin(async move {
+            let event = event.unwrap().as_document().unwrap().clone();
+            if event.get_document("documentKey").unwrap() == &doc! { "_id": 4 } {
+                gate.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        })
+    });
+    let stores = Stores::new();
+    // Long enough that the first three events end before the time to mark them has come.
+    let runner = stores.start_with(&app, &functions, RunnerOptions { noting: Duration::from_secs(1), ..options() });
+    stores.open().await;
+    for id in 1..=4 {
+        stores.insert("shop.orders", doc! { "_id": id }).await;
+    }
+    // While the fourth function is running, the stream is not read, so only the passing of time marks the others.
+    let state = wait_for_state(&stores.accounts, "t", |state| state.runs == 3).await;
+    assert!(state.position.is_some());
+    gate.add_permits(1);
+    functions.wait(4).await;
+    runner.shut_down().await;
 }

@@ -62,6 +62,8 @@ async fn events_are_ordered_per_user_and_independent_between_users() {
         tell(&store, user, 0..20).await;
     }
     functions.wait(60).await;
+    // Handled events are marked although no other function ends.
+    wait_for_state(&store, "t", |state| state.runs == 60).await;
     gate.add_permits(200);
     functions.wait(260).await;
     for runner in runners {
