@@ -4,25 +4,11 @@ use std::collections::BTreeSet;
 
 use super::check::Check;
 use super::custom_data::data_source_help;
+use super::function_uses::{FunctionUse, is_on};
 use super::problem::{Problem, finding};
 use super::{App, ConfigFile, ProblemKind};
-use crate::json::Node;
 use crate::lint::Names;
 use crate::text::{Severity, Span, closest};
-
-/// Whether a configuration that names a function is in effect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    On,
-    Off,
-}
-
-impl Use {
-    /// The state of a configuration that this key disables.
-    fn unless(config: &ConfigFile, key: &str) -> Self {
-        if config.node.get(key).and_then(Node::as_bool) == Some(true) { Self::Off } else { Self::On }
-    }
-}
 
 impl App {
     /// The names that the files define, for each kind of which all files could be read.
@@ -49,37 +35,16 @@ impl Check<'_> {
     /// Checks the names in configuration files.
     pub(super) fn named(&mut self) {
         let app = self.app;
+        for used in app.configured_functions() {
+            self.function(&used);
+        }
         for trigger in &app.triggers {
             self.trigger(&trigger.config);
-        }
-        for endpoint in &app.endpoints {
-            let function = endpoint.config.node.get("function_name");
-            self.function(&endpoint.config, function, Use::unless(&endpoint.config, "disabled"));
-        }
-        for provider in &app.providers {
-            let state = Use::unless(&provider.config, "disabled");
-            let Some(settings) = provider.config.part("config") else { continue };
-            // Exports retain the names of functions that are not called.
-            let runs = |key: &str| settings.node.get(key).and_then(Node::as_bool) == Some(true);
-            let keys: &[(&str, bool)] = match provider.kind.as_str() {
-                "custom-function" => &[("authFunctionName", true)],
-                "local-userpass" => &[
-                    ("confirmationFunctionName", runs("runConfirmationFunction")),
-                    ("resetFunctionName", runs("runResetFunction")),
-                ],
-                _ => &[],
-            };
-            for (key, _) in keys.iter().filter(|(_, runs)| *runs) {
-                self.function(&settings, settings.node.get(key), state);
-            }
-        }
-        if let Some(file) = app.custom_user_data.present() {
-            self.function(file, file.node.get("on_user_creation_function_name"), Use::On);
         }
         if let Some(file) = app.data_api.present()
             && let Some(member) = file.node.member("run_as_system")
             && member.value.as_bool() != Some(false)
-            && Use::unless(file, "disabled") == Use::On
+            && is_on(file)
         {
             let help = "let it run as the user who asks";
             self.problem(file, Problem::new(ProblemKind::DataApiSystem, member.key_span).help(help));
@@ -88,41 +53,29 @@ impl Check<'_> {
     }
 
     fn trigger(&mut self, config: &ConfigFile) {
-        let state = Use::unless(config, "disabled");
-        self.function(config, config.node.get("function_name"), state);
-        let processors = config.node.get("event_processors").and_then(Node::as_object).unwrap_or_default();
-        for processor in processors {
-            let settings = processor.value.get("config");
-            if processor.key == "FUNCTION" {
-                self.function(config, settings.and_then(|settings| settings.get("function_name")), state);
-            }
-        }
         let source = config.node.get("config").and_then(|settings| settings.get("service_name"));
         let Some((node, name)) = source.and_then(|node| Some((node, node.as_str()?))) else { return };
         let app = self.app;
         let known = || app.data_sources.iter().map(|source| source.name.as_str());
-        if !name.is_empty() && state == Use::On && known().all(|known| known != name) {
+        if !name.is_empty() && is_on(config) && known().all(|known| known != name) {
             let problem = Problem::new(ProblemKind::TriggerSource(name.to_owned()), node.span);
             self.problem(config, problem.help(data_source_help(name, known(), &app.directory)));
         }
     }
 
-    /// Checks the name of a function in a configuration file.
-    fn function(&mut self, file: &ConfigFile, node: Option<&Node>, state: Use) {
-        let Some((node, name)) = node.and_then(|node| Some((node, node.as_str()?))) else { return };
-        let Some(known) = self.names.functions.as_ref().filter(|known| !name.is_empty() && !known.contains(name))
-        else {
-            return;
-        };
-        let kind = match state {
-            Use::On => ProblemKind::FunctionUnknown(name.to_owned()),
-            Use::Off => ProblemKind::FunctionUnused(name.to_owned()),
+    /// Checks that a function that the configuration asks for exists.
+    fn function(&mut self, used: &FunctionUse<'_>) {
+        let name = used.function;
+        let Some(known) = self.names.functions.as_ref().filter(|known| !known.contains(name)) else { return };
+        let kind = match used.is_on {
+            true => ProblemKind::FunctionUnknown(name.to_owned()),
+            false => ProblemKind::FunctionUnused(name.to_owned()),
         };
         let help = closest(name, known.iter().map(String::as_str)).map_or_else(
             || "list it in `functions/config.json`".to_owned(),
             |known| format!("did you mean `{known}`?"),
         );
-        self.problem(file, Problem::new(kind, node.span).help(help));
+        self.add_to(used.source, finding(Problem::new(kind, used.span).help(help)));
     }
 
     /// Reports databases whose names differ only in case: rules meant for one do not apply to the other.

@@ -33,6 +33,7 @@ mod custom_data;
 mod discover;
 mod error;
 mod file;
+mod function_uses;
 mod functions;
 mod ignored_files;
 mod links;
@@ -61,6 +62,7 @@ pub(crate) use {
     crate::lint::CollectionRules,
     application::ServiceAmbiguous,
     applied_rules::AppliedRules,
+    function_uses::FunctionUse,
     functions::{Endpoint, Function, Provider, Trigger},
     namespace::Collection,
     policies::Loaded,
@@ -72,6 +74,7 @@ pub use {
     crate::lint::CollectionRules,
     application::ServiceAmbiguous,
     applied_rules::AppliedRules,
+    function_uses::FunctionUse,
     functions::{Endpoint, Function, Provider, Trigger},
     namespace::Collection,
     policies::Loaded,

@@ -76,6 +76,26 @@ pub enum EndpointErrorKind {
     RunAsBoth,
 }
 
+impl EndpointErrorKind {
+    /// Whether the error leaves open what callers must prove.
+    #[must_use]
+    pub const fn concerns_access(&self) -> bool {
+        match self {
+            Self::ValidationUnknown(_)
+            | Self::ValidationMisnamed
+            | Self::GuardMisspelt { .. }
+            | Self::SecretMissing { .. } => true,
+            Self::FieldMissing { key, .. } | Self::FieldType { key, .. } => is_guard(key),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a key determines what callers must prove.
+const fn is_guard(key: &str) -> bool {
+    matches!(key.as_bytes(), b"validation_method" | b"secret_name" | b"can_evaluate")
+}
+
 impl Code for EndpointErrorKind {
     fn code(&self) -> &'static str {
         match self {

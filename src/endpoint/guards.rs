@@ -2,7 +2,7 @@
 //! access.
 
 use crate::json::{Member, Node};
-use crate::text::closest;
+use crate::text::{closest, is_same_word};
 
 /// The known keys of a kind of settings.
 pub(crate) struct Keys {
@@ -110,7 +110,8 @@ pub(crate) const WEBHOOK_OPTIONS: Keys = Keys {
 };
 
 impl Keys {
-    /// The keys that are probably misspellings of those that restrict access, each with the intended key.
+    /// The keys that are probably misspellings of those that restrict access, each with the intended key. If that key is
+    /// present, too, a different spelling counts if its value differs: it may be the one that was meant.
     pub(crate) fn misspelt<'n>(&self, settings: &'n Node) -> Vec<(&'n Member, &'static str)> {
         let members = settings.as_object().unwrap_or_default().iter();
         // `verification_method` has an error of its own.
@@ -118,8 +119,14 @@ impl Keys {
         let unknown = members.filter(|member| !known(&member.key));
         let found = unknown.filter_map(|member| {
             let missing = self.guarding.iter().copied().filter(|key| settings.get(key).is_none());
-            Some((member, closest(&member.key, missing)?))
+            Some((member, closest(&member.key, missing).or_else(|| self.contradicted(member, settings))?))
         });
         found.collect()
+    }
+
+    /// The key that a member spells differently, with another value: `"Private": true` beside `"private": false`.
+    fn contradicted(&self, member: &Member, settings: &Node) -> Option<&'static str> {
+        let differs = |key: &&str| settings.get(key).is_some_and(|value| value.to_json() != member.value.to_json());
+        self.guarding.iter().copied().filter(differs).find(|key| is_same_word(key, &member.key))
     }
 }

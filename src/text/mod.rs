@@ -11,6 +11,7 @@ pub use finding::{Code, Finding, Located, Severity};
 pub use source::{Source, Style};
 pub use span::{Span, Spanned};
 
+pub(crate) use suggest::is_same_word;
 #[cfg(not(feature = "unstable"))]
 pub(crate) use {
     excerpt::excerpt,

@@ -24,6 +24,11 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(.., candidate)| candidate)
 }
 
+/// Whether two words differ at most in case, `_`, `-`, `%` and `$`.
+pub(crate) fn is_same_word(a: &str, b: &str) -> bool {
+    plain(a) == plain(b)
+}
+
 fn plain(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | '%' | '$')).flat_map(char::to_lowercase).collect()
 }
