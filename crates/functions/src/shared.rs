@@ -86,8 +86,8 @@ impl Shared {
         if self.backend.has_data_source(name) {
             return Some("data");
         }
-        let is_http = |kind: &Option<String>| kind.as_deref() == Some("http");
-        self.app.service_rules.iter().any(|rule| rule.service == name && is_http(&rule.kind)).then_some("http")
+        let kind = self.app.other_services.get(name)?.kind.as_deref();
+        (kind == Some("http")).then_some("http")
     }
 
     /// The value of `context.app`.

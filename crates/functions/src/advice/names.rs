@@ -40,12 +40,11 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
     if is_readable("data_sources") && is_readable("services") {
         for call in script.context_calls("services", "get") {
             let sources = || app.data_sources.iter().map(|source| source.name.as_str());
-            let known = || sources().chain(app.service_rules.iter().map(|rule| rule.service.as_str()));
+            let known = || sources().chain(http_services(app));
             let is_known = known().any(|known| known == call.name);
             if !is_known && app.other_services.contains_key(call.name) {
                 let message = "the service `{}` is not served, so the function gets undefined".to_owned();
-                let otherwise =
-                    "only data sources, and services of the type http with rules, are available in functions";
+                let otherwise = "only data sources, and services of the type http, are available in functions";
                 report("function-service-unknown", call.name, script.line(call.begin), message, None, otherwise);
             } else if !is_known {
                 let message = "there is no data source or service `{}`, so the function gets undefined".to_owned();
@@ -55,4 +54,9 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
             }
         }
     }
+}
+
+fn http_services(app: &App) -> impl Iterator<Item = &str> {
+    let services = app.other_services.iter().filter(|(_, service)| service.kind.as_deref() == Some("http"));
+    services.map(|(name, _)| name.as_str())
 }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bson::{Bson, Document};
-use portcullis::User;
 use rquickjs::{Ctx, Exception, Function, Object, Result, Value};
 
 use super::bridge::Bridge;
@@ -14,7 +13,7 @@ use super::state::{CallState, Outcome};
 use crate::http::{HttpError, OutgoingRequest};
 use crate::integers::narrow;
 use crate::runtime::{Shared, inside_call};
-use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS};
+use crate::{ActionName, BackendError, DataAction, MAX_DOCUMENTS, Rights};
 
 /// Adds these functions to the object `host`.
 pub(super) fn add<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
@@ -229,14 +228,19 @@ pub(super) fn add_timers<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot
 
 fn add_requests<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     let at = Rc::clone(slot);
-    let http = move |ctx: Ctx<'js>, service: Option<String>, request: Object<'js>| {
+    let http = move |ctx: Ctx<'js>, service: Option<String>, rights: Option<u32>, request: Object<'js>| {
         let state = at.state(&ctx)?;
         let bridge = state.bridge(&ctx)?;
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.arguments.saturating_mul(2))?;
         let document = encoder.document(&request, "", 0)?;
         let failed = |message: String| Exception::throw_message(&ctx, &message);
         let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
-        let sender = Sender { shared: Arc::clone(&state.shared), service, user: state.input.user.clone() };
+        let service = match (service, rights) {
+            (Some(name), Some(rights)) => Some((name, state.rights(&ctx, rights)?)),
+            (None, _) => None,
+            (Some(_), None) => return Err(Exception::throw_internal(&ctx, "a service without rights")),
+        };
+        let sender = Sender { shared: Arc::clone(&state.shared), service };
         sender.allow(&request).map_err(|error| failed(error.to_string()))?;
         let turns = Arc::clone(&state.requests);
         state.begin(&ctx, bson_size(&document), async move {
@@ -256,18 +260,19 @@ fn add_requests<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Res
     host.set("http", Function::new(ctx.clone(), http)?)
 }
 
-/// The sender of a request: a service, subject to its rules for a user, or `context.http`, which has no rules.
+/// The sender of a request: a service, whose rules apply to users but not to the system, or `context.http`, which has no
+/// rules.
 struct Sender {
     shared: Arc<Shared>,
-    service: Option<String>,
-    user: User,
+    /// The service's name, and whose rules apply.
+    service: Option<(String, Rights)>,
 }
 
 impl Sender {
     /// Whether the rules allow a request. Checked before each request is sent, including redirects.
     fn allow(&self, request: &OutgoingRequest) -> std::result::Result<(), HttpError> {
-        let Some(service) = &self.service else { return Ok(()) };
-        if self.shared.may_send(service, request.action(), request.arguments(), &self.user) {
+        let Some((service, Rights::User(user))) = &self.service else { return Ok(()) };
+        if self.shared.may_send(service, request.action(), request.arguments(), user) {
             return Ok(());
         }
         Err(HttpError(format!("no rule of the service `{service}` allows this {}", request.action())))

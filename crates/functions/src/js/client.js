@@ -246,7 +246,7 @@
   freeze(Collection.prototype); freeze(Database.prototype); freeze(Client.prototype);
 
   // --- The HTTP client ----------------------------------------------------------------------------------------------------------
-  const sendBy = (service) => (method) => async (options) => {
+  const sendBy = (service, rights) => (method) => async (options) => {
     if (!plain(options)) throw new TypeErrorType("the argument of a request must be an object with a `url`");
     const request = { ...options, method };
     if (plain(request.body) && kindOf(request.body) === undefined && !(request.body instanceof Bytes)) {
@@ -257,10 +257,10 @@
       delete request.encodeBodyAsJSON;
       request.json = true;
     }
-    return asked(host.http(service, request));
+    return asked(host.http(service, rights === undefined ? undefined : numberOf(rights), request));
   };
-  const httpClient = (service) => {
-    const send = sendBy(service);
+  const httpClient = (service, rights) => {
+    const send = sendBy(service, rights);
     return { get: send("get"), post: send("post"), put: send("put"), patch: send("patch"), delete: send("delete"), head: send("head") };
   };
   return { Client, Cursor, httpClient };

@@ -65,7 +65,7 @@
   // --- require ------------------------------------------------------------------------------------------------------------------
   const internal = {
     toHex: host.toHex, fromHex: host.fromHex, toBase64: host.toBase64, fromBase64: host.fromBase64, toUtf8: host.toUtf8, fromUtf8: host.fromUtf8, hash: host.hash,
-    hmac: host.hmacBytes, random: host.random, cipher: host.cipher, bytesOf, kindOf, get http() { return part("client").httpClient(undefined); }, shown,
+    hmac: host.hmacBytes, random: host.random, cipher: host.cipher, bytesOf, kindOf, get http() { return part("client").httpClient(undefined, undefined); }, shown,
   };
   const modules = new MapType();
   const processStub = { env: { NODE_ENV: "production" }, argv: [], version: "v10.18.1", versions: {}, platform: "linux", browser: true, cwd: () => "/", nextTick: (callback, ...parts) => { then(resolved(), () => apply(callback, undefined, parts)); }, on() {}, emitWarning() {} };

@@ -224,13 +224,13 @@
     lazily(context, "environment", shared.environment);
     lazily(context, "request", shared.request);
     lazily(context, "app", shared.app);
-    lazily(context, "http", () => part("client").httpClient(undefined));
+    lazily(context, "http", () => part("client").httpClient(undefined, undefined));
     return context;
   };
   const service = (rights, name) => {
     switch (host.service(name)) {
       case "data": return new (part("client").Client)(name, rights);
-      case "http": return part("client").httpClient(name);
+      case "http": return part("client").httpClient(name, rights);
       default: return undefined;
     }
   };

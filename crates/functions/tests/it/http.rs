@@ -1,8 +1,12 @@
 //! `context.http` against a local server, and requests that it refuses.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use portcullis::User;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -15,17 +19,31 @@ struct Server {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-fn answer(request: &str) -> String {
+fn answer(request: &str) -> Vec<u8> {
     let path = request.split(' ').nth(1).unwrap_or_default();
-    let plain = |status: &str, headers: &str, body: &str| {
-        format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    let bytes = |status: &str, headers: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        let body = if request.starts_with("HEAD ") { &[] } else { body };
+        [head.as_bytes(), body].concat()
     };
+    let plain = |status: &str, headers: &str, body: &str| bytes(status, headers, body.as_bytes());
+    let encoded = |name: &str, body: &[u8]| bytes("200 OK", &format!("Content-Encoding: {name}\r\n"), body);
     match path.split('?').next().unwrap_or_default() {
         "/missing" => plain("404 Not Found", "", "nothing"),
         "/moved" => plain("302 Found", "Location: /end\r\n", ""),
         "/away" => plain("302 Found", "Location: http://169.254.169.254/latest/meta-data\r\n", ""),
         "/circle" => plain("302 Found", "Location: /circle\r\n", ""),
         "/cookies" => plain("200 OK", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nX-TWO: 1\r\nx-two: 2\r\n", ""),
+        "/gzip" => encoded("gzip", &gzip(b"small")),
+        "/deflate" => {
+            let mut deflated = ZlibEncoder::new(Vec::new(), Compression::best());
+            deflated.write_all(b"small").unwrap();
+            encoded("deflate", &deflated.finish().unwrap())
+        }
+        "/bomb" => encoded("gzip", &gzip(&vec![0; 50_000_000])),
+        "/broken" => encoded("gzip", b"not compressed"),
+        "/unknown" => encoded("x-own", b"own"),
         "/large" => plain("200 OK", "", &"x".repeat(200_000)),
         "/digest" if request.to_ascii_lowercase().contains("authorization: digest username=\"ada\"") => {
             plain("200 OK", "", "let in")
@@ -36,6 +54,12 @@ fn answer(request: &str) -> String {
         "/json" => plain("200 OK", "Content-Type: application/json\r\n", r#"{"n": 1}"#),
         _ => plain("200 OK", "Content-Type: text/plain\r\n", request),
     }
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
+    compressed.write_all(text).unwrap();
+    compressed.finish().unwrap()
 }
 
 async fn serve() -> Server {
@@ -64,7 +88,7 @@ async fn serve() -> Server {
                         if text.contains("/never") {
                             std::future::pending::<()>().await;
                         }
-                        let _ = stream.write_all(answer(&text).as_bytes()).await;
+                        let _ = stream.write_all(&answer(&text)).await;
                         return;
                     }
                 }
@@ -153,6 +177,69 @@ async fn digest_authentication_is_supported() {
     let server = serve().await;
     let source = "return (await h.get({ url: `${base}/digest`, username: 'ada', password: 'pw', digestAuth: true })).body.text();";
     assert_eq!(run(&server, source).await, json!("let in"));
+}
+
+#[tokio::test]
+async fn compressed_responses_are_decoded_within_the_limit() {
+    let server = serve().await;
+    let source = |path: &str, method: &str| {
+        format!(
+            "const r = await h.{method}({{ url: `${{base}}/{path}` }}); \
+             return [r.body.text(), `${{r.contentLength}}`, r.headers['Content-Encoding'], r.headers['Content-Length']];"
+        )
+    };
+    let undefined = json!({"$undefined": true});
+    for path in ["gzip", "deflate"] {
+        let decoded = json!(["small", "5", undefined, undefined]);
+        assert_eq!(run(&server, &source(path, "get")).await, decoded, "{path}");
+    }
+    assert_eq!(run(&server, &source("gzip", "head")).await.get(0), Some(&json!("")));
+    assert_eq!(run(&server, &source("unknown", "get")).await, json!(["own", "3", ["x-own"], ["3"]]));
+    assert_eq!(fails(&server, &source("bomb", "get")).await, "Error: the response is larger than 100000 bytes");
+    let broken = fails(&server, &source("broken", "get")).await;
+    assert!(broken.starts_with("Error: the request failed: "), "{broken}");
+    assert!(server.asked.lock().unwrap()[0].to_ascii_lowercase().contains("accept-encoding: gzip"));
+}
+
+#[tokio::test]
+async fn axios_interceptors_see_the_headers_and_may_change_them() {
+    let server = serve().await;
+    let source = "const axios = require('axios'); const own = axios.create({ baseURL: base, headers: { common: { 'X-All': 'all' }, post: { 'X-Post': 'post' }, 'X-Own': 'own' } }); \
+                  own.defaults.headers.common['X-Late'] = 'late'; let seen; \
+                  own.interceptors.request.use((config) => { \
+                    seen = [config.method, config.baseURL === base, { ...config.headers }, config.headers.get('x-own')]; \
+                    config.headers.Authorization = 'Bearer x'; config.headers.common['X-Common'] = 'common'; \
+                    config.headers.set('x-own', 'changed'); config.headers.delete('X-Late'); return config; }); \
+                  await own.post('/x', { a: 1 }); await axios.get(`${base}/y`); \
+                  const bare = axios.create(); bare.interceptors.request.use((config) => { config.headers['X-Bare'] = 'bare'; return config; }); \
+                  await bare.get(`${base}/z`); return seen;";
+    let headers = json!({"X-All": "all", "X-Late": "late", "X-Post": "post", "X-Own": "own"});
+    assert_eq!(run(&server, source).await, json!(["post", true, headers, "own"]));
+    let asked: Vec<String> = server.asked.lock().unwrap().iter().map(|asked| asked.to_ascii_lowercase()).collect();
+    for header in ["authorization: bearer x", "x-all: all", "x-post: post", "x-common: common", "x-own: changed"] {
+        assert!(asked[0].contains(&format!("{header}\r\n")), "{header}: {}", asked[0]);
+        assert!(!asked[1].contains(header), "{header}: {}", asked[1]);
+    }
+    assert!(!asked[0].contains("x-late") && asked[2].contains("x-bare: bare"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn axios_errors_have_the_fields_that_handlers_read() {
+    let server = serve().await;
+    let source = "const axios = require('axios'); const failed = async (url) => { try { await axios.get(url); } catch (e) { return e; } }; \
+                  const missing = await failed(`${base}/missing`), refused = await failed('http://127.0.0.1:1/'); \
+                  const { stack, config, ...shown } = missing.toJSON(); \
+                  return [shown, typeof stack, config.url === `${base}/missing`, JSON.parse(JSON.stringify(missing)).code, typeof missing.request, \
+                    refused.code, typeof refused.request, refused.response, refused.toJSON().status];";
+    let shown = json!({
+        "message": "Request failed with status code 404", "name": "AxiosError", "code": "ERR_BAD_REQUEST",
+        "status": {"$numberLong": "404"}
+    });
+    let undefined = json!({"$undefined": true});
+    assert_eq!(
+        run(&server, source).await,
+        json!([shown, "string", true, "ERR_BAD_REQUEST", "object", "ECONNREFUSED", "object", undefined, null])
+    );
 }
 
 #[tokio::test]
@@ -268,6 +355,39 @@ async fn http_services_enforce_their_rules() {
         world.fails("f", arguments("post", "/allowed")).await,
         "Error: no rule of the service `web` allows this post"
     );
+}
+
+#[tokio::test]
+async fn http_services_without_rules_are_for_the_system_only() {
+    let server = serve().await;
+    let source = "exports = async (url) => (await context.services.get('web').get({ url })).statusCode;";
+    let rule = json!({"name": "r", "actions": ["get"], "when": {"%%user.id": "ada"}});
+    for (rule, by_user) in [(None, false), (Some(rule), true)] {
+        let draft = Draft::new()
+            .file("services/web/config.json", json!({"name": "web", "type": "http"}).to_string())
+            .function("byUser", source, json!({}))
+            .function("bySystem", source, json!({"run_as_system": true}))
+            .function("byBob", source, json!({"run_as_user_id": "bob"}))
+            .user(User::new("bob"))
+            .options(|options| options.private_addresses = true);
+        let draft = match rule {
+            Some(rule) => draft.file("services/web/rules/r.json", rule.to_string()),
+            None => draft,
+        };
+        let (app, library) = draft.load();
+        assert!(library.advice(&app).is_empty());
+        let world = draft.build();
+        let url = || vec![bson(json!(format!("http://127.0.0.1:{}", server.port)))];
+        assert_eq!(world.value("bySystem", url()).await, json!({"$numberLong": "200"}));
+        let refused = "Error: no rule of the service `web` allows this get";
+        if by_user {
+            assert_eq!(world.value("byUser", url()).await, json!({"$numberLong": "200"}));
+        } else {
+            assert_eq!(world.fails("byUser", url()).await, refused);
+        }
+        // The rules are those of the user that the function runs as.
+        assert_eq!(world.fails("byBob", url()).await, refused);
+    }
 }
 
 /// The result or the error of a function that uses the service `web`, with one rule for every action.

@@ -1,29 +1,49 @@
 // The package `axios`, built on `context.http`.
 "use strict";
 class AxiosError extends Error {
-  constructor(message, code, config, response) { super(message); Object.assign(this, { code, config, response, isAxiosError: true }); if (response) this.status = response.status; }
+  constructor(message, code, config, request, response) { super(message); Object.assign(this, { code, config, request, response, isAxiosError: true }); if (response) this.status = response.status; }
   get name() { return "AxiosError"; }
+  toJSON() { const { message, name, stack, config, code, status } = this; return { message, name, stack, config, code, status: status ?? null }; }
 }
+// The codes by which Node names failures of the network.
+const networkCode = (message) => {
+  const known = [[/connection refused/i, "ECONNREFUSED"], [/connection reset/i, "ECONNRESET"], [/timed out/i, "ETIMEDOUT"], [/lookup|dns|no records? found/i, "ENOTFOUND"]].find(([pattern]) => pattern.test(message));
+  return known === undefined ? "ERR_NETWORK" : known[1];
+};
 const merged = (...all) => {
   const made = {};
   for (const one of all) for (const key of Object.keys(one ?? {})) made[key] = key === "headers" || key === "params" ? { ...made[key], ...one[key] } : one[key] ?? made[key];
   return made;
 };
 const joined = (base, url) => (!base || /^[a-z][a-z0-9+.-]*:/i.test(url) ? url : `${base.replace(/\/+$/, "")}/${`${url ?? ""}`.replace(/^\/+/, "")}`);
+const spelled = (headers, name) => Object.keys(headers).find((known) => known.toLowerCase() === name.toLowerCase());
+const has = (headers, name) => spelled(headers, name) !== undefined;
+// The headers of a request, by name: those for all methods, for its method, and its own.
 const headersOf = (given, method) => {
   const made = {};
-  const add = (headers) => { for (const name of Object.keys(headers ?? {})) if (headers[name] !== undefined && headers[name] !== null && typeof headers[name] !== "object") { for (const known of Object.keys(made)) if (known.toLowerCase() === name.toLowerCase()) delete made[known]; made[name] = [`${headers[name]}`]; } };
+  const add = (headers) => { for (const name of Object.keys(headers ?? {})) if (headers[name] !== undefined && headers[name] !== null && typeof headers[name] !== "object") { delete made[spelled(made, name)]; made[name] = `${headers[name]}`; } };
   add(given?.common);
   add(given?.[method]);
   add(given);
   return made;
 };
-const has = (headers, name) => Object.keys(headers).some((known) => known.toLowerCase() === name);
-const request = async (defaults, config) => {
-  const settings = merged(defaults, config);
-  const method = (settings.method ?? "get").toLowerCase();
+// The headers as interceptors see them. `common` is that of older versions of axios.
+const open = (headers) => {
+  const hidden = {
+    common: {},
+    get: (name) => headers[spelled(headers, name)],
+    has: (name) => has(headers, name),
+    set: (name, value) => { if (typeof name === "object") { for (const one of Object.keys(name)) hidden.set(one, name[one]); } else { delete headers[spelled(headers, name)]; headers[name] = value; } return headers; },
+    delete: (name) => delete headers[spelled(headers, name)],
+  };
+  for (const name of Object.keys(hidden)) Object.defineProperty(headers, name, { value: hidden[name], writable: true, configurable: true });
+  return headers;
+};
+const request = async (settings) => {
+  const method = `${settings.method ?? "get"}`.toLowerCase();
   if (internal.http[method] === undefined) throw new AxiosError(`the method ${method} is not available`, "ERR_BAD_OPTION", settings);
   const headers = headersOf(settings.headers, method);
+  for (const name of Object.keys(headers)) headers[name] = [headers[name]];
   const query = {};
   const params = settings.params instanceof Object && typeof settings.params.entries === "function" ? Object.fromEntries(settings.params) : settings.params ?? {};
   for (const name of Object.keys(params)) { const value = params[name]; if (value !== undefined && value !== null) query[Array.isArray(value) ? `${name}[]` : name] = Array.isArray(value) ? value.map(String) : [value instanceof Date ? value.toISOString() : typeof value === "object" ? JSON.stringify(value) : `${value}`]; }
@@ -40,9 +60,9 @@ const request = async (defaults, config) => {
   if (body !== undefined && body !== null) asked.body = body;
   if (settings.auth) { asked.username = `${settings.auth.username ?? ""}`; asked.password = `${settings.auth.password ?? ""}`; }
   let sent = internal.http[method](asked);
-  if (settings.timeout > 0) sent = Promise.race([sent, new Promise((_, reject) => setTimeout(() => reject(new AxiosError(`timeout of ${settings.timeout}ms exceeded`, "ECONNABORTED", settings)), settings.timeout))]);
+  if (settings.timeout > 0) sent = Promise.race([sent, new Promise((_, reject) => setTimeout(() => reject(new AxiosError(`timeout of ${settings.timeout}ms exceeded`, "ECONNABORTED", settings, {})), settings.timeout))]);
   let answer;
-  try { answer = await sent; } catch (error) { throw error instanceof AxiosError ? error : new AxiosError(error.message, "ERR_NETWORK", settings); }
+  try { answer = await sent; } catch (error) { throw error instanceof AxiosError ? error : new AxiosError(error.message, networkCode(error.message), settings, {}); }
   const lowered = {};
   for (const name of Object.keys(answer.headers)) lowered[name.toLowerCase()] = name.toLowerCase() === "set-cookie" ? answer.headers[name] : answer.headers[name].join(", ");
   let data;
@@ -54,20 +74,23 @@ const request = async (defaults, config) => {
   for (const change of [].concat(settings.transformResponse ?? [])) data = change(data, lowered);
   const response = { data, status: answer.statusCode, statusText: answer.status.replace(/^\d+ ?/, ""), headers: lowered, config: settings, request: {} };
   const valid = settings.validateStatus === undefined ? (status) => status >= 200 && status < 300 : settings.validateStatus;
-  if (valid && !valid(response.status)) throw new AxiosError(`Request failed with status code ${response.status}`, response.status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE", settings, response);
+  if (valid && !valid(response.status)) throw new AxiosError(`Request failed with status code ${response.status}`, response.status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE", settings, response.request, response);
   return response;
 };
 const chain = () => { const all = []; return { all, use: (done, failed) => all.push([done, failed]) - 1, eject: (at) => { all[at] = undefined; } }; };
 const create = (defaults = {}) => {
   const interceptors = { request: chain(), response: chain() };
   const instance = (first, second) => instance.request(first, second);
-  instance.defaults = { headers: { common: {} }, ...defaults };
+  instance.defaults = { ...defaults, headers: { common: {}, get: {}, delete: {}, head: {}, post: {}, put: {}, patch: {}, ...defaults.headers } };
   instance.interceptors = interceptors;
   instance.request = (first, second) => {
     const config = typeof first === "string" ? { ...second, url: first } : { ...first };
-    let going = Promise.resolve(config);
+    const settings = merged(instance.defaults, config);
+    settings.method = `${settings.method ?? "get"}`.toLowerCase();
+    settings.headers = open(headersOf(settings.headers, settings.method));
+    let going = Promise.resolve(settings);
     for (const one of [...interceptors.request.all].reverse()) if (one) going = going.then(one[0], one[1]);
-    going = going.then((settings) => request(instance.defaults, settings));
+    going = going.then(request);
     for (const one of interceptors.response.all) if (one) going = going.then(one[0], one[1]);
     return going;
   };
