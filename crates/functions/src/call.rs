@@ -4,6 +4,8 @@ use bson::Bson;
 use portcullis::User;
 use portcullis::eval::Request;
 
+use crate::RunAsAnswer;
+
 /// A call of a function from outside the engine.
 #[derive(Clone)]
 pub struct Call {
@@ -20,13 +22,15 @@ pub struct Call {
     /// The HTTP request of an endpoint or a webhook. The function's first two arguments are derived from it;
     /// `arguments` follow.
     pub http: Option<HttpRequest>,
+    /// What the function's `run_as_user_id_script_source` has answered, if it has already been run.
+    pub run_as: Option<RunAsAnswer>,
 }
 
 impl Call {
     /// A call without a request.
     #[must_use]
     pub fn new(function: impl Into<String>, arguments: Vec<Bson>, entry: Entry, user: User) -> Self {
-        Self { function: function.into(), arguments, entry, user, request: None, http: None }
+        Self { function: function.into(), arguments, entry, user, request: None, http: None, run_as: None }
     }
 
     /// Sets `context.request`.
@@ -40,6 +44,14 @@ impl Call {
     #[must_use]
     pub fn with_http(mut self, http: HttpRequest) -> Self {
         self.http = Some(http);
+        self
+    }
+
+    /// Sets the answer of the function's script, which is then not run again. Without effect for a function that has no
+    /// script.
+    #[must_use]
+    pub fn with_run_as(mut self, answer: RunAsAnswer) -> Self {
+        self.run_as = Some(answer);
         self
     }
 }

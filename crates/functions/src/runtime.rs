@@ -16,7 +16,7 @@ use crate::library::{Entry as Function, RunAs};
 use crate::pool::{Pool, lost};
 pub(crate) use crate::shared::Shared;
 use crate::shares::Shares;
-use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned, Rights};
+use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned, Rights, RunAsAnswer};
 
 /// Runs the functions of an application.
 pub struct Runtime {
@@ -181,8 +181,12 @@ impl Runtime {
         match &function.run_as {
             RunAs::System => Ok((Rights::System, false)),
             RunAs::User(id) => Ok((self.shared.user_rights(id).await.map_err(refused)?, false)),
-            // The user is not known yet: the script itself runs as the caller, or without a user.
-            RunAs::Script(_) => Ok((caller(), true)),
+            RunAs::Script(_) => match &call.run_as {
+                Some(RunAsAnswer::System) => Ok((Rights::System, false)),
+                Some(RunAsAnswer::User(id)) => Ok((self.shared.user_rights(id).await.map_err(refused)?, false)),
+                // The user is not known yet: the script itself runs as the caller, or without a user.
+                None => Ok((caller(), true)),
+            },
             RunAs::Caller => match call.entry {
                 Entry::UserCreation | Entry::Login | Entry::Trigger => Ok((Rights::System, false)),
                 Entry::Webhook | Entry::Command => Ok((caller(), false)),

@@ -150,7 +150,8 @@ fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<R
     if !rejections.is_empty() {
         let reason = rejections.first(&bridge.ctx);
         drop(rejections);
-        let (reason, position) = reason.map(|reason| describe(bridge, &reason)).unwrap_or_default();
+        let (reason, position) =
+            reason.map(|reason| describe(bridge, &reason, &state.shared.library)).unwrap_or_default();
         return Err((said(state, format!("uncaught promise rejection: {reason}"), position), None));
     }
     drop(rejections);
@@ -174,7 +175,7 @@ fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) ->
         Failed::Said(message) => return (said(state, message, None), None),
     };
     let passed = if state.input.level > 0 { visit::thrown(bridge, &value).map(Box::new) } else { None };
-    (thrown(bridge, &value, state.console()), passed)
+    (thrown(bridge, &value, &state.shared.library, state.console()), passed)
 }
 
 /// Why a call has no result: an error of the engine, a thrown value, or a message.

@@ -6,7 +6,10 @@ use super::beginning::beginning;
 use super::bridge::Bridge;
 use super::compile::PREFIX;
 use super::encode::{Encoder, Undefined};
-use crate::{CallError, ConsoleLine, Failure, Position};
+use crate::{CallError, ConsoleLine, Failure, Library, Position};
+
+/// What the engine says of a call of something that is not a function.
+const NOT_A_FUNCTION: &str = "not a function";
 
 /// The most bytes of a message.
 const MAX_MESSAGE: usize = 8 * 1024;
@@ -15,15 +18,20 @@ const MAX_MESSAGE: usize = 8 * 1024;
 const MAX_STACK: usize = 16 * 1024;
 
 /// The error of a call that threw this value.
-pub(super) fn thrown<'js>(bridge: &Bridge<'js>, value: &Value<'js>, console: Vec<ConsoleLine>) -> CallError {
-    let (message, position) = describe(bridge, value);
+pub(super) fn thrown<'js>(
+    bridge: &Bridge<'js>,
+    value: &Value<'js>,
+    library: &Library,
+    console: Vec<ConsoleLine>,
+) -> CallError {
+    let (message, position) = describe(bridge, value, library);
     CallError::Failed(Box::new(Failure { message, position, console }))
 }
 
 /// The message of a thrown value, and its position.
-pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> (String, Option<Position>) {
+pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>, library: &Library) -> (String, Option<Position>) {
     let position = position(bridge, value);
-    let message = match message(bridge, value) {
+    let message = match message(bridge, value, library) {
         Ok(message) => message,
         Err(_) => {
             // The value itself throws when it is inspected.
@@ -34,7 +42,7 @@ pub(super) fn describe<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> (String
     (beginning(&message, MAX_MESSAGE).to_owned(), position)
 }
 
-fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<String> {
+fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>, library: &Library) -> rquickjs::Result<String> {
     let is_error: bool = bridge.function("isError")?.call((value.clone(),))?;
     if let Some(object) = value.as_object().filter(|_| is_error) {
         let text = |key: &str| -> rquickjs::Result<String> {
@@ -42,7 +50,13 @@ fn message<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> rquickjs::Result<St
             if value.is_string() { bridge.text(&value) } else { Ok(String::new()) }
         };
         let (name, message) = (text("name")?, text("message")?);
-        let message = as_documented(&name, message);
+        let message = match (name.as_str(), message.as_str()) {
+            ("TypeError", NOT_A_FUNCTION) => match called(bridge, value, library) {
+                Some(name) => format!("'{name}' is {NOT_A_FUNCTION}"),
+                None => message,
+            },
+            _ => as_documented(&name, message),
+        };
         return Ok(match (name.is_empty(), message.is_empty()) {
             (true, _) => message,
             (false, true) => name,
@@ -88,14 +102,56 @@ fn as_documented(name: &str, message: String) -> String {
 
 /// The innermost stack frame in a file of the application.
 fn position<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<Position> {
+    beginning(&stack(bridge, value)?, MAX_STACK).lines().find_map(place)
+}
+
+fn stack<'js>(bridge: &Bridge<'js>, value: &Value<'js>) -> Option<String> {
     let object = value.as_object()?;
     let stack: Option<Value<'js>> = object.get("stack").ok();
     let Some(stack) = stack else {
         let _ = bridge.ctx.catch();
         return None;
     };
-    let stack = stack.as_string()?.to_string().ok()?;
-    beginning(&stack, MAX_STACK).lines().find_map(place)
+    stack.as_string()?.to_string().ok()
+}
+
+/// The position of the name that ends before this position, not counting spaces.
+fn name_before(characters: &[char], end: usize) -> Option<usize> {
+    let before = characters.get(..end)?;
+    let last = before.iter().rposition(|c| !c.is_whitespace())?;
+    let start = before.get(..=last)?.iter().rposition(|c| !is_of_name(*c)).map_or(0, |at| at.saturating_add(1));
+    (start <= last).then_some(start)
+}
+
+const fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '$')
+}
+
+/// The name of what a function of the application called although it is not a function, if the source shows it. The
+/// engine's message does not contain it.
+fn called<'js>(bridge: &Bridge<'js>, value: &Value<'js>, library: &Library) -> Option<String> {
+    let stack = stack(bridge, value)?;
+    // If the innermost frame is one of the engine, then its built-in function called something, such as a callback.
+    let Position { file, line, column } = beginning(&stack, MAX_STACK).lines().next().and_then(place)?;
+    let row = usize::try_from(line).ok()?.checked_sub(1)?;
+    let text = library.source_of(&file)?.lines().nth(row)?;
+    let characters: Vec<char> = text.chars().collect();
+    let is_name = |at: usize| characters.get(at).is_some_and(|c| is_of_name(*c));
+    // The position is that of the name or of the parenthesis; in the first line, that of the character before.
+    let column = usize::try_from(column).ok()?.checked_sub(1)?;
+    let at = if row == 0 { column.checked_add(1)? } else { column };
+    let start = match characters.get(at)? {
+        '(' => name_before(&characters, at)?,
+        _ => at,
+    };
+    let end = (start..).find(|at| !is_name(*at)).filter(|end| *end > start)?;
+    let rest: String = characters.get(end..)?.iter().collect();
+    let before: String = characters.get(..start)?.iter().collect();
+    let is_call = rest.trim_start().starts_with('(') && !before.ends_with(is_of_name);
+    if !is_call || before.trim_end().ends_with("new") {
+        return None;
+    }
+    Some(characters.get(start..end)?.iter().collect())
 }
 
 /// Parses a line of a stack trace: `    at name (functions/x.js:3:7)` or `    at functions/x.js:3:7`.

@@ -33,6 +33,8 @@ pub struct Problem {
     pub file: String,
     /// The line, from 1; `None` for the file as a whole.
     pub line: Option<u32>,
+    /// The key, if a setting of the function is the problem and not its source.
+    pub setting: Option<&'static str>,
     /// The description.
     pub message: String,
 }
@@ -68,14 +70,17 @@ impl Library {
                 Err(reason) => Entry::refused(function, file, reason),
             };
             let mut problems = entry.check(&library.packages);
-            let entry = match problems.first() {
-                Some(first) => {
-                    let reason = first.message.clone();
-                    Entry { refused: entry.refused.clone().or(Some(reason)), ..entry }
-                }
-                None => entry,
-            };
+            let mut entry = entry;
+            if let (None, Some(first)) = (&entry.refused, problems.first()) {
+                entry.refused = Some(first.message.clone());
+            }
             library.problems.append(&mut problems);
+            if let RunAs::Script(script) = &entry.run_as {
+                let (name, file) = (Self::run_as_script(&function.name), entry.file.clone());
+                let mut script = Entry::script(&name, file, Arc::clone(script));
+                script.refused.clone_from(&entry.refused);
+                library.entries.insert(name, Arc::new(script));
+            }
             library.entries.insert(function.name.clone(), Arc::new(entry));
         }
         library.add_data_api_script(app);
@@ -95,10 +100,20 @@ impl Library {
         advise(app, self)
     }
 
-    /// The name, file and source of every function that has a source, and of every webhook.
+    /// The name, file and source of every function that has a source, and of every webhook. Lines of a script inside a
+    /// settings file would not be those of the file.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        let entries = self.entries.values().filter(|entry| !entry.source.is_empty());
+        let entries = self.entries.values();
+        let entries = entries.filter(|entry| !entry.source.is_empty() && !entry.name.starts_with(RUN_AS));
         entries.map(|entry| (entry.name.as_str(), entry.file.as_str(), &*entry.source))
+    }
+
+    /// The source in this file.
+    pub(crate) fn source_of(&self, file: &str) -> Option<&str> {
+        self.entries
+            .values()
+            .find(|entry| entry.file == file && !entry.name.starts_with(RUN_AS))
+            .map(|entry| &*entry.source)
     }
 
     /// Why a function cannot run; `None` if it can.
@@ -117,6 +132,19 @@ impl Library {
     #[must_use]
     pub fn webhook(service: &str, name: &str) -> String {
         format!("{WEBHOOK}{service}/{name}")
+    }
+
+    /// The name under which the script that determines the user of a function or webhook is called by itself. As with
+    /// webhooks, no function can have it.
+    #[must_use]
+    pub fn run_as_script(function: &str) -> String {
+        format!("{RUN_AS}{function}")
+    }
+
+    /// The service and name of the webhook whose code is called under this name: `service/name`.
+    #[must_use]
+    pub fn webhook_name(function: &str) -> Option<&str> {
+        function.strip_prefix(WEBHOOK)
     }
 
     /// The name of the script that determines the user of the Data API. As with webhooks, no function can have it.
@@ -148,6 +176,7 @@ impl Library {
         entry.refused = problems.first().map(|first| first.message.clone());
         for problem in &mut problems {
             // The script is not a function that users could look up, and its lines are not those of the file.
+            problem.setting = Some(KEY);
             problem.function = String::new();
             problem.line = None;
             problem.message = format!("{KEY}: {}", problem.message);
@@ -171,6 +200,7 @@ impl Library {
                 function: String::new(),
                 file: service.file.clone(),
                 line: None,
+                setting: None,
                 message: format!("the service `{name}` ({kind}) is not available in functions"),
             });
         }
@@ -179,6 +209,9 @@ impl Library {
 
 /// The prefix of the names of webhooks. Names of functions cannot contain a colon.
 const WEBHOOK: &str = "webhook:";
+
+/// The prefix of the names of scripts that determine the user of a function or webhook.
+const RUN_AS: &str = "run_as:";
 
 const DATA_API_SCRIPT: &str = "data-api:run_as";
 

@@ -37,7 +37,13 @@ impl Packages {
         let mut packages = Self::default();
         let mut room = Room { bytes: MAX_BYTES, files: MAX_FILES };
         let mut problem = |file: &str, message: String| {
-            problems.push(Problem { function: String::new(), file: format!("functions/{file}"), line: None, message });
+            problems.push(Problem {
+                function: String::new(),
+                file: format!("functions/{file}"),
+                line: None,
+                setting: None,
+                message,
+            });
         };
         let archive = functions.join("node_modules.tar.gz");
         if archive.is_file()
