@@ -63,10 +63,11 @@ async fn routes_are_distinguished_by_path_and_method() {
         ("GET", "/off", 404),
         ("GET", "/data/v1/action/find", 405),
         // Two endpoints have this route, so it is ambiguous which one a caller would reach.
-        ("GET", "/twice", 500),
+        ("GET", "/twice", 404),
         ("POST", "/twice", 200),
-        ("GET", "/lost", 500),
-        ("GET", "/wrong", 500),
+        ("GET", "/lost", 404),
+        // It is unknown what callers would have to prove.
+        ("GET", "/wrong", 401),
     ] {
         let answer = shop.ask(method, &format!("{ENDPOINT}{route}"), &[], "").await;
         assert_eq!(answer.status, status, "{method} {route}: {answer:?}");
@@ -169,7 +170,7 @@ async fn a_function_without_run_as_runs_as_the_calling_user() {
         vec![("apiKey", "x")],
     ] {
         assert_eq!(get(&shop, "/orders", &headers).await.failure(), refused, "{headers:?}");
-        // If no caller is needed, credentials are ignored.
+        // If the function runs as the system, what is not an access token may be meant for the function itself.
         assert_eq!(get(&shop, "/orders/all", &headers).await.status, 200);
     }
     let server = get(&shop, "/me", &[("api-key", &shop.keys[0])]).await.good();
@@ -183,6 +184,85 @@ async fn a_function_without_run_as_runs_as_the_calling_user() {
     let renewed = token(&json!({ "sub": "new", "team": "blue" }));
     assert_eq!(get(&shop, "/me", &[("jwtTokenString", &renewed)]).await.good()["data"], json!({ "team": "blue" }));
     assert_eq!(get(&shop, "/nobody", &KEN).await.status, 400, "the user of the configuration is unknown");
+}
+
+/// The functions and endpoints `/system`, `/user` and `/script`, which differ in whom they run as.
+fn run_as(user: &str) -> Changes {
+    let script = "exports = ({ query }) => {
+        if (query.as === 'error') throw Error('secret');
+        return query.as === 'system' ? { runAsSystem: true } : query.as;
+    };";
+    let is_known = json!({ "%%user.type": "normal" });
+    let functions = json!([
+        { "name": "bySystem", "private": true, "run_as_system": true },
+        { "name": "byUser", "private": true, "run_as_user_id": user, "can_evaluate": is_known },
+        { "name": "byScript", "private": true, "run_as_user_id_script_source": script, "can_evaluate": is_known },
+    ]);
+    let endpoint = |route: &str, function: &str| {
+        json!({
+            "route": route, "http_method": "GET", "function_name": function, "validation_method": "NO_VALIDATION",
+            "respond_result": true, "fetch_custom_user_data": false, "create_user_on_auth": false, "disabled": false
+        })
+    };
+    let endpoints =
+        json!([endpoint("/system", "bySystem"), endpoint("/user", "byUser"), endpoint("/script", "byScript")]);
+    let source = "exports = async () => {
+        const orders = context.services.get('mongodb-atlas').db('shop').collection('orders');
+        const found = await orders.find({}).toArray();
+        return [context.user.id ?? context.user.type, found.map(({ customer }) => customer).sort()];
+    };";
+    Changes::default()
+        .file("functions/config.json", &functions)
+        .file("http_endpoints/config.json", &endpoints)
+        .text("functions/bySystem.js", source)
+        .text("functions/byUser.js", source)
+        .text("functions/byScript.js", source)
+}
+
+#[tokio::test]
+async fn functions_see_the_caller_or_else_the_user_that_they_run_as() {
+    let shop = Shop::new().await;
+    let (ken, bearer) = shop.somebody(EMAIL).await;
+    let (eve, _) = shop.somebody("eve@example.com").await;
+    let eves = [("email", "eve@example.com"), ("password", "password")];
+    shop.act(&KEN, "insertOne", "orders", json!({ "document": { "customer": ken } })).await.good();
+    shop.act(&eves, "insertOne", "orders", json!({ "document": { "customer": eve } })).await.good();
+    let mut all = [ken.as_str(), eve.as_str()];
+    all.sort_unstable();
+    let shop = shop.restarted(run_as(&eve)).await;
+    let bearer = format!("Bearer {bearer}");
+    let by_token = vec![("Authorization", bearer.as_str())];
+    let as_eve = format!("/script?as={eve}");
+    for (route, headers, seen, orders) in [
+        ("/system", vec![], "system", all.as_slice()),
+        ("/system", by_token.clone(), &ken, &all),
+        ("/system", vec![("Authorization", "Bearer x")], "system", &all),
+        ("/user", vec![], &eve, &[&eve]),
+        ("/user", by_token.clone(), &ken, &[&eve]),
+        ("/user", KEN.to_vec(), &ken, &[&eve]),
+        (&as_eve, vec![], &eve, &[&eve]),
+        (&as_eve, by_token.clone(), &ken, &[&eve]),
+        ("/script?as=system", by_token.clone(), &ken, &all),
+    ] {
+        assert_eq!(get(&shop, route, &headers).await.good(), json!([seen, orders]), "{route} {headers:?}");
+    }
+    let refused = (401, "InvalidSession".to_owned(), "invalid session: error finding user for endpoint".to_owned());
+    let unmet = (400, "FunctionExecutionError".to_owned(), "rule not matched for function \"byScript\"".to_owned());
+    for (route, headers, error) in [
+        ("/user", vec![("Authorization", "Bearer x")], &refused),
+        ("/user", vec![KEN[0], ("password", "wrong password")], &refused),
+        (&as_eve, vec![("Authorization", "Bearer x")], &refused),
+        ("/script?as=nobody", vec![], &refused),
+        ("/script", vec![], &refused),
+        ("/script?as=error", vec![], &refused),
+        // `can_evaluate` holds for users only.
+        ("/script?as=system", vec![], &unmet),
+    ] {
+        assert_eq!(&get(&shop, route, &headers).await.failure(), error, "{route} {headers:?}");
+    }
+    let shop = shop.restarted(run_as("0123456789abcdef01234567")).await;
+    assert_eq!(get(&shop, "/user", &[]).await.failure(), refused);
+    assert_eq!(get(&shop, "/user", &by_token).await.status, 400, "the user of the configuration is unknown");
 }
 
 #[tokio::test]

@@ -147,6 +147,17 @@ impl Shop {
         let name = format!("portcullis-shop-{}", bson::oid::ObjectId::new().to_hex());
         let folder = std::env::temp_dir().join(name);
         copy(&portcullis_testkit::root().join("fixtures/served/shop"), &folder.join("app"));
+        Self::open_in(folder, changes, options, Vec::new()).await
+    }
+
+    /// The same server, with its users and documents, started again with changes.
+    pub(crate) async fn restarted(mut self, changes: Changes) -> Self {
+        let (folder, keys) = (std::mem::take(&mut self.folder), std::mem::take(&mut self.keys));
+        drop(self);
+        Self::open_in(folder, changes, Options::default(), keys).await
+    }
+
+    async fn open_in(folder: PathBuf, changes: Changes, options: Options, mut keys: Vec<String>) -> Self {
         for (path, content) in &changes.files {
             let path = folder.join("app").join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -166,7 +177,9 @@ impl Shop {
         let apis = host.applications(vec![served]).unwrap();
         let [api]: [ClientApi; 1] = apis.try_into().ok().unwrap();
         let (served, refused) = (api.entries().served.clone(), api.entries().refused.clone());
-        let keys = vec![api.create_server_key("till").await.unwrap().key];
+        if keys.is_empty() {
+            keys.push(api.create_server_key("till").await.unwrap().key);
+        }
         Self { app: app(State::new(vec![api], options)), folder, served, refused, keys, log }
     }
 

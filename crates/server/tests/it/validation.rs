@@ -88,20 +88,24 @@ async fn a_missing_or_empty_secret_refuses_all_requests() {
 
 #[tokio::test]
 async fn settings_that_do_not_load_refuse_all_requests() {
-    for settings in [
-        json!({ "validation_method": "VERIFY_PAYLOAD", "secret_name": "" }),
-        json!({ "validation_method": "SECRET_AS_QUERY_PARAM", "secret_name": null }),
-        json!({ "validation_method": "SECRET" }),
-        json!({ "validation_method": 1 }),
-        json!({ "validation_method": "", "secret_name": "hook" }),
-        json!({ "verification_method": "VERIFY_PAYLOAD" }),
-        json!({ "run_as_user_id": "a", "run_as_user_id_script_source": "exports = () => 'a'" }),
-        json!({ "can_evaluate": { "%%user.id": { "%what": 1 } } }),
-        json!({ "can_evaluate": null }),
-        json!({ "run_as_system": "yes" }),
-        json!({ "disabled": "yes" }),
-        json!({ "versions": ["v2"] }),
-        json!({ "return_type": "XML" }),
+    for (settings, expected) in [
+        // It is unknown what callers would have to prove.
+        (json!({ "validation_method": "VERIFY_PAYLOAD", "secret_name": "" }), 401),
+        (json!({ "validation_method": "SECRET_AS_QUERY_PARAM", "secret_name": null }), 401),
+        (json!({ "validation_method": "SECRET" }), 401),
+        (json!({ "validation_method": 1 }), 401),
+        (json!({ "validation_method": "", "secret_name": "hook" }), 401),
+        (json!({ "verification_method": "VERIFY_PAYLOAD" }), 401),
+        (json!({ "canEvaluate": { "%%true": false } }), 401),
+        // The condition does not hold for anybody.
+        (json!({ "can_evaluate": { "%%user.id": { "%what": 1 } } }), 400),
+        (json!({ "can_evaluate": null }), 400),
+        // As if there was no Data API.
+        (json!({ "run_as_user_id": "a", "run_as_user_id_script_source": "exports = () => 'a'" }), 404),
+        (json!({ "run_as_system": "yes" }), 404),
+        (json!({ "disabled": "yes" }), 404),
+        (json!({ "versions": ["v2"] }), 404),
+        (json!({ "return_type": "XML" }), 404),
     ] {
         let with_system = match settings.get("run_as_system") {
             Some(_) => settings.clone(),
@@ -113,7 +117,7 @@ async fn settings_that_do_not_load_refuse_all_requests() {
         };
         let shop = Shop::with(Changes::data_api(&with_system).secret("hook", "hunter2")).await;
         let status = find(&shop, "", &[]).await;
-        assert_eq!(status, 500, "{settings}");
+        assert_eq!(status, expected, "{settings}");
     }
     for (settings, status) in [(json!({ "disabled": true }), 404), (json!({ "versions": ["beta"] }), 404)] {
         let shop = Shop::with(Changes::data_api(&settings)).await;
@@ -121,9 +125,9 @@ async fn settings_that_do_not_load_refuse_all_requests() {
     }
     let twice = Changes::default()
         .file("https_endpoints/data_api_config.json", &json!({ "versions": ["v1"], "run_as_system": true }));
-    assert_eq!(find(&Shop::with(twice).await, "", &[]).await, 500);
+    assert_eq!(find(&Shop::with(twice).await, "", &[]).await, 404);
     let broken = Changes::default().text("http_endpoints/data_api_config.json", "{");
-    assert_eq!(find(&Shop::with(broken).await, "", &[]).await, 500);
+    assert_eq!(find(&Shop::with(broken).await, "", &[]).await, 404);
 }
 
 #[tokio::test]

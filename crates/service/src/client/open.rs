@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use portcullis::App;
-use portcullis::app::Secrets;
+use portcullis::app::{Secrets, Trigger};
 use portcullis::auth::CustomDataSource;
 use portcullis::auth::token::{SigningKeys, TokenIssuer};
 use portcullis::login::{
@@ -12,6 +12,7 @@ use portcullis::login::{
 };
 use portcullis::store::documents::{ChangeFeed, Namespace, Watch};
 use portcullis::store::{CustomDataObserver, CustomDataStore, RecentSessions, Sessions, StoreError};
+use portcullis::trigger::{Source, TriggerEvent};
 use portcullis_functions::Options as FunctionOptions;
 use portcullis_store::{Embedded, EmbeddedDocuments};
 
@@ -175,13 +176,17 @@ impl Host {
     }
 
     /// Enables pre-images for the applications' collections on a MongoDB server. Without them, changes other than
-    /// insertions can be reported only to users from whom nothing is hidden. Returns for each collection whether
-    /// pre-images were disabled before. The embedded store always has them; collections that have only default rules
-    /// are not changed.
+    /// insertions can be reported only to users from whom nothing is hidden, and triggers get no previous documents.
+    /// Returns for each collection whether pre-images were disabled before. The embedded store always has them;
+    /// collections that have only default rules are not changed, unless a trigger asks for previous documents.
     pub async fn keep_images(&self, apis: &[ClientApi]) -> Vec<(Namespace, Result<bool, StoreError>)> {
         let Stores::Server(server) = &self.stores else { return Vec::new() };
-        let named = apis.iter().flat_map(|api| &api.app().collections);
-        let namespaces: BTreeSet<Namespace> = named.filter_map(|one| Namespace::parse(&one.namespace)).collect();
+        let apps = || apis.iter().map(ClientApi::app);
+        let named = apps().flat_map(|app| &app.collections).filter_map(|one| Namespace::parse(&one.namespace));
+        // Triggers receive nothing about users and sessions.
+        let listened = apps().flat_map(|app| &app.triggers).filter_map(with_previous_documents);
+        let listened = listened.filter(|namespace| namespace.database() != self.places.database);
+        let namespaces: BTreeSet<Namespace> = named.chain(listened).collect();
         let (mut kept, began) = (Vec::new(), Instant::now());
         for namespace in namespaces.into_iter().filter(|namespace| !namespace.is_internal()) {
             let outcome = if began.elapsed() < IMAGES_PATIENCE {
@@ -357,5 +362,17 @@ impl Stores {
             }
             Self::Server(server) => server.custom_data(&config),
         }
+    }
+}
+
+/// The collection of which a trigger gets previous documents.
+fn with_previous_documents(trigger: &Trigger) -> Option<Namespace> {
+    let definition = trigger.definition().ok().filter(|definition| !definition.is_disabled)?;
+    let TriggerEvent::Database(changes) = definition.event else { return None };
+    match changes.source {
+        Source::Collection { database, collection } if changes.full_document_before_change => {
+            Namespace::parse(&format!("{database}.{collection}"))
+        }
+        _ => None,
     }
 }

@@ -310,7 +310,7 @@ fn natural(options: &Document, name: &str) -> Result<Option<i64>, ClientError> {
     let number = ValueRef::from(given).number().and_then(Number::integer).filter(|number| *number >= 0);
     let wrong = || {
         let message = "`skip` and `limit` are whole numbers that are not negative";
-        ClientError::bad(ErrorCode::MongoDBError, message)
+        ClientError::bad(ErrorCode::InvalidParameter, message)
     };
     number.map(Some).ok_or_else(wrong)
 }

@@ -1,6 +1,6 @@
 use portcullis::User;
 use portcullis::endpoint::{ReturnType, Validation};
-use portcullis_functions::{Call, CallError, Entry, HttpRequest, Returned};
+use portcullis_functions::{Call, CallError, Entry, HttpRequest, Returned, RunAsAnswer};
 
 use super::form::Form;
 use super::incoming::{Incoming, SECRET};
@@ -26,14 +26,15 @@ impl Answering<'_> {
         api: &ClientApi,
         incoming: &Incoming<'_>,
         asker: Asker,
+        chosen: Option<RunAsAnswer>,
     ) -> Result<HttpReply, ClientError> {
-        let hides = matches!(self.validation, Validation::SecretInQuery(_));
-        let query = incoming.parameters().filter(|(name, _)| !hides || name != SECRET).collect();
-        let body = (!incoming.body.is_empty()).then(|| incoming.body.to_vec());
-        let http = HttpRequest { query, headers: incoming.headers.clone(), body };
+        let http = http_request(incoming, self.validation);
         let mut call = Call::new(self.function, Vec::new(), self.entry, User::clone(&asker.user)).with_http(http);
         if let Some(request) = asker.request {
             call = call.with_request(request);
+        }
+        if let Some(chosen) = chosen {
+            call = call.with_run_as(chosen);
         }
         let returned = api.functions.call(call).await.map_err(|error| failed(&error))?;
         Ok(self.reply(returned, Form::wanted(incoming, self.return_type)))
@@ -64,6 +65,14 @@ impl Answering<'_> {
         reply.headers.extend(response.headers);
         reply
     }
+}
+
+/// The request as functions see it, without the secret that authorizes it.
+pub(super) fn http_request(incoming: &Incoming<'_>, validation: &Validation) -> HttpRequest {
+    let hides = matches!(validation, Validation::SecretInQuery(_));
+    let query = incoming.parameters().filter(|(name, _)| !hides || name != SECRET).collect();
+    let body = (!incoming.body.is_empty()).then(|| incoming.body.to_vec());
+    HttpRequest { query, headers: incoming.headers.clone(), body }
 }
 
 /// The error that callers receive for a failed call: without details, which might include anything that the function

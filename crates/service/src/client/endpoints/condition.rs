@@ -9,16 +9,16 @@ impl ClientApi {
         let predicate = match condition {
             Condition::Always => return Ok(()),
             Condition::If(predicate) => predicate,
-            Condition::Never => return Err(ClientError::internal(format!("`can_evaluate` of {name} does not load"))),
+            Condition::Never => return Err(unmet(name, "`can_evaluate` does not load".to_owned())),
         };
-        let unmet = match self.data.holds(predicate, asker).await {
-            Ok(()) => return Ok(()),
-            Err(unmet) => unmet,
-        };
-        let shown: String = name.chars().take(128).collect();
-        let mut error =
-            ClientError::bad(ErrorCode::FunctionExecutionError, format!("rule not matched for function \"{shown}\""));
-        error.private = Some(unmet);
-        Err(error)
+        self.data.holds(predicate, asker).await.map_err(|reason| unmet(name, reason))
     }
+}
+
+fn unmet(name: &str, reason: String) -> ClientError {
+    let shown: String = name.chars().take(128).collect();
+    let message = format!("rule not matched for function \"{shown}\"");
+    let mut error = ClientError::bad(ErrorCode::FunctionExecutionError, message);
+    error.private = Some(reason);
+    error
 }

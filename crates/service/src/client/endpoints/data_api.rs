@@ -3,9 +3,9 @@ use std::sync::Arc;
 use portcullis::User;
 use portcullis::endpoint::{DataApiConfig, RunAs};
 use portcullis::json::Node;
-use portcullis_functions::{Call, Entry as CallEntry, Library, RunAsAnswer};
+use portcullis_functions::{Call, Entry as CallEntry, Library};
 
-use super::caller::{Callers, refused};
+use super::caller::Callers;
 use super::credentials::Credentials;
 use super::data_actions::DataAction;
 use super::entries::Entry;
@@ -15,7 +15,6 @@ use super::reply::HttpReply;
 use super::validation::{ENDPOINT_SIGNATURE, validate};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
-use crate::functions::client_error;
 
 /// An admitted request to the Data API whose body has not been read yet.
 pub struct DataApiCall<'a> {
@@ -39,7 +38,7 @@ impl ClientApi {
         let absent = || ClientError::plain(ErrorClass::NotFound, "not found");
         let config = match &self.entries.data_api {
             Entry::Absent => return Err(absent()),
-            Entry::Refused => return Err(ClientError::internal("the configuration of the Data API does not load")),
+            Entry::Refused(refusal) => return Err(refusal.error(ErrorCode::AuthError, absent())),
             Entry::Served(config) => config,
         };
         let action = DataAction::from_name(action).ok_or_else(absent)?;
@@ -84,19 +83,8 @@ impl ClientApi {
     /// `context.request`. It has no arguments, since the body is read only after it has decided.
     async fn scripted_user(&self, callers: Callers, incoming: &Incoming<'_>) -> Result<User, ClientError> {
         let call = Call::new(Library::data_api_script(), Vec::new(), CallEntry::Webhook, User::system());
-        let called = self.functions.call(call.with_request(incoming.request("")?)).await;
-        let returned = called.map_err(|error| match client_error(&error) {
-            error if error.class == ErrorClass::BadRequest => {
-                // The call log contains what it threw, without passwords and tokens.
-                refused(error.private.as_deref().unwrap_or("run_as_user_id_script_source failed"))
-            }
-            error => error,
-        })?;
-        match RunAsAnswer::read(&returned.value) {
-            Ok(RunAsAnswer::System) => Ok(User::system()),
-            Ok(RunAsAnswer::User(id)) => self.named_user(&id, callers).await,
-            Err(reason) => Err(refused(&format!("run_as_user_id_script_source: {reason}"))),
-        }
+        let chosen = self.chosen(call, incoming).await?;
+        self.chosen_user(&chosen, callers).await
     }
 }
 

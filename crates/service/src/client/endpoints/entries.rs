@@ -8,6 +8,7 @@ use portcullis::endpoint::{
 use portcullis_functions::Library;
 
 use super::validation::value;
+use crate::client::{ClientError, ErrorCode};
 
 /// The endpoints, webhooks and the Data API of an application.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +31,43 @@ pub(super) enum Entry<C> {
     #[default]
     Absent,
     /// Its configuration is invalid: every request is rejected.
-    Refused,
+    Refused(Refusal),
     /// It is served.
     Served(C),
+}
+
+/// How requests to something with an invalid configuration are rejected. Callers are not told what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// As if the request did not prove who sent it: it is unknown what callers would have to prove.
+    Unauthorized,
+    /// As if it did not exist.
+    Absent,
+}
+
+impl Refusal {
+    /// The error that callers receive, given the code of failed validations and the error for something that does not
+    /// exist.
+    pub(super) fn error(self, unauthorized: ErrorCode, absent: ClientError) -> ClientError {
+        let mut error = match self {
+            Self::Unauthorized => ClientError::unauthorized(unauthorized),
+            Self::Absent => absent,
+        };
+        error.private = Some("it cannot be served as configured; see `portcullis check`".to_owned());
+        error
+    }
+}
+
+/// A reason that prevents something from being served.
+struct Reason {
+    text: String,
+    refusal: Refusal,
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self { text, refusal: Refusal::Absent }
+    }
 }
 
 /// An endpoint, and the user that its function runs as.
@@ -80,7 +115,7 @@ impl Entries {
         let config = match part {
             ConfigPart::Absent => return Entry::Absent,
             ConfigPart::Present(file) => DataApiConfig::compile(&file.node).map_err(|errors| first(&errors)),
-            _ => Err("its configuration does not load".to_owned()),
+            _ => Err("its configuration does not load".to_owned().into()),
         };
         let config = match config {
             Ok(config) if config.is_disabled => return Entry::Absent,
@@ -102,7 +137,7 @@ impl Entries {
                 let function = app.functions.iter().find(|function| function.name == config.function);
                 match function {
                     Some(function) => Ok(ServedEndpoint { run_as: RunAs::of_function(&function.config.node), config }),
-                    None => Err(format!("there is no function `{}`", config.function)),
+                    None => Err(format!("there is no function `{}`", config.function).into()),
                 }
             }
             Err(errors) => Err(first(&errors)),
@@ -112,7 +147,7 @@ impl Entries {
         let name = format!("{} {}", methods.name(), endpoint.name);
         let known = self.endpoints.entry(endpoint.name.clone()).or_default();
         if let Some((_, first)) = known.iter_mut().find(|(other, _)| *other == methods) {
-            *first = Entry::Refused;
+            *first = Entry::Refused(Refusal::Absent);
             self.served.retain(|served| *served != name);
             self.refused.push((name, "several endpoints have this route and method".to_owned()));
             return;
@@ -127,9 +162,9 @@ impl Entries {
             Ok(config) if config.is_disabled => return,
             Ok(config) => match endpoint.parsing_service() {
                 Some(kind) => {
-                    Err(format!("webhooks of `{kind}` services get a parsed payload, which is not supported"))
+                    Err(format!("webhooks of `{kind}` services get a parsed payload, which is not supported").into())
                 }
-                None if endpoint.script.is_none() => Err("it has no source.js".to_owned()),
+                None if endpoint.script.is_none() => Err("it has no source.js".to_owned().into()),
                 None => Ok(config),
             },
             Err(errors) => Err(first(&errors)),
@@ -141,24 +176,27 @@ impl Entries {
         if self.webhooks.insert(key.clone(), entry).is_some() {
             self.served.retain(|served| *served != name);
             self.refused.push((name, "several webhooks have this name".to_owned()));
-            self.webhooks.insert(key, Entry::Refused);
+            self.webhooks.insert(key, Entry::Refused(Refusal::Absent));
         }
     }
 
     /// Records the state of an entry. One whose secret is missing counts as served, but its validation rejects every
     /// request; so does a Data API script that does not load.
-    fn note<C>(&mut self, name: String, config: Result<C, String>, unmet: Option<String>) -> Entry<C> {
+    fn note<C>(&mut self, name: String, config: Result<C, Reason>, unmet: Option<String>) -> Entry<C> {
         match (&config, unmet) {
-            (Err(reason), _) => self.refused.push((name, reason.clone())),
+            (Err(reason), _) => self.refused.push((name, reason.text.clone())),
             (Ok(_), Some(unmet)) => self.refused.push((name, unmet)),
             (Ok(_), None) => self.served.push(name),
         }
-        config.map_or(Entry::Refused, Entry::Served)
+        config.map_or_else(|reason| Entry::Refused(reason.refusal), Entry::Served)
     }
 }
 
-fn first(errors: &[EndpointError]) -> String {
-    errors.first().map_or_else(String::new, ToString::to_string)
+/// The first error. If any of them concerns what callers must prove, that determines how requests are rejected.
+fn first(errors: &[EndpointError]) -> Reason {
+    let is_unauthorized = errors.iter().any(|error| error.kind().concerns_access());
+    let refusal = if is_unauthorized { Refusal::Unauthorized } else { Refusal::Absent };
+    Reason { text: errors.first().map_or_else(String::new, ToString::to_string), refusal }
 }
 
 /// Why the script that determines the user of the Data API rejects every request, if it does.

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use portcullis::User;
 use portcullis::endpoint::{Method, RunAs};
-use portcullis_functions::Entry as CallEntry;
+use portcullis_functions::{Entry as CallEntry, Library};
 
 use super::answering::Answering;
 use super::caller::Callers;
@@ -10,6 +9,7 @@ use super::credentials::{self, Credentials};
 use super::entries::{Entry, Found};
 use super::incoming::Incoming;
 use super::reply::HttpReply;
+use super::run_as::Seen;
 use super::validation::{ENDPOINT_SIGNATURE, validate};
 use crate::client::{ClientApi, ClientError, ErrorClass, ErrorCode};
 use crate::data::Asker;
@@ -25,7 +25,10 @@ impl ClientApi {
                 return Err(ClientError::plain(ErrorClass::NotFound, "not found"));
             }
             Found::OtherMethod => return Err(ClientError::wrong_method()),
-            Found::Entry(Entry::Refused) => return Err(ClientError::internal("the endpoint cannot be served")),
+            Found::Entry(Entry::Refused(refusal)) => {
+                let absent = ClientError::plain(ErrorClass::NotFound, "not found");
+                return Err(refusal.error(ErrorCode::AuthError, absent));
+            }
             Found::Entry(Entry::Served(endpoint)) => endpoint,
         };
         let config = &endpoint.config;
@@ -34,15 +37,16 @@ impl ClientApi {
             error.private = Some(reason.to_owned());
             error
         })?;
-        // If the function does not run as the caller, no authentication is needed and the caller is unknown.
-        let user = match endpoint.run_as {
+        let callers = Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
+        let Seen { user, chosen } = match &endpoint.run_as {
             RunAs::Caller => {
-                let callers =
-                    Callers { creates: config.creates_users, fetches_custom_data: config.fetches_custom_data };
                 let given = Credentials::of_headers(incoming)?.ok_or_else(credentials::missing)?;
-                self.caller(given, callers, incoming).await?
+                self.caller(given, callers, incoming).await?.into()
             }
-            RunAs::System | RunAs::User(_) | RunAs::Script(_) => User::system(),
+            run_as => {
+                let script = Library::run_as_script(&config.function);
+                self.seen(run_as, &script, callers, incoming, &config.validation).await?
+            }
         };
         let asker = Asker::new(user, Some(incoming.request("")?));
         self.meet(&config.can_evaluate, &asker, &config.function).await?;
@@ -53,6 +57,6 @@ impl ClientApi {
             responds_result: config.responds_result,
             return_type: config.return_type,
         };
-        answering.answer(self, incoming, asker).await
+        answering.answer(self, incoming, asker, chosen).await
     }
 }

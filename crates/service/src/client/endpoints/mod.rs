@@ -13,6 +13,7 @@ mod https;
 mod incoming;
 mod plain_json;
 mod reply;
+mod run_as;
 mod to_the_end;
 mod validation;
 mod webhook;
