@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portcullis::App;
-use portcullis::app::{FileFinding, Function};
+use portcullis::app::{Endpoint, FileFinding, Function};
 use portcullis::json::Node;
 use portcullis::text::{Finding, OneLine, Severity, Source, Span};
 use portcullis_functions::{Library, Problem};
+
+/// The code of findings about functions that cannot run.
+const NOT_RUN: &str = "function-not-run";
 
 /// Functions that cannot run, and code that probably does not do what was intended.
 pub(super) fn findings(app: &App) -> Vec<FileFinding> {
@@ -21,16 +24,30 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
         Arc::clone(sources.entry(file.to_owned()).or_insert_with(made))
     };
     let mut findings = Vec::new();
+    let uses = app.function_uses();
+    let is_used = |name: &str| uses.iter().any(|used| used.is_on && used.function == name);
     for problem in library.problems().iter().filter(|problem| !is_said(app, problem)) {
         let source = source(&problem.file);
-        let message = match problem.function.as_str() {
-            "" => OneLine(&problem.message).to_string(),
-            name => format!("the function `{}` cannot run: {}", OneLine(name), OneLine(&problem.message)),
+        let message = OneLine(&problem.message);
+        let message = match (problem.function.as_str(), Library::webhook_name(&problem.function)) {
+            ("", _) => message.to_string(),
+            (_, Some(webhook)) => format!("the webhook `{}` cannot run: {message}", OneLine(webhook)),
+            (name, None) => format!("the function `{}` cannot run: {message}", OneLine(name)),
         };
+        let is_needed = problem.setting.is_some() || is_used(&problem.function) || is_served(app, &problem.function);
+        let severity = if is_needed { Severity::Error } else { Severity::Warning };
         let span = line_of(source.text(), problem.line);
-        let help = Some(way_out(&problem.message).to_owned());
-        let finding = Finding { severity: Severity::Warning, code: "function-not-run", message, span, help };
+        let help = Some(way_out(problem).to_owned());
+        let finding = Finding { severity, code: NOT_RUN, message, span, help };
         findings.push(FileFinding { source, pointer: None, finding });
+    }
+    for used in uses.iter().filter(|used| used.is_on) {
+        let Some(reason) = library.refusal(used.function) else { continue };
+        let (name, reason) = (OneLine(used.function), OneLine(reason));
+        let message = format!("the function `{name}` is called here and cannot run: {reason}");
+        let help = Some("correct the function, or name another one".to_owned());
+        let finding = Finding { severity: Severity::Error, code: NOT_RUN, message, span: used.span, help };
+        findings.push(FileFinding { source: Arc::clone(used.source), pointer: None, finding });
     }
     for advice in library.advice(app) {
         let source = source(&advice.file);
@@ -71,15 +88,29 @@ fn is_usual(name: &str) -> bool {
     name.split('/').all(is_part)
 }
 
-/// Whether a finding from loading the application already covers this: a missing source, or a misspelt key.
-fn is_said(app: &App, problem: &Problem) -> bool {
-    app.function(&problem.function).is_some_and(|function| {
-        function.script.is_none() || function.misspelt().is_some_and(|(_, key)| key == "can_evaluate")
-    })
+/// Whether this is the code of a webhook that is not disabled.
+fn is_served(app: &App, function: &str) -> bool {
+    let is_it = |endpoint: &&Endpoint| {
+        let service = endpoint.service.as_deref();
+        service.is_some_and(|service| Library::webhook(service, &endpoint.name) == function)
+    };
+    let endpoint = app.endpoints.iter().find(is_it);
+    endpoint.is_some_and(|endpoint| endpoint.config.node.get("disabled").and_then(Node::as_bool) != Some(true))
 }
 
-fn way_out(message: &str) -> &'static str {
-    if message.starts_with("SyntaxError") {
+/// Whether another finding already covers this: a missing source, or a `can_evaluate` that is misspelt or invalid.
+fn is_said(app: &App, problem: &Problem) -> bool {
+    problem.setting == Some("can_evaluate")
+        || app.function(&problem.function).is_some_and(|function| function.script.is_none())
+}
+
+fn way_out(problem: &Problem) -> &'static str {
+    let message = problem.message.as_str();
+    if let Some(key) = problem.setting
+        && key.starts_with("run_as")
+    {
+        "a function runs as the system, as one user, or as the user whom one script chooses"
+    } else if message.starts_with("SyntaxError") {
         "correct the source; it is one script, without static imports"
     } else if message.starts_with("the service") {
         "call the service's HTTP interface with `context.http`"

@@ -24,8 +24,8 @@ impl Images {
             match outcome {
                 Ok(false) => {}
                 Ok(true) => note(&format!(
-                    "MongoDB keeps pre-images of `{}` from now on, so that `watch` reports updates and deletions; with \
-                     --pre-images off collections stay as they are",
+                    "MongoDB keeps pre-images of `{}` from now on, so that `watch` reports updates and deletions, and \
+                     triggers get previous documents; with --pre-images off collections stay as they are",
                     OneLine(&name)
                 )),
                 Err(error) => note(&format!(
