@@ -32,7 +32,7 @@ fn errors_in_settings_are_explained() {
             count += 1;
         }
     }
-    assert_eq!(count, 36);
+    assert_eq!(count, 38);
 }
 
 #[test]

@@ -121,30 +121,35 @@ fn names_in_one_file_must_be_defined_in_another() {
 fn a_misspelt_key_that_restricts_callers_refuses_them_and_is_an_error() {
     let functions = r#"[
         {"name": "a", "Private": true}, {"name": "b", "privat": true}, {"name": "c", "canEvaluate": {"%%user.id": "x"}},
-        {"name": "d", "private": false, "Private": true}, {"name": "e", "can_evalaute": {}, "private": false}, {"name": "f", "note": 1}
+        {"name": "d", "private": false, "Private": true}, {"name": "e", "can_evalaute": {}, "private": false}, {"name": "f", "note": 1},
+        {"name": "g", "private": true, "Private": true}
     ]"#;
     let mut files = vec![("realm_config.json", r#"{"name": "a"}"#), ("functions/config.json", functions)];
-    files.extend(["a", "b", "c", "d", "e", "f"].map(|name| match name {
+    files.extend(["a", "b", "c", "d", "e", "f", "g"].map(|name| match name {
         "a" => ("functions/a.js", "exports = () => 1"),
         "b" => ("functions/b.js", "exports = () => 1"),
         "c" => ("functions/c.js", "exports = () => 1"),
         "d" => ("functions/d.js", "exports = () => 1"),
         "e" => ("functions/e.js", "exports = () => 1"),
-        _ => ("functions/f.js", "exports = () => 1"),
+        "f" => ("functions/f.js", "exports = () => 1"),
+        _ => ("functions/g.js", "exports = () => 1"),
     }));
     let tree = Tree::new(&files);
     let app = tree.load();
     let private: Vec<(&str, bool)> = app.functions.iter().map(|one| (one.name.as_str(), one.private)).collect();
-    assert_eq!(private, [("a", true), ("b", true), ("c", true), ("d", false), ("e", true), ("f", false)]);
+    let expected = [("a", true), ("b", true), ("c", true), ("d", true), ("e", true), ("f", false), ("g", true)];
+    assert_eq!(private, expected);
     assert_eq!(
         checked(&app),
         [
             "error function-guard-misspelt functions/config.json/0/Private",
             "error function-guard-misspelt functions/config.json/1/privat",
             "error function-guard-misspelt functions/config.json/2/canEvaluate",
+            "error function-guard-misspelt functions/config.json/3/Private",
             "error function-guard-misspelt functions/config.json/4/can_evalaute",
-            "note key-unused functions/config.json/3/Private",
             "note key-unused functions/config.json/5/note",
+            // It says the same as `private`.
+            "note key-unused functions/config.json/6/Private",
         ]
     );
 }

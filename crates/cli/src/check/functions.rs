@@ -41,7 +41,9 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
         let finding = Finding { severity, code: NOT_RUN, message, span, help };
         findings.push(FileFinding { source, pointer: None, finding });
     }
-    for used in uses.iter().filter(|used| used.is_on) {
+    // A copy of an application without any code, such as one of its rules alone, has a finding for each source already.
+    let has_code = app.functions.iter().any(|function| function.script.is_some());
+    for used in uses.iter().filter(|used| used.is_on && has_code) {
         let Some(reason) = library.refusal(used.function) else { continue };
         let (name, reason) = (OneLine(used.function), OneLine(reason));
         let message = format!("the function `{name}` is called here and cannot run: {reason}");
