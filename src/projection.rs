@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bson::Document;
 use thiserror::Error;
 
-use crate::json::{self, Node};
+use crate::json::{self, Kind, Member, Node};
 use crate::path::{FieldPath, PathError, Segment};
 use crate::text::{Located, Span};
 use crate::value::{
@@ -45,12 +45,88 @@ pub enum ProjectionError {
     /// A malformed path: `{"a..b": 1}`
     #[error("{0}")]
     Path(PathError),
+    /// Two paths of which one leads to or into the other: `{"a.b": 1, "a": 1}`
+    #[error("Path collision at {0}")]
+    Collision(String),
+    /// Nested objects that stand for too many or too long paths.
+    #[error("the nested objects of a projection stand for more than {MAX_NESTED} bytes of paths")]
+    TooLong,
     /// A projection that is not an object: `"projection": 1`
     #[error("a projection is an object, not {0}")]
     NotObject(&'static str),
 }
 
+/// The maximum total length of the paths that nested objects of a projection stand for.
+const MAX_NESTED: usize = 1 << 20;
+
+/// The members of a client's projection, in which nested objects stand for paths: `{"a": {"b": 1}}` for `{"a.b": 1}`.
+///
+/// # Errors
+/// If an object is empty or contains an operator, or the paths are too long.
+pub(crate) fn flattened(members: &[Member]) -> Result<Vec<Member>, Located<ProjectionError>> {
+    fn add(
+        prefix: &str,
+        members: &[Member],
+        length: &mut usize,
+        paths: &mut Vec<Member>,
+    ) -> Result<(), Located<ProjectionError>> {
+        for member in members {
+            let nested = !prefix.is_empty();
+            *length = length.saturating_add(if nested { prefix.len() + member.key.len() } else { 0 });
+            if *length > MAX_NESTED {
+                return Err(Located::new(ProjectionError::TooLong, member.key_span));
+            }
+            let key = if nested { format!("{prefix}.{}", member.key) } else { member.key.clone() };
+            match member.value.as_object() {
+                Some(inner) if !inner.is_empty() && !inner.iter().any(|member| member.key.starts_with('$')) => {
+                    add(&key, inner, length, paths)?;
+                }
+                _ => paths.push(Member { key, key_span: member.key_span, value: member.value.clone() }),
+            }
+        }
+        Ok(())
+    }
+    let mut paths = Vec::with_capacity(members.len());
+    add("", members, &mut 0, &mut paths)?;
+    Ok(paths)
+}
+
+/// The first member whose path leads to, or into, that of an earlier one, and whether it leads into it.
+pub(crate) fn collision(members: &[Member]) -> Option<(&Member, bool)> {
+    let mut names: Vec<(Vec<&str>, usize)> =
+        members.iter().enumerate().map(|(place, member)| (member.key.split('.').collect(), place)).collect();
+    names.sort_unstable();
+    // Of paths in this order, all those into one follow it immediately.
+    let mut first = None;
+    let mut above: Option<&(Vec<&str>, usize)> = None;
+    for path in &names {
+        match above {
+            Some(above) if path.0.starts_with(&above.0) => {
+                let later = above.1.max(path.1);
+                if first.is_none_or(|(found, _)| later < found) {
+                    first = Some((later, later == path.1 && path.0.len() > above.0.len()));
+                }
+            }
+            _ => above = Some(path),
+        }
+    }
+    first.and_then(|(place, within)| Some((members.get(place)?, within)))
+}
+
 impl Projection {
+    /// Compiles a client's projection, in which nested objects stand for paths, and paths must not collide.
+    ///
+    /// # Errors
+    /// All errors in it.
+    pub(crate) fn compile_nested(node: &Node) -> Result<Self, Vec<Located<ProjectionError>>> {
+        let Some(members) = node.as_object() else { return Self::compile(node) };
+        let members = flattened(members).map_err(|error| vec![error])?;
+        if let Some((member, _)) = collision(&members) {
+            return Err(vec![Located::new(ProjectionError::Collision(member.key.clone()), member.key_span)]);
+        }
+        Self::compile(&Node { span: node.span, kind: Kind::Object(members) })
+    }
+
     /// Compiles a projection.
     ///
     /// # Errors

@@ -136,7 +136,7 @@ fn compile_filter(node: &Node, patterns: &PatternAllowance) -> Result<Filter, Lo
 }
 
 fn compile_projection(node: &Node) -> Result<Projection, Located<QueryError>> {
-    Projection::compile(node).map_err(|errors| first(errors, QueryError::Projection, node))
+    Projection::compile_nested(node).map_err(|errors| first(errors, QueryError::Projection, node))
 }
 
 fn first<K>(errors: Vec<Located<K>>, wrap: fn(K) -> QueryError, node: &Node) -> Located<QueryError> {
@@ -149,7 +149,7 @@ fn compile_sort(node: &Node) -> Result<Sort, Located<QueryError>> {
         let path =
             FieldPath::parse(&member.key).map_err(|error| Located::new(QueryError::Path(error), member.key_span))?;
         let number = crate::json::to_bson(&member.value).ok();
-        let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
+        let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.truncate());
         match number {
             Some(1) => Ok((path, Direction::Up)),
             Some(-1) => Ok((path, Direction::Down)),

@@ -9,10 +9,15 @@ use crate::value::{ArrayRef, DocumentRef, Malformed, Number, Steps, ValueRef, so
 /// MongoDB's error code for an invalid sort direction.
 const DIRECTION: i32 = 15975;
 
+/// MongoDB's error code for a sort direction that is no number.
+const NO_DIRECTION: i32 = 15974;
+
 /// A sort order, such as `{"name": 1, "age": -1}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sort {
     keys: Vec<(FieldPath, Direction)>,
+    /// Whether an array as the only key is compared as a whole.
+    whole: bool,
 }
 
 /// The maximum number of fields in a sort order, as in MongoDB.
@@ -49,16 +54,29 @@ impl Sort {
             }
             let path = FieldPath::parse(name)
                 .map_err(|error| FindError::unsupported(format!("sorting by `{name}` ({error})")))?;
-            match ValueRef::from(direction).number().and_then(Number::integer) {
+            match ValueRef::from(direction).number().and_then(Number::truncate) {
                 Some(1) => Ok((path, Direction::Up)),
                 Some(-1) => Ok((path, Direction::Down)),
                 _ if matches!(direction, Bson::Document(_)) => {
                     Err(FindError::unsupported(format!("an expression as the sort order of `{name}`")))
                 }
-                _ => Err(FindError::refused(DIRECTION, format!("the sort order of `{name}` must be 1 or -1"))),
+                Some(_) => Err(FindError::refused(DIRECTION, format!("the sort order of `{name}` must be 1 or -1"))),
+                None => {
+                    let code = if ValueRef::from(direction).number().is_some() { DIRECTION } else { NO_DIRECTION };
+                    Err(FindError::refused(code, format!("the sort order of `{name}` must be 1 or -1")))
+                }
             }
         });
         Self::of(keys.collect::<Result<_, _>>()?)
+    }
+
+    /// Compiles the sort order of a `$sort` stage: if it is by `_id` alone, which may be an array there, MongoDB compares
+    /// arrays as a whole.
+    ///
+    /// # Errors
+    /// Those of [`compile`](Self::compile).
+    pub fn stage(sort: &Document) -> Result<Self, FindError> {
+        Ok(Self { whole: sort.len() == 1 && sort.contains_key("_id"), ..Self::compile(sort)? })
     }
 
     /// Creates a sort order from paths and directions.
@@ -69,7 +87,7 @@ impl Sort {
         if keys.len() > MAX_FIELDS {
             return Err(FindError::refused(13103, format!("a sort can have at most {MAX_FIELDS} fields")));
         }
-        Ok(Self { keys })
+        Ok(Self { keys, whole: false })
     }
 
     pub(crate) fn keys(&self) -> &[(FieldPath, Direction)] {
@@ -125,6 +143,11 @@ impl Sort {
 
     /// Like [`Self::key`], with values borrowed from the document.
     fn values<'d>(&self, document: DocumentRef<'d>, steps: &Steps) -> Result<Vec<Option<ValueRef<'d>>>, FindError> {
+        if self.whole {
+            let id = vec![Some(steps.get(document, "_id")?.unwrap_or(ValueRef::Null))];
+            self.order(&id, &id)?;
+            return Ok(id);
+        }
         let paths: Vec<Way<'_, 'd>> = self.keys.iter().map(|(path, _)| Way::Open(path.segments(), None)).collect();
         let mut best = None;
         self.expand(Some(document), paths, Arrays::Entered, &mut best, steps)?;

@@ -279,7 +279,9 @@ async fn queries_return_what_mongodb_returned() {
                 Err(error) => Err(error),
             };
             let holds = match &got {
-                Err(DocumentsError::Refused { code: Some(_), .. }) => case.get("refused").is_some(),
+                Err(DocumentsError::Refused { code: Some(code), .. }) => {
+                    case.get("refused").is_some_and(|refused| refused.to_text() == code.to_string())
+                }
                 Err(_) => false,
                 Ok(found) => match (list(case, "documents"), case.get("ids")) {
                     (Some(documents), _) => format!("{found:?}") == format!("{documents:?}"),

@@ -82,7 +82,7 @@ fn single(stage: &Document, patterns: &PatternAllowance) -> Result<Stage, Docume
     match name.as_str() {
         "$match" => Ok(Stage::Match(Box::new(Filter::compile_within(document()?, patterns)?))),
         "$sort" => {
-            let sort = Sort::compile(document()?)?;
+            let sort = Sort::stage(document()?)?;
             if sort.is_empty() {
                 return Err(refused(15976, "`$sort` orders by at least one field"));
             }
