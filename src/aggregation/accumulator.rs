@@ -96,6 +96,11 @@ impl Gathered {
         })
     }
 
+    /// Whether further values make no difference. MongoDB does not evaluate them.
+    pub(super) const fn is_settled(&self) -> bool {
+        matches!(self, Self::First(Some(_)))
+    }
+
     /// Adds a value. Returns the growth of the state in steps of memory, see [`weight`](super::value::weight).
     pub(super) fn add(&mut self, value: Option<Bson>) -> Outcome<usize> {
         let size = value.as_ref().map_or(0, weight);

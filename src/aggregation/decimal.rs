@@ -93,7 +93,7 @@ pub(super) fn divide(a: Decimal128, b: Decimal128) -> Outcome<Decimal128> {
     let (Some(x), Some(y)) = (Parts::of(a), Parts::of(b)) else {
         // Infinities and NaN behave as with doubles.
         let of = |number: Decimal128| number.to_string().parse::<f64>().unwrap_or(f64::NAN);
-        return Ok(super::number::decimal_of(of(a) / of(b), 34));
+        return Ok(super::number::decimal_of(of(a) / of(b)));
     };
     if y.coefficient == 0 {
         return Ok(not_a_number());

@@ -239,7 +239,8 @@ fn insert(tree: &mut Vec<(String, Node)>, path: &[String], node: Node) -> Outcom
     Ok(())
 }
 
-/// The part of a value that an inclusion keeps; `None` if nothing is kept.
+/// The part of a value that an inclusion keeps; `None` if nothing is kept. Where fields are computed below a scalar
+/// value, an empty object takes its place.
 fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Option<Bson>> {
     steps.take(4)?;
     Ok(match value {
@@ -265,7 +266,7 @@ fn project(tree: &[(String, Node)], value: &Bson, steps: &Steps) -> Outcome<Opti
             }
             Some(shown.into())
         }
-        _ => None,
+        _ => tree.iter().any(|(_, node)| node.computes()).then(|| Document::new().into()),
     })
 }
 

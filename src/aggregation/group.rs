@@ -9,6 +9,7 @@ use super::accumulator::{Gathered, Kept, Ordered};
 use super::document_stage::raw;
 use super::failure::{Outcome, refused, unsupported};
 use super::number::Num;
+use super::parse::names;
 use super::sort::Sort;
 use super::table;
 use super::value::{compare, weight};
@@ -32,7 +33,9 @@ struct Accumulating {
     /// The expression that is evaluated for each document and accumulated.
     input: Expression,
     count: usize,
-    sort: Option<Sort>,
+    /// The sort order of `$top` and the like. Its fields are evaluated as expressions, and the order is one of the
+    /// lists of their values.
+    sort: Option<(Sort, Vec<Expression>)>,
 }
 
 /// The groups found so far.
@@ -42,6 +45,10 @@ pub struct Groups {
     groups: Vec<(Bson, Vec<Gathered>)>,
     held: usize,
 }
+
+/// The field that holds the list of values by which `$top` and the like sort. Like MongoDB, they are found there by
+/// index, so arrays among them are elements of another array, which a sort order compares as a whole.
+const LIST: &str = "values";
 
 const SEVERAL: [&str; 4] = ["$firstN", "$lastN", "$maxN", "$minN"];
 const TOP: [&str; 4] = ["$top", "$topN", "$bottom", "$bottomN"];
@@ -53,6 +60,12 @@ impl Grouping {
     /// If it is malformed or unsupported.
     pub fn parse(fields: &Document) -> Outcome<Self> {
         let Some(key) = fields.get("_id") else { return refused(15955, "a group specification must include an _id") };
+        if let Bson::Document(members) = key
+            && !members.keys().next().is_some_and(|first| first.starts_with('$'))
+            && members.values().any(|value| Num::of(value).is_some() || matches!(value, Bson::Boolean(_)))
+        {
+            return refused(17390, "$group does not support inclusion-style expressions");
+        }
         let fields =
             fields.iter().filter(|(name, _)| *name != "_id").map(|(name, accumulator)| field(name, accumulator));
         Ok(Self { key: Expression::parse(key)?, fields: fields.collect::<Outcome<_>>()?, sorted: false })
@@ -154,27 +167,31 @@ impl Grouping {
     /// If an expression fails for the document, or the groups exceed the memory limit.
     pub fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
-        let key = self.key_of(&root, steps)?;
+        let (key, id) = self.key_of(&root, steps)?;
         steps.take(weight(&key).saturating_mul(8))?;
         let key = Ordered(key);
         let place = match groups.places.get(&key) {
             Some(place) => *place,
             None => {
-                groups.held += 2 * weight(&key.0) + 16 * (1 + self.fields.len());
+                groups.held += weight(&key.0) + weight(&id) + 16 * (1 + self.fields.len());
                 let place = groups.groups.len();
-                groups.groups.push((key.0.clone(), self.fields.iter().map(|(_, one)| one.start()).collect()));
+                groups.groups.push((id, self.fields.iter().map(|(_, one)| one.start()).collect()));
                 groups.places.insert(key, place);
                 place
             }
         };
         let Some((_, gathered)) = groups.groups.get_mut(place) else { return Ok(()) };
         for ((_, accumulating), gathered) in self.fields.iter().zip(gathered) {
+            if gathered.is_settled() {
+                continue;
+            }
             let value = accumulating.input.value(&root, steps)?;
             steps.take(value.as_ref().map_or(1, weight))?;
             groups.held += match &accumulating.sort {
-                Some(sort) => {
-                    let Bson::Document(fields) = &root else { continue };
-                    16 + gathered.add_keyed(sort.key_within(fields, steps)?, value)
+                Some((sort, fields)) => {
+                    let values = fields.iter().map(|field| Ok(field.value(&root, steps)?.unwrap_or(Bson::Null)));
+                    let values = bson::doc! { LIST: values.collect::<Outcome<Vec<_>>>()? };
+                    16 + gathered.add_keyed(sort.key_within(&values, steps)?, value)
                 }
                 None => gathered.add(value)?,
             };
@@ -185,16 +202,24 @@ impl Grouping {
         Ok(())
     }
 
-    /// The group key of a document. A missing key becomes null, and so do missing fields if the key is an object.
-    fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<Bson> {
+    /// By what a document is grouped, and the `_id` of its group. A missing key becomes null. If the key is an object,
+    /// MongoDB groups by the list of its members' values: a missing value becomes null only if it is the only one, and
+    /// is otherwise left out of the `_id`, which sets it apart from null.
+    fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<(Bson, Bson)> {
         let Expression::Object(members) = &self.key else {
-            return Ok(self.key.value(root, steps)?.unwrap_or(Bson::Null));
+            let key = self.key.value(root, steps)?.unwrap_or(Bson::Null);
+            return Ok((key.clone(), key));
         };
-        let mut key = Document::new();
+        let (mut values, mut id) = (Vec::with_capacity(members.len()), Document::new());
         for (name, member) in members {
-            key.insert(name.clone(), member.value(root, steps)?.unwrap_or(Bson::Null));
+            let value = member.value(root, steps)?.or_else(|| (members.len() == 1).then_some(Bson::Null));
+            // Missing equals undefined in MongoDB's order.
+            values.push(value.clone().unwrap_or(Bson::Undefined));
+            if let Some(value) = value {
+                id.insert(name.clone(), value);
+            }
         }
-        Ok(key.into())
+        Ok((values.into(), id.into()))
     }
 
     /// Creates the document of each group.
@@ -222,7 +247,7 @@ impl Grouping {
 impl Accumulating {
     fn start(&self) -> Gathered {
         let (name, count) = (self.name.as_str(), self.count);
-        if let Some(sort) = &self.sort {
+        if let Some((sort, _)) = &self.sort {
             let (top, one) = (name.starts_with("$top"), !name.ends_with('N'));
             return Gathered::Top { sort: sort.clone(), top, count, one, held: Vec::new() };
         }
@@ -260,15 +285,19 @@ fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
         }
         (top, operand) if TOP.contains(&top) => {
             let has_count = top.ends_with('N');
-            let names: &[&str] = if has_count { &["output", "sortBy", "n"] } else { &["output", "sortBy"] };
-            let members = named(top, operand, names)?;
+            let members: &[&str] = if has_count { &["output", "sortBy", "n"] } else { &["output", "sortBy"] };
+            let members = named(top, operand, members)?;
             let Some(Bson::Document(order)) = members.get("sortBy") else {
                 return refused(10065, format!("`{top}` takes an object as `sortBy`"));
             };
-            let sort = Sort::compile(order)?;
+            Sort::compile(order)?;
+            let directions = order.values().enumerate();
+            let sort = directions.map(|(place, direction)| (format!("{LIST}.{place}"), direction.clone()));
+            let sort = Sort::compile(&sort.collect())?;
+            let fields = order.keys().map(|name| Ok(Expression::Field(names(name)?))).collect::<Outcome<_>>()?;
             let input = Expression::parse(members.get("output").unwrap_or(&Bson::Null))?;
             let count = if has_count { count(members.get("n"))? } else { 1 };
-            Accumulating { count, sort: Some(sort), ..plain(input) }
+            Accumulating { count, sort: Some((sort, fields)), ..plain(input) }
         }
         (name, _) if Gathered::new(name).is_none() => {
             return Err(match table::find(name) {

@@ -58,7 +58,7 @@ impl Num {
     pub(super) fn decimal(self) -> Decimal128 {
         match self {
             Self::Decimal(number) => number,
-            Self::Double(number) => decimal_of(number, 15),
+            Self::Double(number) => decimal_arithmetic::from_double(number),
             Self::Int(number) => text(&number.to_string()),
             Self::Long(number) => text(&number.to_string()),
         }
@@ -92,8 +92,8 @@ pub(super) fn not_a_number() -> Decimal128 {
     Decimal128::from_bytes((0x1f_u128 << 122).to_le_bytes())
 }
 
-/// Converts a double to a decimal of this many digits. With 34 digits, trailing zeros are dropped.
-pub(super) fn decimal_of(number: f64, digits: usize) -> Decimal128 {
+/// Converts a double to a decimal of 34 digits without trailing zeros.
+pub(super) fn decimal_of(number: f64) -> Decimal128 {
     if number.is_nan() {
         return not_a_number();
     }
@@ -103,10 +103,7 @@ pub(super) fn decimal_of(number: f64, digits: usize) -> Decimal128 {
     if number == 0.0 {
         return text(if number.is_sign_negative() { "-0" } else { "0" });
     }
-    let written = format!("{number:.*e}", digits - 1);
-    if digits < 34 {
-        return text(&written);
-    }
+    let written = format!("{number:.33e}");
     let Some((coefficient, exponent)) = written.split_once('e') else { return text(&written) };
     let (sign, coefficient) = coefficient.strip_prefix('-').map_or(("", coefficient), |rest| ("-", rest));
     let mut all: String = coefficient.chars().filter(char::is_ascii_digit).collect();
@@ -207,7 +204,7 @@ impl Sum {
         if sum.is_nan() { self.plain } else { sum }
     }
 
-    /// The sum as an int64; `None` if it is not an integer or does not fit.
+    /// The sum as an int64, rounded; `None` if it does not fit.
     pub(super) fn to_long(&self) -> Option<i64> {
         match self.whole {
             Some(whole) => i64::try_from(whole).ok(),
@@ -216,8 +213,10 @@ impl Sum {
                 if high.is_nan() || high.abs() > WHOLE {
                     return None;
                 }
-                let high = Num::Double(high).truncated()?;
-                high.checked_add(Num::Double(low).truncated()?)
+                // As in MongoDB, so that an exact half is rounded towards zero.
+                let nearest = high.round();
+                let rest = ((high - nearest) + low).round();
+                Num::Double(nearest).truncated()?.checked_add(Num::Double(rest).truncated()?)
             }
         }
     }
@@ -225,8 +224,8 @@ impl Sum {
     pub(super) fn to_decimal(&self) -> Outcome<Decimal128> {
         let others = match self.whole {
             Some(whole) => text(&whole.to_string()),
-            None if (self.high + self.low).is_nan() => decimal_of(self.plain, 34),
-            None => add(decimal_of(self.high, 34), decimal_of(self.low, 34))?,
+            None if (self.high + self.low).is_nan() => decimal_of(self.plain),
+            None => add(decimal_of(self.high), decimal_of(self.low))?,
         };
         self.decimal.map_or(Ok(others), |decimal| add(decimal, others))
     }

@@ -82,7 +82,7 @@ fn decimal(value: &Bson) -> Result<Decimal128, UpdateErrorKind> {
         Bson::Decimal128(value) => Ok(*value),
         Bson::Int32(value) => integer(i64::from(*value)),
         Bson::Int64(value) => integer(*value),
-        Bson::Double(_) => Err(UpdateErrorKind::Decimal),
+        Bson::Double(value) => Ok(decimal_arithmetic::from_double(*value)),
         other => Err(UpdateErrorKind::NotNumber(ValueRef::from(other).kind().alias())),
     }
 }

@@ -104,8 +104,8 @@ pub enum UpdateErrorKind {
     /// A result that exceeds 64 bits.
     #[error("the result does not fit into 64 bits")]
     Overflow,
-    /// A decimal128 combined with a double, or a decimal128 result whose exponent is out of range.
-    #[error("arithmetic that mixes decimal128 and double, or exceeds the exponent range, is not supported")]
+    /// A decimal128 result whose exponent is out of range.
+    #[error("decimal128 arithmetic that exceeds the range of exponents is not supported")]
     Decimal,
     /// `$[]` applied to a value that is not an array.
     #[error("there is no array here whose elements could be updated")]

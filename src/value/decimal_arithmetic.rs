@@ -41,6 +41,18 @@ pub(crate) fn from_integer(value: i64) -> Option<Decimal128> {
     encode(Finite::from_integer(value))
 }
 
+/// Converts a double. Like MongoDB, this rounds it to 15 digits.
+pub(crate) fn from_double(value: f64) -> Decimal128 {
+    if value.is_nan() {
+        return nan();
+    }
+    if value.is_infinite() {
+        return infinite(value < 0.0);
+    }
+    let text = if value == 0.0 { format!("{value}") } else { format!("{value:.14e}") };
+    text.parse().unwrap_or_else(|_| nan())
+}
+
 fn nan() -> Decimal128 {
     Decimal128::from_bytes((0x1f_u128 << 122).to_le_bytes())
 }

@@ -34,7 +34,7 @@ pub(crate) fn add(args: &Args<'_>) -> Outcome<Option<Bson>> {
         return Ok(Some(sum.bson()?));
     }
     let millis = match sum.is_decimal() {
-        true => decimal::to_integer(sum.to_decimal()?),
+        true => decimal::nearest_integer(sum.to_decimal()?),
         false => sum.to_long(),
     };
     some(DateTime::from_millis(millis.ok_or_else(overflow)?))
@@ -50,7 +50,11 @@ pub(crate) fn subtract(args: &Args<'_>) -> Outcome<Option<Bson>> {
             some(a.timestamp_millis().checked_sub(b.timestamp_millis()).ok_or_else(overflow)?)
         }
         (Some(Bson::DateTime(a)), Some(b)) => {
-            let millis = Num::of(b).ok_or_else(wrong)?.truncated().ok_or_else(overflow)?;
+            let millis = match Num::of(b).ok_or_else(wrong)? {
+                Num::Decimal(number) => decimal::nearest_integer(number),
+                number => number.truncated(),
+            };
+            let millis = millis.ok_or_else(|| refusal(31109, "a number is out of the range of a date"))?;
             some(DateTime::from_millis(a.timestamp_millis().checked_sub(millis).ok_or_else(overflow)?))
         }
         (Some(a), Some(b)) => {

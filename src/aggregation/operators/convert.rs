@@ -2,7 +2,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime};
 
 use super::{Args, null, some};
-use crate::aggregation::failure::{Outcome, refusal, refused};
+use crate::aggregation::failure::{Outcome, refusal, refused, unsupported};
 use crate::aggregation::number::Num;
 use crate::aggregation::value::{is_nullish, is_true, kind};
 use crate::calendar::{self, Civil};
@@ -164,10 +164,24 @@ fn converted(value: &Bson, to: Type) -> Outcome<Bson> {
         }
         (Type::Double, Bson::String(text)) => {
             let is_plain = !text.is_empty() && !text.contains(char::is_whitespace);
-            Bson::Double(text.parse().ok().filter(|_| is_plain).ok_or_else(|| failed("it is not a number"))?)
+            let double: f64 = text.parse().ok().filter(|_| is_plain).ok_or_else(|| failed("it is not a number"))?;
+            let has_digit = |least: u8| {
+                let digits = text.bytes().take_while(|byte| !byte.eq_ignore_ascii_case(&b'e'));
+                digits.into_iter().any(|byte| byte.is_ascii_digit() && byte >= least)
+            };
+            let is_in_range = if double.is_infinite() {
+                !has_digit(b'0')
+            } else {
+                double.is_nan() || double.is_normal() || !has_digit(b'1')
+            };
+            Bson::Double(Some(double).filter(|_| is_in_range).ok_or_else(|| failed("it is out of range"))?)
         }
         (Type::Decimal, Bson::String(text)) => {
-            Bson::Decimal128(text.parse().map_err(|_| failed("it is not a number"))?)
+            if text.bytes().filter(u8::is_ascii_digit).count() > 34 {
+                return unsupported("converting more than 34 digits to a decimal128", "use fewer");
+            }
+            let decimal = text.parse().ok().filter(|_| !text.is_empty());
+            Bson::Decimal128(decimal.ok_or_else(|| failed("it is not a number"))?)
         }
         (Type::Int | Type::Long, Bson::DateTime(date)) if to == Type::Long => Bson::Int64(date.timestamp_millis()),
         (Type::Double, Bson::DateTime(date)) => Bson::Double(Num::Long(date.timestamp_millis()).double()),

@@ -59,18 +59,24 @@ pub(crate) fn object_to_array(args: &Args<'_>) -> Outcome<Option<Bson>> {
 }
 
 pub(crate) fn merge(args: &Args<'_>) -> Outcome<Option<Bson>> {
-    // As an expression operator, `$mergeObjects` does not expand a single array operand.
     let mut merged = Document::new();
-    for value in args.iter() {
-        match value {
-            value if is_nullish(value) => {}
-            Some(Bson::Document(fields)) => {
-                for (name, value) in fields {
-                    merged.insert(name.clone(), copy(value, args.steps)?);
-                }
+    let mut add = |value: Option<&Bson>| match value {
+        value if is_nullish(value) => Ok(()),
+        Some(Bson::Document(fields)) => {
+            for (name, value) in fields {
+                merged.insert(name.clone(), copy(value, args.steps)?);
             }
-            other => return refused(40400, format!("$mergeObjects requires object inputs, not {}", kind(other))),
+            Ok(())
         }
+        other => refused(40400, format!("$mergeObjects requires object inputs, not {}", kind(other))),
+    };
+    match args.values {
+        // An array as the only operand contains the objects.
+        [Some(only)] if matches!(**only, Bson::Array(_)) => {
+            let Bson::Array(elements) = &**only else { return null() };
+            elements.iter().try_for_each(|element| add(Some(element)))?;
+        }
+        _ => args.iter().try_for_each(add)?,
     }
     some(merged)
 }

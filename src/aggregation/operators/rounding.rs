@@ -85,5 +85,5 @@ fn to_place(args: &Args<'_>, rounding: Rounding) -> Outcome<Option<Bson>> {
 }
 
 fn exact(number: Num) -> Decimal128 {
-    crate::aggregation::number::decimal_of(number.double(), 34)
+    crate::aggregation::number::decimal_of(number.double())
 }

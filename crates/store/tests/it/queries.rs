@@ -29,11 +29,17 @@ async fn recorded_queries_get_the_answers_of_the_server() {
         let answer = made(&case.documents, &case.pipeline).await;
         let same = match (&answer, &case.answer) {
             (Ok(made), Some(answer)) => format!("{made:?}") == format!("{answer:?}"),
-            (Err(_), None) => true,
+            (Err(error), None) => match error {
+                DocumentsError::Refused { code, .. } => *code == case.refused,
+                _ => true,
+            },
             _ => false,
         };
         if !same {
-            wrong.push(format!("{}: {:?}\n  {answer:?}\n  {:?}", case.place, case.pipeline, case.answer));
+            wrong.push(format!(
+                "{}: {:?}\n  {answer:?}\n  {:?} {:?}",
+                case.place, case.pipeline, case.answer, case.refused
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -12,6 +12,8 @@ pub struct QueryCase {
     pub pipeline: Vec<Document>,
     /// The resulting documents; `None` if the server refused the pipeline.
     pub answer: Option<Vec<Document>>,
+    /// The error code, if the server refused it.
+    pub refused: Option<i32>,
 }
 
 pub fn query_cases() -> Vec<QueryCase> {
@@ -32,6 +34,7 @@ pub fn query_cases() -> Vec<QueryCase> {
                 documents: list(node.get("documents").unwrap()),
                 pipeline: list(case.get("pipeline").unwrap()),
                 answer: case.get("documents").map(list),
+                refused: case.get("refused").map(|code| code.to_text().parse().unwrap()),
             });
         }
     }

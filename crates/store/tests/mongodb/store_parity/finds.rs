@@ -1,5 +1,7 @@
 //! Queries of random documents: the embedded store and the server bring the same documents in the same order, or refuse both.
 
+use std::collections::BTreeMap;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace};
 use portcullis_store::EmbeddedDocuments;
@@ -84,12 +86,16 @@ fn find(random: &mut Random) -> Find {
             let include = include != random.one_in(20);
             let value = random.pick(&[Bson::Int32(1), true.into(), 1.5.into(), Bson::Int64(3)]);
             let none = random.pick(&[Bson::Int32(0), false.into(), 0.0.into()]);
+            if random.one_in(4) {
+                find.projection.insert(random.path(), random.nested_projection(include));
+                continue;
+            }
             find.projection.insert(random.path(), if include { value } else { none });
         }
     }
     // A server may sort what it has projected already, which has other elements in its arrays.
     if find.sort.keys().any(|path| path.contains('.')) {
-        find.projection = find.projection.into_iter().filter(|(path, _)| !path.contains('.')).collect();
+        find.projection = find.projection.into_iter().filter(is_of_fields).collect();
     }
     if random.one_in(8) {
         find.projection.insert("_id", random.pick(&[0, 1]));
@@ -105,6 +111,11 @@ fn find(random: &mut Random) -> Find {
         find.sort.insert("_id", 1);
     }
     find
+}
+
+/// Whether a member of a projection keeps or drops a whole field.
+fn is_of_fields((path, value): &(String, Bson)) -> bool {
+    !path.contains('.') && !matches!(value, Bson::Document(_))
 }
 
 pub(crate) async fn ours(
@@ -221,17 +232,35 @@ async fn compare(world: &World, store: &EmbeddedDocuments, namespace: &Namespace
     assert!(tried.differences.len() < 12, "{}", tried.differences.join("\n\n"));
 }
 
-/// A document as text, with its fields sorted by name.
+/// Whether a stage may remove fields: an `$unwind`, those that hold empty arrays.
+fn removes(stage: &Document) -> bool {
+    let is_exclusion = |projection: &Document| format!("{projection:?}").contains("Int32(0)");
+    stage.contains_key("$unset")
+        || stage.contains_key("$unwind")
+        || stage.get_document("$project").is_ok_and(is_exclusion)
+}
+
+/// A document as text, with the fields of all objects sorted by name.
 fn sorted(document: &RawDocumentBuf) -> String {
-    let fields: std::collections::BTreeMap<String, Bson> = Document::try_from(document).unwrap().into_iter().collect();
-    format!("{fields:?}")
+    fn of(value: Bson) -> Bson {
+        match value {
+            Bson::Document(fields) => {
+                let fields: BTreeMap<String, Bson> =
+                    fields.into_iter().map(|(name, value)| (name, of(value))).collect();
+                Bson::Document(fields.into_iter().collect())
+            }
+            Bson::Array(elements) => Bson::Array(elements.into_iter().map(of).collect()),
+            value => value,
+        }
+    }
+    format!("{:?}", of(Document::try_from(document).unwrap().into()))
 }
 
 /// As many stages as it has that are supported.
 fn pipeline(random: &mut Random) -> Vec<Document> {
     let mut stages = Vec::new();
     for _ in 0..random.below(4) {
-        stages.push(match random.below(16) {
+        let stage = match random.below(20) {
             0..=3 => doc! { "$match": random.filter(1) },
             // The whole order, since of equal ones MongoDB may take any.
             // No index among the names: it may be refused, but not where MongoDB filters first.
@@ -239,13 +268,34 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
                 let path = random.pick(&["a", "b", "a.b", "c.a.d"]);
                 doc! { "$sort": { path: random.pick(&[1, -1]), "_id": 1 } }
             }
-            6 => doc! { "$skip": random.pick(&[Bson::Int32(0), Bson::Int64(3), Bson::Double(7.0), Bson::Int32(-1), "a".into()]) },
+            6 => {
+                doc! { "$skip": random.pick(&[Bson::Int32(0), Bson::Int64(3), Bson::Double(7.0), Bson::Int32(-1), "a".into()]) }
+            }
             7 => doc! { "$limit": random.pick(&[Bson::Int32(1), Bson::Int64(30), Bson::Double(7.0), Bson::Int32(0)]) },
             8 => doc! { "$count": random.pick(&["n", "n", "", "$n", "a.b"]) },
-            9 => doc! { "$unset": random.pick(&[Bson::from("a"), vec!["a.b", "c"].into(), vec!["a", "a.b"].into(), 1.into()]) },
+            9 => {
+                doc! { "$unset": random.pick(&[Bson::from("a"), vec!["a.b", "c"].into(), vec!["a", "a.b"].into(), 1.into()]) }
+            }
             10 => doc! { "$addFields": { random.path(): random.expression(2) } },
-            11 => doc! { "$project": { "a": 1, "made": random.expression(2) } },
-            12 => doc! { "$unwind": { "path": format!("${}", random.path()), "preserveNullAndEmptyArrays": random.one_in(2) } },
+            11 => doc! { "$project": { "a": 1, random.pick(&["made", "b.made", "c.a.b"]): random.expression(2) } },
+            16 => doc! { "$project": { random.path(): random.nested_projection(true), "b": 1 } },
+            17 => doc! { "$project": { random.path(): random.nested_projection(false) } },
+            // Groups have no order of their own.
+            18 | 19 => {
+                let sort = doc! { random.pick(&["a", "b", "a.b", "c"]): random.pick(&[1, -1]), "_id": 1 };
+                let accumulator = random.pick(&[
+                    doc! { "$sum": 1 },
+                    doc! { "$topN": { "n": 3, "sortBy": sort.clone(), "output": "$_id" } },
+                    doc! { "$bottom": { "sortBy": sort, "output": ["$_id"] } },
+                ]);
+                stages.push(doc! { "$group": { "_id": random.group_key(), "n": accumulator } });
+                stages.push(doc! { "$sort": { "_id": random.pick(&[1, -1]) } });
+                // Ids that are arrays can be equal in another order.
+                break;
+            }
+            12 => {
+                doc! { "$unwind": { "path": format!("${}", random.path()), "preserveNullAndEmptyArrays": random.one_in(2) } }
+            }
             // One group, since those of several have no order.
             13 => {
                 let accumulator = random.pick(&["$sum", "$avg", "$min", "$max", "$first", "$push"]);
@@ -259,7 +309,8 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
                 }
                 doc! { "$project": projection }
             }
-        });
+        };
+        stages.push(stage);
     }
     // Without an `_id`, equal ones have no order.
     if stages.iter().any(|stage| stage.contains_key("$sort")) {
@@ -267,7 +318,7 @@ fn pipeline(random: &mut Random) -> Vec<Document> {
             if let Ok(projection) = stage.get_document_mut("$project") {
                 projection.remove("_id");
                 // As in `find`.
-                *projection = std::mem::take(projection).into_iter().filter(|(path, _)| !path.contains('.')).collect();
+                *projection = std::mem::take(projection).into_iter().filter(is_of_fields).collect();
             }
         }
     }
@@ -319,7 +370,7 @@ pub(crate) fn pipelines_return_what_the_server_returns(world: World) -> Finished
                             .map(|document| RawDocumentBuf::try_from(document.as_document().unwrap()).unwrap())
                             .collect();
                         // A server puts a field that is added again where it stood before it was removed.
-                        let same = match stages.iter().any(|stage| stage.contains_key("$unset")) {
+                        let same = match stages.iter().any(removes) {
                             true => ours.iter().map(sorted).eq(theirs.iter().map(sorted)),
                             false => ours == theirs,
                         };
@@ -346,7 +397,17 @@ pub(crate) fn pipelines_return_what_the_server_returns(world: World) -> Finished
                     {
                         tried.unsupported += 1;
                     }
+                    // It evaluates the constant operands of an `$or` before the others, and those of an `$add` after them,
+                    // of which one may be null.
+                    (Err(error), Ok(_)) if format!("{stages:?}").contains("$literal") && has_failed_late(&error) => {
+                        tried.unsupported += 1;
+                    }
                     (Err(error), Ok(_)) => panic!("refused here only: {stages:?}\n  {error}"),
+                    (Ok(_), Err(error))
+                        if format!("{stages:?}").contains("$literal") && is_failed_expression(&error.to_string()) =>
+                    {
+                        tried.unsupported += 1;
+                    }
                     (Ok(_), Err(error)) => panic!("refused there only: {stages:?}\n  {error}"),
                 }
             }

@@ -135,6 +135,40 @@ impl Random {
         (name.to_owned(), operand)
     }
 
+    /// A projection in which nested objects stand for paths, now and then one that both includes and excludes.
+    pub(crate) fn nested_projection(&mut self, include: bool) -> Bson {
+        let depth = self.pick(&[1, 1, 2]);
+        self.projected(include, depth)
+    }
+
+    fn projected(&mut self, include: bool, depth: usize) -> Bson {
+        if depth == 0 {
+            return Bson::Int32(i32::from(include != self.one_in(20)));
+        }
+        (0..self.pick(&[1, 1, 2]))
+            .map(|_| (self.path(), self.projected(include, depth - 1)))
+            .collect::<Document>()
+            .into()
+    }
+
+    /// A key by which documents are grouped: a path, or an object of several.
+    pub(crate) fn group_key(&mut self) -> Bson {
+        if self.one_in(3) {
+            return format!("${}", self.path()).into();
+        }
+        let mut key = Document::new();
+        for _ in 0..self.pick(&[1, 2, 2, 3]) {
+            let member = match self.below(8) {
+                0 => doc! { self.name(): format!("${}", self.path()) }.into(),
+                1 => doc! { "$literal": self.value(1) }.into(),
+                2 if self.one_in(4) => 1.into(),
+                _ => Bson::from(format!("${}", self.path())),
+            };
+            key.insert(self.name(), member);
+        }
+        key.into()
+    }
+
     /// An expression that seldom fails.
     pub(crate) fn expression(&mut self, depth: usize) -> Bson {
         if depth == 0 {
@@ -142,6 +176,16 @@ impl Random {
                 0 => doc! { "$literal": self.value(1) }.into(),
                 _ => format!("${}", self.path()).into(),
             };
+        }
+        if self.one_in(12) {
+            let date = doc! { "$literal": DateTime::from_millis(self.pick(&[0, 1, -1])) };
+            let by = self.pick(&[0.5, 1.5, 1.6, 2.5, -0.5, -1.4, -1.5, -2.6, f64::NAN, 1e19]);
+            let by = if self.one_in(4) {
+                Bson::Decimal128(self.pick(&["0.5", "1.5", "2.6", "-1.5"]).parse().unwrap())
+            } else {
+                by.into()
+            };
+            return doc! { self.pick(&["$add", "$subtract"]): [date, by] }.into();
         }
         let name = self.pick(&[
             "$eq",
@@ -166,11 +210,13 @@ impl Random {
             "$avg",
             "$size",
             "$add",
+            "$subtract",
             "$objectToArray",
             "$concatArrays",
         ]);
         let count = match name {
             "$not" | "$type" | "$isArray" | "$isNumber" | "$size" | "$objectToArray" => 1,
+            "$mergeObjects" | "$sum" | "$max" | "$min" | "$avg" => self.pick(&[1, 1, 2]),
             "$cond" => 3,
             _ => 2,
         };

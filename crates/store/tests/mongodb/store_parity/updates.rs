@@ -77,9 +77,20 @@ fn case(random: &mut Random, id: i32) -> Case {
 
 /// One number and another, mostly decimals.
 fn calculation(random: &mut Random, id: i32) -> Case {
-    let number = |random: &mut Random| match random.below(6) {
+    let number = |random: &mut Random| match random.below(7) {
         0 => Bson::Int32(random.pick(&[0, 1, -7])),
         1 => Bson::Int64(random.pick(&[i64::MAX, i64::MIN, 5])),
+        2 => Bson::Double(random.pick(&[
+            0.1,
+            1.0 / 3.0,
+            5.0,
+            -0.0,
+            1e16,
+            123_456_789.123_456_79,
+            1e300,
+            f64::NAN,
+            f64::NEG_INFINITY,
+        ])),
         _ => random.decimal(),
     };
     Case {
@@ -244,6 +255,10 @@ async fn compare(world: &World, cases: &[Case], tried: &mut Tried) {
             (Err(errors), None) => {
                 tried.differ(format!("refused here only: {errors:?}{}  theirs {theirs}", shown()));
                 unsure += 1;
+            }
+            // The server simplifies a condition that is always true before it looks for the name in it.
+            (Ok(_), Some(error)) if error.to_string().contains("without a top-level field name") => {
+                tried.unsupported += 1;
             }
             (Ok((ours, _)), Some(error)) => {
                 tried.differ(format!("refused there only: {error}{}  ours {ours}", shown()));
