@@ -9,7 +9,7 @@ use super::read_plan::steady;
 use super::redacted_cursor::{RedactedCursor, by_what_is_visible};
 use crate::access::{Query, Shown, Visibility};
 use crate::query_plan::Plan;
-use crate::store::documents::{Find, Redaction};
+use crate::store::documents::{Cursor, DocumentsError, Find, Redaction};
 
 /// The bytes that each document costs when it is sent as an array element: the type byte, the index in decimal and the
 /// NUL.
@@ -36,7 +36,7 @@ impl<'s> GuardedCollection<'s> {
             && let Some(redaction) = self.redaction(visibility)
         {
             let stages = stages(&plan, filter, order, redaction, &pipeline.stages);
-            return Ok(RedactedCursor::made(self.store.aggregate(&self.namespace, &stages).await?));
+            return self.made(self.store.aggregate(&self.namespace, &stages).await);
         }
         let find = Find { sort: order, ..Find::by(filter) };
         let is_ordered = !find.sort.is_empty();
@@ -48,7 +48,12 @@ impl<'s> GuardedCollection<'s> {
             by_what_is_visible(&mut documents, self.guard);
         }
         let database = self.namespace.database();
-        Ok(RedactedCursor::made(self.store.aggregate_documents(database, documents, &pipeline.stages).await?))
+        self.made(self.store.aggregate_documents(database, documents, &pipeline.stages).await)
+    }
+
+    fn made(&self, cursor: Result<Box<dyn Cursor + 's>, DocumentsError>) -> Result<RedactedCursor<'s>, GuardedError> {
+        let cursor = cursor.map_err(|error| self.of_store(error))?;
+        Ok(RedactedCursor::made(cursor, self.guard.hides_nothing()))
     }
 
     /// The plan of the rules, narrowed by the client's leading `$match`, if any. That stage nevertheless remains in the
@@ -72,7 +77,7 @@ impl<'s> GuardedCollection<'s> {
     }
 
     async fn redacted(&self, find: &Find, needs_check: bool) -> Result<Vec<RawDocumentBuf>, GuardedError> {
-        let cursor = self.store.find(&self.namespace, find).await?;
+        let cursor = self.store.find(&self.namespace, find).await.map_err(|error| self.of_store(error))?;
         let stream = self.stream(cursor, None);
         let mut stream = if needs_check { stream.of_possible() } else { stream };
         let (began, mut documents, mut bytes) = (Instant::now(), Vec::new(), 0_usize);

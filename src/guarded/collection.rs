@@ -8,7 +8,7 @@ use super::redacted_cursor::{RedactedCursor, sorted};
 use super::request::FindRequest;
 use super::stream::Stream;
 use crate::access::{Answered, Guard};
-use crate::store::documents::{Cursor, DocumentStore, Find, Namespace};
+use crate::store::documents::{Cursor, DocumentStore, DocumentsError, Find, Namespace};
 
 /// A collection as it is visible to one user.
 #[derive(Clone)]
@@ -40,6 +40,10 @@ impl<'s> GuardedCollection<'s> {
         Self { heavy, ..self }
     }
 
+    pub(super) fn of_store(&self, error: DocumentsError) -> GuardedError {
+        GuardedError::of_store(error, self.guard.hides_nothing())
+    }
+
     /// Redacts the documents from a cursor of the store.
     pub(super) fn stream(&self, cursor: Box<dyn Cursor + 's>, check: Option<Answered>) -> Stream<'s> {
         Stream::new(cursor, self.guard, check, self.limits, self.heavy)
@@ -60,7 +64,7 @@ impl<'s> GuardedCollection<'s> {
         if is_pushed {
             (find.skip, find.limit) = (request.skip, request.limit);
         }
-        let cursor = self.store.find(&self.namespace, &find).await?;
+        let cursor = self.store.find(&self.namespace, &find).await.map_err(|error| self.of_store(error))?;
         let stream = self.stream(cursor, reading.check);
         let found = if reading.sorts {
             RedactedCursor::held(sorted(stream, &request.query).await?)

@@ -22,11 +22,11 @@ impl GuardedCollection<'_> {
             match self.count_by_store(&filter, request).await {
                 // If the store does not support the count, the documents are counted here.
                 Err(DocumentsError::Unsupported { .. }) => {}
-                counted => return Ok(counted?),
+                counted => return counted.map_err(|error| self.of_store(error)),
             }
         }
         let find = Find::by(filter);
-        let cursor = self.store.find(&self.namespace, &find).await?;
+        let cursor = self.store.find(&self.namespace, &find).await.map_err(|error| self.of_store(error))?;
         let mut stream = self.stream(cursor, reading.check);
         let (began, mut count) = (Instant::now(), 0_u64);
         let enough = request.limit.map(|limit| limit.saturating_add(request.skip));

@@ -26,7 +26,7 @@ impl GuardedCollection<'_> {
         let reading = ReadPlan::new(self.guard, request);
         let Some(filter) = reading.filter else { return Ok(Vec::new()) };
         let find = Find { sort: reading.order, ..Find::by(filter) };
-        let cursor = self.store.find(&self.namespace, &find).await?;
+        let cursor = self.store.find(&self.namespace, &find).await.map_err(|error| self.of_store(error))?;
         let mut stream = self.stream(cursor, reading.check);
         let (began, limits, mut bytes) = (Instant::now(), self.limits, 0_usize);
         let mut values: BTreeSet<Sorted> = BTreeSet::new();

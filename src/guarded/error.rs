@@ -71,6 +71,9 @@ pub enum GuardedError {
     /// The database failed.
     #[error("{}", store_message(.0))]
     Store(#[source] DocumentsError),
+    /// The database refused a request of a user from whom nothing is hidden, so its message is disclosed.
+    #[error("{NOT_DONE}: {}", disclosed_message(.0))]
+    Disclosed(#[source] DocumentsError),
     /// The database failed to carry out a write that the user may make. The cause may depend on hidden fields, so it is
     /// not disclosed.
     #[error("{NOT_DONE}")]
@@ -222,6 +225,18 @@ fn store_message(error: &DocumentsError) -> String {
     format!("{NOT_DONE}{}", cause(error))
 }
 
+/// The maximum number of characters of the database's message that a client receives.
+const MAX_MESSAGE: usize = 300;
+
+/// The message of the database, on one line; its code always remains.
+fn disclosed_message(error: &DocumentsError) -> String {
+    let bounded = |text: &str| OneLine(excerpt(text, MAX_MESSAGE)).to_string();
+    match error {
+        DocumentsError::Refused { code: Some(code), message } => format!("{} (code {code})", bounded(message)),
+        error => bounded(&error.to_string()),
+    }
+}
+
 fn cause(error: &DocumentsError) -> String {
     match error {
         DocumentsError::Refused { code: Some(code), .. } => format!(" (code {code})"),
@@ -245,9 +260,19 @@ impl GuardedError {
     pub fn private(&self) -> Option<String> {
         match self {
             Self::Failed(errors) => Some(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-            Self::Store(error) | Self::Undisclosed(error) => Some(error.to_string()),
+            Self::Store(error) | Self::Disclosed(error) | Self::Undisclosed(error) => Some(error.to_string()),
             Self::Denied { reason, .. } => Some(reason.to_string()),
             _ => None,
+        }
+    }
+
+    /// The error for a failure of the store, with the database's message if nothing is hidden from the user.
+    pub(super) fn of_store(error: DocumentsError, hides_nothing: bool) -> Self {
+        match error {
+            DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. } if hides_nothing => {
+                Self::Disclosed(error)
+            }
+            error => Self::Store(error),
         }
     }
 

@@ -21,8 +21,8 @@ pub struct RedactedCursor<'s> {
 enum Source<'s> {
     /// Stored documents, to be redacted here.
     Stream(Stream<'s>),
-    /// Documents that the database computed from redacted ones.
-    Made(Box<dyn Cursor + 's>),
+    /// Documents that the database computed from redacted ones, and whether nothing is hidden from the user.
+    Made(Box<dyn Cursor + 's>, bool),
     /// Documents held in memory.
     Held(Vec<RawDocumentBuf>),
 }
@@ -36,8 +36,8 @@ impl<'s> RedactedCursor<'s> {
         Self { source: Source::Held(documents), skip: 0, limit: None, projection: None }
     }
 
-    pub(super) fn made(cursor: Box<dyn Cursor + 's>) -> Self {
-        Self { source: Source::Made(cursor), skip: 0, limit: None, projection: None }
+    pub(super) fn made(cursor: Box<dyn Cursor + 's>, hides_nothing: bool) -> Self {
+        Self { source: Source::Made(cursor, hides_nothing), skip: 0, limit: None, projection: None }
     }
 
     pub(super) const fn streamed(stream: Stream<'s>) -> Self {
@@ -66,7 +66,9 @@ impl<'s> RedactedCursor<'s> {
             }
             let mut batch = match &mut self.source {
                 Source::Stream(stream) => stream.batch(began).await?,
-                Source::Made(cursor) => cursor.batch().await?,
+                Source::Made(cursor, hides_nothing) => {
+                    cursor.batch().await.map_err(|error| GuardedError::of_store(error, *hides_nothing))?
+                }
                 Source::Held(documents) => std::mem::take(documents),
             };
             if batch.is_empty() {

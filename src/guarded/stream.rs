@@ -43,7 +43,8 @@ impl<'s> Stream<'s> {
     pub(super) async fn batch(&mut self, began: Instant) -> Result<Vec<RawDocumentBuf>, GuardedError> {
         loop {
             let Some(cursor) = &mut self.cursor else { return Ok(Vec::new()) };
-            let stored = cursor.batch().await?;
+            let stored = cursor.batch().await;
+            let stored = stored.map_err(|error| GuardedError::of_store(error, self.guard.hides_nothing()))?;
             if began.elapsed() > self.limits.time {
                 return Err(LimitExceeded::Time(self.limits.time).into());
             }

@@ -44,7 +44,10 @@ impl GuardedCollection<'_> {
     pub(super) fn disclosed(&self, error: GuardedError, at: At) -> GuardedError {
         let is_whole = self.guard.visibility().is_whole();
         let error = match error {
-            GuardedError::Store(failure) => of_database(failure, at, is_whole),
+            GuardedError::Store(failure) => match of_database(failure, at, is_whole) {
+                GuardedError::Store(failure) => GuardedError::of_store(failure, self.guard.hides_nothing()),
+                error => error,
+            },
             error => error,
         };
         let tells_which = at.of <= 1 || self.guard.hides_nothing();
@@ -79,7 +82,9 @@ fn of_several(error: GuardedError, at: At) -> GuardedError {
     let of_one = match error {
         GuardedError::Store(DocumentsError::Conflict(_) | DocumentsError::OutcomeUnknown(_)) => return error,
         // Nothing was judged before this failure.
-        GuardedError::Store(_) | GuardedError::LimitExceeded(_) if is_first => return error,
+        GuardedError::Store(_) | GuardedError::Disclosed(_) | GuardedError::LimitExceeded(_) if is_first => {
+            return error;
+        }
         GuardedError::Denied { reason, .. } => *reason,
         error => Denial::unjudged(error.private().unwrap_or_else(|| error.to_string())),
     };

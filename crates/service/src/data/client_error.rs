@@ -32,6 +32,7 @@ pub(crate) fn client_error(error: &GuardedError, options: Option<&Node>) -> Clie
         }
         GuardedError::Store(DocumentsError::TooLarge) => ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message),
         GuardedError::Undisclosed(_)
+        | GuardedError::Disclosed(_)
         | GuardedError::Store(DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. }) => {
             ClientError::bad(ErrorCode::MongoDBError, message)
         }

@@ -208,7 +208,7 @@ fn opened<'a>(cursor: Result<DriverCursor<RawDocumentBuf>, Failure>) -> Result<B
 
 /// Converts a failure of the driver into an error of the document store.
 pub(super) fn failed(failure: Failure) -> DocumentsError {
-    let message = failure.to_string();
+    let message = failure.message().to_owned();
     match failure.code() {
         _ if failure.is_transient() => DocumentsError::Conflict(message),
         _ if failure.is_duplicate_key() => DocumentsError::DuplicateKey,

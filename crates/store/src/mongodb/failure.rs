@@ -30,7 +30,7 @@ const HISTORY_LOST: i32 = DocumentsError::HISTORY_LOST;
 /// Why a command failed. The driver's own error is not kept, since it prints the server's whole reply, which may
 /// contain stored values.
 #[derive(Debug, Error)]
-#[error("{message}")]
+#[error("{message}{code}", code = .code.map(|code| format!(" (code {code})")).unwrap_or_default())]
 pub(super) struct Failure {
     code: Option<i32>,
     cause: Cause,
@@ -84,10 +84,15 @@ impl Failure {
             Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
             _ => {
                 let text = error.get_str("errmsg").unwrap_or("a write failed");
-                excerpt(&OneLine(format!("write error: {text}")).to_string(), MAX_SHOWN)
+                excerpt(&OneLine(text).to_string(), MAX_SHOWN)
             }
         };
         Self { code, ..Self::new(message) }
+    }
+
+    /// The message without the code.
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     /// The server's error code.
@@ -189,15 +194,14 @@ fn message(error: &Error) -> String {
     let text = match error.kind.as_ref() {
         // The server's message contains the key.
         _ if code(error) == Some(DUPLICATE_KEY) => "a unique index has that key already".to_owned(),
-        ErrorKind::Command(error) => format!("{} ({}): {}", error.code_name, error.code, error.message),
-        ErrorKind::Write(WriteFailure::WriteError(error)) => format!("write error {}: {}", error.code, error.message),
+        ErrorKind::Command(error) => error.message.clone(),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.message.clone(),
         ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
-            format!("not acknowledged by a majority, {} ({}): {}", error.code_name, error.code, error.message)
+            format!("not acknowledged by a majority: {}", error.message)
         }
         ErrorKind::InsertMany(error) => {
-            let codes: Vec<_> =
-                error.write_errors.iter().flatten().map(|error| error.code.to_string()).take(5).collect();
-            format!("an insert of several documents failed, error codes {}", codes.join(", "))
+            let first = error.write_errors.iter().flatten().next();
+            first.map_or_else(|| "an insert failed".to_owned(), |error| error.message.clone())
         }
         ErrorKind::ServerSelection { message, .. } => unreachable_servers(message),
         kind => kind.to_string(),

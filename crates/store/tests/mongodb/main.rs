@@ -153,7 +153,7 @@ fn main() -> ExitCode {
             a_standalone_server_serves_reads_and_refuses_several_writes;
         refusals:
             no_error_of_the_server_reveals_unreadable_data
-            errors_of_the_server_have_their_code_only_for_users_who_may_read_everything;
+            errors_of_the_server_have_their_text_only_for_users_who_may_read_everything;
         without_transactions:
             a_write_without_a_transaction_obeys_the_rules
             writes_with_and_without_a_transaction_have_the_same_effect

@@ -53,7 +53,7 @@ pub(crate) async fn no_error_of_the_server_reveals_unreadable_data(world: World)
     assert!(tried.tricks > 10);
 }
 
-pub(crate) async fn errors_of_the_server_have_their_code_only_for_users_who_may_read_everything(world: World) {
+pub(crate) async fn errors_of_the_server_have_their_text_only_for_users_who_may_read_everything(world: World) {
     let namespace = Namespace::parse(&format!("{}.documents", world.database.name())).unwrap();
     let case =
         json!({"collection": {"validator": {"n": {"$lt": 10}}, "indexes": [{"keys": {"key": 1}, "unique": true}]}});
@@ -65,11 +65,23 @@ pub(crate) async fn errors_of_the_server_have_their_code_only_for_users_who_may_
                                  "additional_fields": {"read": true, "write": true}}]});
     let failed = "the database did not carry out the request";
     for (writes, code) in [
-        (json!({"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"n": 50}}}}), " (code 121)"),
-        (json!({"findOneAndUpdate": {"filter": {"_id": 1}, "update": {"$set": {"n": 50}}}}), " (code 121)"),
-        (json!({"updateMany": {"filter": {}, "update": {"$set": {"n": 50}}}}), " (code 121)"),
-        (json!({"insertOne": {"document": {"_id": 3, "n": 50}}}), " (code 121)"),
-        (json!({"updateOne": {"filter": {"_id": 3}, "update": {"$set": {"n": 50}}, "upsert": true}}), " (code 121)"),
+        (
+            json!({"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"n": 50}}}}),
+            ": Document failed validation (code 121)",
+        ),
+        (
+            json!({"findOneAndUpdate": {"filter": {"_id": 1}, "update": {"$set": {"n": 50}}}}),
+            ": Document failed validation (code 121)",
+        ),
+        (
+            json!({"updateMany": {"filter": {}, "update": {"$set": {"n": 50}}}}),
+            ": Document failed validation (code 121)",
+        ),
+        (json!({"insertOne": {"document": {"_id": 3, "n": 50}}}), ": Document failed validation (code 121)"),
+        (
+            json!({"updateOne": {"filter": {"_id": 3}, "update": {"$set": {"n": 50}}, "upsert": true}}),
+            ": Document failed validation (code 121)",
+        ),
         (
             json!({"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"key": 2}}}}),
             ": a document with that key exists (E11000 duplicate key error)",

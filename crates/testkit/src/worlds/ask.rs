@@ -84,7 +84,7 @@ pub async fn answer(store: &dyn DocumentStore, namespace: &Namespace, guard: &Gu
         Err(error) => {
             let private = error.private().unwrap_or_default();
             let kind = match &error {
-                GuardedError::Store(_) => Kind::Failed,
+                GuardedError::Store(_) | GuardedError::Disclosed(_) => Kind::Failed,
                 _ if error.to_string().starts_with(NOT_DONE) || private.contains(UNJUDGED) => Kind::Failed,
                 GuardedError::Denied { .. } => Kind::Denied,
                 _ => Kind::Refused,
