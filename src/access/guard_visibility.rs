@@ -34,9 +34,13 @@ impl Guard {
             Entrance::Closed(_) => false,
             Entrance::Rules(BoundRules { filters, roles, .. }) => {
                 let tried = tried(roles);
+                // Without `read`, the document filters admit every document.
+                let admits_all = |(read, write): &(Option<Residual>, Option<Residual>)| {
+                    read.is_none() || holds(read.as_ref()) || holds(write.as_ref())
+                };
                 let shows = |role: &BoundRole| {
                     !role.apply_when.can_fail()
-                        && role.document_filters.is_none()
+                        && role.document_filters.as_ref().is_none_or(admits_all)
                         && (holds(role.read.as_ref()) || holds(role.write.as_ref()))
                 };
                 filters.errors.is_empty()

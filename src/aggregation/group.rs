@@ -276,6 +276,7 @@ fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
     };
     let plain = |input: Expression| Accumulating { name: operator.clone(), input, count: 1, sort: None };
     let accumulating = match (operator.as_str(), operand) {
+        (name, Bson::Array(_)) => return refused(40237, format!("The {name} accumulator is a unary operator")),
         ("$count", Bson::Document(nothing)) if nothing.is_empty() => plain(Expression::Literal(Bson::Int32(1))),
         ("$count", _) => return refused(9, "`$count` takes an empty object"),
         (several, operand) if SEVERAL.contains(&several) => {
@@ -305,10 +306,6 @@ fn field(name: &str, accumulator: &Bson) -> Outcome<(String, Accumulating)> {
                 None => table::refusal(name),
             });
         }
-        (name, Bson::Array(list)) => match list.as_slice() {
-            [one] => plain(Expression::parse(one)?),
-            _ => return refused(40237, format!("The {name} accumulator is a unary operator")),
-        },
         (_, operand) => plain(Expression::parse(operand)?),
     };
     Ok((name.to_owned(), accumulating))

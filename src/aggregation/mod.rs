@@ -25,4 +25,5 @@ pub use group::{Grouping, Groups};
 pub use parse::check_variable_name;
 pub(crate) use sort::Direction;
 pub use sort::{Sort, SortKey};
-pub(crate) use table::{is_operator, refusal_of};
+pub use table::is_operator;
+pub(crate) use table::refusal_of;

@@ -238,6 +238,7 @@ const OPERATORS: &[Operator] = &[
 const ACCUMULATORS: [&str; 7] = ["$addToSet", "$bottom", "$bottomN", "$count", "$push", "$top", "$topN"];
 
 /// Whether clients may use the operator, in expressions or as an accumulator.
-pub(crate) fn is_operator(name: &str) -> bool {
+#[must_use]
+pub fn is_operator(name: &str) -> bool {
     find(name).is_some() || ACCUMULATORS.contains(&name)
 }

@@ -40,7 +40,7 @@ pub use heavy_work::HeavyWork;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use redacted_cursor::RedactedCursor;
-pub use request::FindRequest;
+pub use request::{FindRequest, parse_limit, parse_skip};
 pub use watch::{ChangeEvent, VisibleChange, WatchEnd, WatchEvent, Watched};
 pub use write::{Write, Written, parse_writes};
 

@@ -5,7 +5,7 @@ use crate::expr::PatternAllowance;
 use crate::json::{self, Node};
 use crate::path::FieldPath;
 use crate::projection::Projection;
-use crate::value::ValueRef;
+use crate::value::{Number, ValueRef};
 
 /// A client's read request: filter, sort order, skip, limit and projection.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct FindRequest {
 
 impl FindRequest {
     /// Parses `{"filter": {…}, "projection": {…}, "sort": {…}, "skip": 0, "limit": 10}`. All keys are optional. As in
-    /// MongoDB, a limit of 0 means no limit.
+    /// MongoDB, a limit of 0 means no limit, a negative one counts as its absolute value, and fractions are cut off.
     ///
     /// # Errors
     /// If a part is malformed, or an option or operator is not allowed.
@@ -48,8 +48,8 @@ impl FindRequest {
                 "filter" => filter = Some(value),
                 "projection" => projection = Some(value),
                 "sort" => sort = Some(value),
-                "skip" => skip = natural(value)?,
-                "limit" => limit = Some(natural(value)?).filter(|limit| *limit > 0),
+                "skip" => skip = number(value, parse_skip)?,
+                "limit" => limit = Some(number(value, parse_limit)?).filter(|limit| *limit > 0),
                 _ => return Err(GuardedError::Malformed("the options of a query have other names")),
             }
         }
@@ -114,10 +114,33 @@ fn paths(query: &Query) -> impl Iterator<Item = &FieldPath> {
     query.projection().into_iter().flat_map(Projection::paths).chain(query.sort().iter().map(|(path, _)| path))
 }
 
-/// Parses a non-negative integer.
-fn natural(node: &Node) -> Result<u64, GuardedError> {
+fn number(node: &Node, parse: fn(ValueRef<'_>) -> Option<u64>) -> Result<u64, GuardedError> {
     let number = json::to_bson(node).ok();
-    let number = number.as_ref().and_then(|number| ValueRef::from(number).number()?.integer());
-    let natural = number.and_then(|number| u64::try_from(number).ok()).filter(|number| i64::try_from(*number).is_ok());
-    natural.ok_or(GuardedError::Malformed("`skip` and `limit` are whole numbers that are not negative"))
+    let number = number.as_ref().and_then(|number| parse(number.into()));
+    number.ok_or(GuardedError::Malformed("`skip` and `limit` are numbers, and `skip` is not negative"))
+}
+
+/// The number of documents to skip, as MongoDB takes it: fractions are cut off, NaN is 0, and a number beyond 64 bits is
+/// the greatest. `None` if it is negative or not a number.
+#[must_use]
+pub fn parse_skip(value: ValueRef<'_>) -> Option<u64> {
+    u64::try_from(whole(value)?).ok()
+}
+
+/// The most documents to return, as MongoDB's drivers take it: like [`parse_skip`], but a negative number counts as its
+/// absolute value. 0 means no limit.
+#[must_use]
+pub fn parse_limit(value: ValueRef<'_>) -> Option<u64> {
+    whole(value)?.checked_abs().and_then(|limit| u64::try_from(limit).ok())
+}
+
+fn whole(value: ValueRef<'_>) -> Option<i64> {
+    let number = value.number()?;
+    let beyond = || match number {
+        number if number.is_nan() => 0,
+        Number::Double(double) if double < 0.0 => i64::MIN,
+        Number::Decimal(decimal) if decimal.to_string().starts_with('-') => i64::MIN,
+        _ => i64::MAX,
+    };
+    Some(number.truncate().unwrap_or_else(beyond))
 }

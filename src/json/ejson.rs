@@ -140,7 +140,7 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
             code: code.as_str().ok_or_else(|| invalid("the code must be a string".to_owned()))?.to_owned(),
             scope: to_document(scope)?,
         }),
-        _ => Bson::try_from(with_plain_numbers(key, node.to_json()))
+        _ => Bson::try_from(normalized(key, node.to_json()))
             .map_err(|error| invalid(form(key).map_or_else(|| reason(&error), str::to_owned)))?,
     };
     match read {
@@ -150,9 +150,9 @@ fn literal(node: &Node, members: &[Member]) -> Result<Bson, EjsonError> {
     }
 }
 
-/// Replaces numbers in a literal that are themselves literals. realm-web sends these, because it serializes arguments
+/// Normalizes what `bson` does not accept. Replaces numbers in a literal that are themselves literals. realm-web sends these, because it serializes arguments
 /// twice: `{"$timestamp": {"t": {"$numberInt": "4"}, "i": {"$numberInt": "2"}}}`.
-fn with_plain_numbers(key: &str, mut literal: Value) -> Value {
+fn normalized(key: &str, mut literal: Value) -> Value {
     let plain = |value: &mut Value| {
         let number =
             ["$numberInt", "$numberLong"].iter().find_map(|name| value.get(name)?.as_str()?.parse::<i64>().ok());
@@ -160,6 +160,12 @@ fn with_plain_numbers(key: &str, mut literal: Value) -> Value {
             *value = json!(number);
         }
     };
+    // The specification permits a single digit, which `bson` does not.
+    if let ("$binary", Some(Value::String(subtype))) = (key, literal.pointer_mut("/$binary/subType"))
+        && subtype.len() == 1
+    {
+        subtype.insert(0, '0');
+    }
     if let ("$timestamp" | "$minKey" | "$maxKey", Some(value)) = (key, literal.get_mut(key)) {
         plain(value);
         for part in value.as_object_mut().into_iter().flatten() {
@@ -224,11 +230,13 @@ fn date_to_json(date: bson::DateTime) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use bson::spec::BinarySubtype;
+
     use super::*;
     use crate::json;
 
     #[test]
-    fn numbers_in_extended_json_may_be_extended_json() {
+    fn literals_that_bson_does_not_accept_are_normalized() {
         let read = |text: &str| to_bson(&json::parse(text).unwrap()).ok();
         let timestamp = Some(Bson::Timestamp(bson::Timestamp { time: 4, increment: 2 }));
         let cases = [
@@ -236,6 +244,12 @@ mod tests {
             (r#"{"$timestamp": {"t": 4, "i": 2}}"#, timestamp),
             (r#"{"$minKey": {"$numberInt": "1"}}"#, Some(Bson::MinKey)),
             (r#"{"$maxKey": {"$numberInt": "1"}}"#, Some(Bson::MaxKey)),
+            (
+                r#"{"$binary": {"base64": "AQID", "subType": "0"}}"#,
+                Some(Bson::Binary(bson::Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2, 3] })),
+            ),
+            (r#"{"$binary": {"base64": "AQID", "subType": ""}}"#, None),
+            (r#"{"$binary": {"base64": "AQID", "subType": "x"}}"#, None),
             (r#"{"$timestamp": {"t": {"$numberInt": "x"}, "i": 2}}"#, None),
             (r#"{"$timestamp": {"t": {"$numberInt": "4", "a": 1}, "i": 2}}"#, None),
             (r#"{"$minKey": {"$oid": "1"}}"#, None),

@@ -10,7 +10,7 @@ use crate::expr::{Comparison, Pattern};
 use crate::path::FieldPath;
 use crate::predicate::{Elements, Left, List, Predicate, Right, Test, TestKind};
 use crate::question::{At, Bits, ClientTest, MAX_DEPTH, Question};
-use crate::text::Span;
+use crate::text::{OneLine, Span, excerpt};
 use crate::value::{Type, TypeSet, ValueRef, order};
 
 /// The left operand of conditions.
@@ -32,9 +32,20 @@ fn not(inner: Predicate) -> Predicate {
     Predicate::Not(Box::new(inner))
 }
 
+/// Describes an operand of a request for an error message: a number or string by its value, anything else by its type.
+pub(crate) fn described(operand: &Bson) -> String {
+    match operand {
+        Bson::String(text) => format!("`{}`", OneLine(excerpt(text, MAX_SHOWN))),
+        Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Boolean(_) => operand.to_string(),
+        _ => format!("a value of type {}", ValueRef::from(operand).kind().alias()),
+    }
+}
+
+/// The number of characters to which strings are truncated in messages.
+const MAX_SHOWN: usize = 80;
+
 fn takes(operator: &str, what: &str, found: &Bson) -> FindError {
-    let found = ValueRef::from(found).kind().alias();
-    FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not a value of type {found}"))
+    FindError::refused(BAD_VALUE, format!("`{operator}` takes {what}, not {}", described(found)))
 }
 
 /// Whether the value of a field is a document of operators. This depends on the first key; a DBRef is not one.

@@ -29,9 +29,7 @@ pub enum UpdateErrorKind {
         help: Option<&'static str>,
     },
     /// A field where an operator is expected, as in `{"a": 1}`.
-    #[error(
-        "`{0}` is not an update operator such as `$set`; use `replaceOne` or `findOneAndReplace` to replace a document"
-    )]
+    #[error("`{0}` is not an update operator such as `$set`, and a document that replaces another has no operators")]
     OperatorMissing(String),
     /// An operator whose value is not a document of fields, as in `{"$set": 5}`.
     #[error("`{0}` takes a document of fields, not a value of type {1}")]
@@ -131,6 +129,9 @@ pub enum UpdateErrorKind {
     /// An `_id` of a type that is not allowed, as in `{"_id": [1]}`.
     #[error("`_id` cannot be {0}")]
     IdInvalid(&'static str),
+    /// An `_id` that contains a field name with `$`, as in `{"_id": {"$a": 1}}`.
+    #[error("`_id` cannot be a document with a field name that begins with `$`")]
+    IdDollar,
     /// An index so far beyond the end of an array that too many nulls would have to be inserted.
     #[error("an array can be padded with at most {MAX_PADDING} elements")]
     Padding,
@@ -140,6 +141,9 @@ pub enum UpdateErrorKind {
     /// A document that is too large.
     #[error("a document has at most {MAX_BYTES} bytes")]
     TooLarge,
+    /// A new document that is too large.
+    #[error("a document has at most {MAX_BYTES} bytes")]
+    NewTooLarge,
     /// An upsert whose filter requires two values for a field.
     #[error("an upsert cannot take `{0}` from its filter, which specifies it twice")]
     QueryTwice(String),
@@ -238,6 +242,8 @@ impl UpdateErrorKind {
             Self::Conflict(_) => 40,
             Self::PathDollar => 52,
             Self::IdInvalid(_) => 53,
+            Self::IdDollar => 52,
+            Self::NewTooLarge => 2,
             Self::QueryTwice(_) => 54,
             Self::PathEmpty => 56,
             Self::IdChanged => 66,

@@ -1,12 +1,12 @@
 use bson::Bson;
 
 use super::UpdateErrorKind;
+use crate::mongo_query::described;
 use crate::value::{Number, ValueRef};
 
 /// The error for an invalid operand.
 pub(super) fn operand(expected: &'static str, found: &Bson, code: i32) -> UpdateErrorKind {
-    let found = format!("a value of type {}", ValueRef::from(found).kind().alias());
-    UpdateErrorKind::Operand { expected, found, code }
+    UpdateErrorKind::Operand { expected, found: described(found), code }
 }
 
 /// Parses an operand that must be an integer, of any numeric type.

@@ -44,7 +44,10 @@ pub fn check_document(document: Document, now: DateTime) -> Result<Document, Upd
     }
     checked.extend(rest);
     put_time(&mut checked, now);
-    size::check(&checked)?;
+    size::check(&checked).map_err(|error| match error {
+        UpdateErrorKind::TooLarge => UpdateErrorKind::NewTooLarge,
+        error => error,
+    })?;
     Ok(checked)
 }
 
@@ -54,9 +57,7 @@ fn check_id(id: &Bson) -> Result<(), UpdateErrorKind> {
         Bson::Array(_) => Err(UpdateErrorKind::IdInvalid("an array")),
         Bson::RegularExpression(_) => Err(UpdateErrorKind::IdInvalid("a regular expression")),
         Bson::Undefined => Err(UpdateErrorKind::IdInvalid("undefined")),
-        Bson::Document(document) if has_dollar(document) => {
-            Err(UpdateErrorKind::IdInvalid("a document with a field name that begins with `$`"))
-        }
+        Bson::Document(document) if has_dollar(document) => Err(UpdateErrorKind::IdDollar),
         _ => Ok(()),
     }
 }

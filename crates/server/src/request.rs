@@ -1,5 +1,6 @@
 //! Reads the parts of a request.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -214,8 +215,47 @@ pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
         let message = format!("the body has more than {MAX_VALUES} values");
         return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
     }
-    let parsed = json::parse_up_to(bytes, MAX_BODY);
+    let parsed = json::parse_up_to(&without_lone_surrogates(bytes), MAX_BODY);
     parsed.map(Some).map_err(|_| ClientError::bad(ErrorCode::BadRequest, "the body is not valid JSON"))
+}
+
+/// Replaces escaped surrogates that are not part of a pair with U+FFFD. `JSON.stringify` writes them for a string that
+/// was cut off within a character.
+fn without_lone_surrogates(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut mended = Cow::Borrowed(bytes);
+    let mut at = 0;
+    while let Some(escape) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        at = at.saturating_add(escape);
+        let length = match (surrogate(bytes, at), surrogate(bytes, at.saturating_add(6))) {
+            (None, _) => 2,
+            (Some(Surrogate::High), Some(Surrogate::Low)) => 12,
+            (Some(_), _) => {
+                if let Some(digits) = mended.to_mut().get_mut(at.saturating_add(2)..at.saturating_add(6)) {
+                    digits.copy_from_slice(b"fffd");
+                }
+                6
+            }
+        };
+        at = at.saturating_add(length);
+    }
+    mended
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Surrogate {
+    High,
+    Low,
+}
+
+/// The escaped surrogate at this position, such as `\ud83d`.
+fn surrogate(bytes: &[u8], at: usize) -> Option<Surrogate> {
+    let digits = bytes.get(at..at.saturating_add(6))?.strip_prefix(b"\\u")?;
+    let unit = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    match unit {
+        0xd800..=0xdbff => Some(Surrogate::High),
+        0xdc00..=0xdfff => Some(Surrogate::Low),
+        _ => None,
+    }
 }
 
 /// A required string in a body.

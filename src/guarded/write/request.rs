@@ -169,9 +169,6 @@ fn update(options: &Node, upsert: bool, patterns: &PatternAllowance) -> Result<C
             return Err(GuardedError::Malformed("a pipeline as an update has no `arrayFilters`"));
         }
         let stages = Pipeline::parse(node)?.stages;
-        if stages.is_empty() {
-            return Err(GuardedError::Malformed("a pipeline as an update has a stage"));
-        }
         if let Some(name) = stages.iter().flat_map(Document::keys).find(|name| !UPDATE_STAGES.contains(&name.as_str()))
         {
             let reason =

@@ -1,10 +1,10 @@
 //! Client actions on data sources: `find`, `insertOne` and so on, under the rules of the collection.
 
-use portcullis::json::{Kind, Member, Node};
+use portcullis::json::{self, Kind, Member, Node};
 use portcullis::text::Span;
 
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Action, Asker, Outcome, Target, missing};
+use crate::data::{Action, Asker, Outcome, Target, missing, mistyped};
 
 /// The options of an action besides the names of the database and the collection; `None` if clients do not have this
 /// action.
@@ -38,11 +38,19 @@ fn check_options(action: Action, allowed: &[&str], options: &Node) -> Result<(),
             let message = format!("'{}' takes no '{shown}'", action.name());
             return Err(ClientError::bad(ErrorCode::InvalidParameter, message));
         }
-        if action.writes() && matches!(key, "query" | "filter") && member.value.as_object().is_none() {
-            return Err(ClientError::bad(ErrorCode::InvalidParameter, format!("'{shown}' must be a document")));
+        if matches!(key, "query" | "filter") && !is_filter(&member.value, action.writes()) {
+            return Err(mistyped(&shown, "a document"));
         }
     }
     Ok(())
+}
+
+fn is_filter(value: &Node, is_required: bool) -> bool {
+    match &value.kind {
+        Kind::Object(members) => !json::is_literal(members),
+        Kind::Null => !is_required,
+        _ => false,
+    }
 }
 
 /// The action that is meant: web clients send a deletion as a replacement without a new document.
@@ -86,10 +94,13 @@ impl ClientApi {
 
     /// The collection that the options of an action refer to: by its names, or by the title of its schema.
     pub(super) fn target(&self, service: &str, options: &Node) -> Result<Target, ClientError> {
-        let text = |name: &str| options.get(name).and_then(Node::as_str).ok_or_else(|| missing(name));
+        let text = |name: &str| {
+            let given = options.get(name).ok_or_else(|| missing(name))?;
+            given.as_str().ok_or_else(|| mistyped(name, "a string"))
+        };
         match options.get("schema_name") {
             Some(title) if options.get("database").is_none() && options.get("collection").is_none() => {
-                let title = title.as_str().ok_or_else(|| missing("schema_name"))?;
+                let title = title.as_str().ok_or_else(|| mistyped("schema_name", "a string"))?;
                 self.data.titled(service, title)
             }
             _ => Target::of(service, text("database")?, text("collection")?),

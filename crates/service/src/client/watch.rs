@@ -19,7 +19,7 @@ use super::position_names::PositionNames;
 use super::session_checks::Urgency;
 use super::silence::Silence;
 use super::{ClientApi, ClientError, ErrorCode};
-use crate::data::{Asker, Target, client_error, log_unreadable, missing};
+use crate::data::{Asker, Target, client_error, log_unreadable, missing, misspelt_filter};
 
 /// An item of a stream.
 #[derive(Debug)]
@@ -228,8 +228,13 @@ impl WatchOptions {
         let filter = match filter {
             None => None,
             Some(filter) => {
+                let known = misspelt_filter(filter);
                 let filter = json::to_document(filter).map_err(|error| wrong(&error))?;
-                Some(Filter::compile(&filter).map_err(|error| wrong(&error))?)
+                let compiled = Filter::compile(&filter).map_err(|error| match known {
+                    Some(known) => ClientError::bad(ErrorCode::MongoDBError, known),
+                    None => wrong(&error),
+                });
+                Some(compiled?)
             }
         };
         let is_compact = present("useCompactEvents").and_then(Node::as_bool) == Some(true);

@@ -25,7 +25,8 @@ pub(crate) fn client_error(error: &GuardedError, options: Option<&Node>) -> Clie
         GuardedError::Malformed(_) => ClientError::bad(ErrorCode::InvalidParameter, message),
         GuardedError::Query(_) | GuardedError::Unsupported { .. } | GuardedError::Update(_) => {
             let message = match options.and_then(misspelt) {
-                Some(known) => format!("{known} {message}"),
+                Some(known) if known.ends_with('.') => format!("{known} {message}"),
+                Some(known) => format!("{known}: {message}"),
                 None => message,
             };
             ClientError::bad(ErrorCode::MongoDBError, message)

@@ -3,6 +3,7 @@
 
 use bson::oid::ObjectId;
 use bson::{Bson, Document, RawDocumentBuf, doc};
+use portcullis::guarded::{parse_limit, parse_skip};
 use portcullis::store::documents::{DocumentsError, Namespace};
 use portcullis::value::{Number, ValueRef};
 use portcullis_store::mongodb::{MongoCommands, MongoTransaction};
@@ -10,7 +11,7 @@ use portcullis_store::mongodb::{MongoCommands, MongoTransaction};
 use super::action::Action;
 use super::bulk::EMPTY;
 use super::found::documents;
-use super::guarded::{MAX_FOUND, missing, updated};
+use super::guarded::{MAX_FOUND, check_count, missing, mistyped, updated};
 use super::store::OpenTransaction;
 use super::system::failed;
 use super::transactions::Joined;
@@ -42,13 +43,13 @@ impl Commanded<'_> {
     async fn act(&mut self, action: Action) -> Result<Bson, ClientError> {
         match action {
             Action::Find => {
-                natural(self.options, "skip")?;
+                self.number("skip", parse_skip)?;
                 let limit = self.most()?;
                 self.find(limit).await
             }
             Action::FindOne => Ok(first(self.find(1).await?)),
             Action::Aggregate => {
-                let pipeline = self.options.get("pipeline").cloned().unwrap_or_else(|| Bson::Array(Vec::new()));
+                let pipeline = self.options.get("pipeline").ok_or_else(|| missing("pipeline"))?;
                 let command = doc! { "aggregate": self.collection(), "pipeline": pipeline, "cursor": {} };
                 documents(self.cursor(command).await?)
             }
@@ -90,7 +91,8 @@ impl Commanded<'_> {
 
     async fn find(&mut self, limit: i64) -> Result<Bson, ClientError> {
         let mut command = doc! { "find": self.collection(), "filter": self.filter(), "limit": limit };
-        self.copy(&mut command, &[("projection", "projection"), ("sort", "sort"), ("skip", "skip")]);
+        self.copy(&mut command, &[("projection", "projection"), ("sort", "sort")]);
+        command.extend(self.number("skip", parse_skip)?.map(|skip| ("skip".to_owned(), Bson::Int64(skip))));
         if limit == 1 {
             command.insert("singleBatch", true);
         }
@@ -100,12 +102,13 @@ impl Commanded<'_> {
     /// The request's `limit`, capped at [`MAX_FOUND`].
     fn most(&self) -> Result<i64, ClientError> {
         let most = i64::try_from(MAX_FOUND).unwrap_or(i64::MAX);
-        let limit = natural(self.options, "limit")?;
+        let limit = self.number("limit", parse_limit)?;
         Ok(limit.filter(|limit| *limit > 0).map_or(most, |limit| limit.min(most)))
     }
 
     async fn count(&mut self) -> Result<Bson, ClientError> {
-        let (skip, limit) = (natural(self.options, "skip")?, natural(self.options, "limit")?);
+        check_count(self.options.get("limit"))?;
+        let (skip, limit) = (self.number("skip", parse_skip)?, self.number("limit", parse_limit)?);
         // Transactions do not support `count`. And `count` without a filter reads collection metadata, which includes
         // uncommitted writes of other transactions.
         if self.joined.is_some() || self.filter().is_empty() {
@@ -119,7 +122,9 @@ impl Commanded<'_> {
             return Ok(Bson::Int64(counted.and_then(Number::integer).unwrap_or_default()));
         }
         let mut command = doc! { "count": self.collection(), "query": self.filter() };
-        self.copy(&mut command, &[("limit", "limit"), ("skip", "skip")]);
+        for (name, number) in [("limit", limit), ("skip", skip)] {
+            command.extend(number.map(|number| (name.to_owned(), Bson::Int64(number))));
+        }
         let counted = self.read(command).await?;
         let counted = counted.get("n").and_then(|n| ValueRef::from(n).number()).and_then(Number::integer);
         Ok(Bson::Int64(counted.unwrap_or_default()))
@@ -266,6 +271,18 @@ impl Commanded<'_> {
         self.options.get_array(name).cloned().map_err(|_| missing(name))
     }
 
+    /// The value of `skip` or `limit`, if given. As in the embedded store, it is not left to the server, which takes a
+    /// negative `limit` in one command and refuses it in the other.
+    fn number(&self, name: &str, parse: fn(ValueRef<'_>) -> Option<u64>) -> Result<Option<i64>, ClientError> {
+        let given = match self.options.get(name) {
+            None | Some(Bson::Null | Bson::Undefined) => return Ok(None),
+            Some(given) => given,
+        };
+        let number = parse(given.into()).and_then(|number| i64::try_from(number).ok());
+        let message = "`skip` and `limit` are numbers, and `skip` is not negative";
+        number.map(Some).ok_or_else(|| ClientError::bad(ErrorCode::InvalidParameter, message))
+    }
+
     /// Copies those of the options that are present and not null into a command, under the command's own names.
     fn copy(&self, command: &mut Document, names: &[(&str, &str)]) {
         for (from, to) in names {
@@ -300,21 +317,6 @@ impl Commanded<'_> {
     }
 }
 
-/// The value of `skip` or `limit`, if given. As in the embedded store, negative numbers are an error: MongoDB gives a
-/// negative `limit` another meaning.
-fn natural(options: &Document, name: &str) -> Result<Option<i64>, ClientError> {
-    let given = match options.get(name) {
-        None | Some(Bson::Null | Bson::Undefined) => return Ok(None),
-        Some(given) => given,
-    };
-    let number = ValueRef::from(given).number().and_then(Number::integer).filter(|number| *number >= 0);
-    let wrong = || {
-        let message = "`skip` and `limit` are whole numbers that are not negative";
-        ClientError::bad(ErrorCode::InvalidParameter, message)
-    };
-    number.map(Some).ok_or_else(wrong)
-}
-
 /// The two forms of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
@@ -340,7 +342,8 @@ fn change(options: &Document, name: &str) -> Result<Change, ClientError> {
                 }
             }
         }
-        _ => Err(missing(name)),
+        None => Err(missing(name)),
+        Some(_) => Err(mistyped(name, "a document or an array")),
     }
 }
 
@@ -448,26 +451,5 @@ fn first(documents: Bson) -> Bson {
     match documents {
         Bson::Array(documents) => documents.into_iter().next().unwrap_or(Bson::Null),
         _ => Bson::Null,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bson::bson;
-
-    use super::*;
-
-    #[test]
-    fn invalid_document_counts_are_refused() {
-        let given = |limit: Bson| natural(&doc! { "limit": limit }, "limit");
-        for wrong in [bson!(-1), bson!(1.5), bson!("2"), bson!(true), bson!([]), bson!(f64::NAN), bson!(-1_i64)] {
-            let error = given(wrong.clone()).unwrap_err();
-            assert_eq!(error.code, Some(ErrorCode::MongoDBError), "{wrong}");
-        }
-        for (right, number) in [(bson!(0), 0), (bson!(2), 2), (bson!(2.0), 2), (bson!(3_i64), 3)] {
-            assert_eq!(given(right).unwrap(), Some(number));
-        }
-        assert_eq!(given(Bson::Null).unwrap(), None);
-        assert_eq!(natural(&doc! {}, "limit").unwrap(), None);
     }
 }

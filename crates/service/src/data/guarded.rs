@@ -3,8 +3,9 @@
 use bson::{Bson, Document, doc};
 use portcullis::GuardedCollection;
 use portcullis::guarded::{FindRequest, GuardedError, LimitExceeded, Pipeline, RedactedCursor, Written, parse_writes};
-use portcullis::json::{Kind, Node};
+use portcullis::json::{self, Kind, Node};
 use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
+use portcullis::value::ValueRef;
 
 use super::action::Action;
 use super::bulk;
@@ -42,6 +43,7 @@ impl Guarded<'_> {
                 Ok(Outcome::of_found(collection.find_one(&request).await.map_err(|error| self.client_error(&error))?))
             }
             Action::Count => {
+                check_count(present(self.options, "limit").and_then(|limit| json::to_bson(limit).ok()).as_ref())?;
                 let request = self.request(&["filter", "skip", "limit"])?;
                 let count = collection.count(&request).await.map_err(|error| self.client_error(&error))?;
                 Ok(Bson::Int64(i64::try_from(count).unwrap_or(i64::MAX)).into())
@@ -53,8 +55,7 @@ impl Guarded<'_> {
                 Ok(Bson::Array(values.map_err(|error| self.client_error(&error))?).into())
             }
             Action::Aggregate => {
-                let empty = array(Vec::new());
-                let pipeline = Pipeline::parse(self.options.get("pipeline").unwrap_or(&empty));
+                let pipeline = Pipeline::parse(self.options.get("pipeline").ok_or_else(|| missing("pipeline"))?);
                 let pipeline = pipeline.map_err(|error| self.client_error(&error))?;
                 let found =
                     Box::pin(collection.aggregate(&pipeline)).await.map_err(|error| self.client_error(&error))?;
@@ -229,7 +230,16 @@ pub(super) fn is_operators(update: Option<&Node>) -> Result<bool, ClientError> {
     match update.map(|node| &node.kind) {
         Some(Kind::Object(members)) => Ok(members.first().is_some_and(|member| member.key.starts_with('$'))),
         Some(Kind::Array(_)) => Ok(true),
-        _ => Err(missing("update")),
+        None => Err(missing("update")),
+        Some(_) => Err(mistyped("update", "a document or an array")),
+    }
+}
+
+/// Rejects a limit of `count` that is not a whole number. MongoDB cuts off the fractions of other limits.
+pub(super) fn check_count(limit: Option<&Bson>) -> Result<(), ClientError> {
+    match limit.and_then(|limit| ValueRef::from(limit).number()) {
+        Some(number) if number.integer().is_none() => Err(mistyped("limit", "a whole number")),
+        _ => Ok(()),
     }
 }
 
@@ -243,6 +253,11 @@ pub(super) fn updated(matched: u64, modified: u64, upserted: Option<Bson>) -> Do
 /// The error for a request that lacks a required parameter.
 pub(crate) fn missing(what: &str) -> ClientError {
     ClientError::bad(ErrorCode::MissingParameter, format!("missing required parameter '{what}'"))
+}
+
+/// The error for a parameter of the wrong type.
+pub(crate) fn mistyped(what: &str, expected: &str) -> ClientError {
+    ClientError::bad(ErrorCode::InvalidParameter, format!("'{what}' must be {expected}"))
 }
 
 /// Adds an empty filter, which matches all documents, if there is none.
