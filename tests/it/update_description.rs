@@ -1,6 +1,6 @@
 //! Update descriptions, derived from the documents before and after.
 
-use bson::{Document, doc};
+use bson::{Document, bson, doc};
 use portcullis::store::documents::UpdateDescription;
 
 fn between(before: &Document, after: &Document) -> (Document, Vec<String>) {
@@ -21,6 +21,29 @@ fn changes_in_nested_documents_are_described_by_path() {
     let updated = doc! { "a": 1_i64, "b.d.e": 2, "b.d.n": 3, "g": [1], "h": 5, "l": { "m": 1 } };
     assert_eq!(between(&before, &after), (updated, gone(&["b.f", "k"])));
     assert_eq!(between(&before, &before), (doc! {}, gone(&[])));
+}
+
+#[test]
+fn appended_and_changed_elements_are_described_by_index() {
+    let of = |array: bson::Bson| doc! { "a": { "b": array } };
+    let list = |elements: &[i32]| bson::Bson::from(elements.iter().copied().map(bson::Bson::from).collect::<Vec<_>>());
+    for (before, after, updated, removed) in [
+        // As MongoDB describes `$push`, and `$set` of an element or of a field in one.
+        (list(&[1, 2]), list(&[1, 2, 3, 4]), doc! { "a.b.2": 3, "a.b.3": 4 }, vec![]),
+        (list(&[1, 2]), list(&[1, 5]), doc! { "a.b.1": 5 }, vec![]),
+        (bson!([{ "c": 1 }, { "c": 2 }]), bson!([{ "c": 1 }, { "c": 5 }]), doc! { "a.b.1.c": 5 }, vec![]),
+        (bson!([{ "c": 1 }, { "c": 2 }]), bson!([{}, { "c": 2 }]), doc! {}, vec!["a.b.0.c"]),
+        (bson!([[1], [2]]), bson!([[1], [2, 3]]), doc! { "a.b.1.1": 3 }, vec![]),
+        (bson!([{ "0": 1 }, 2]), bson!([{ "0": 3 }, 2]), doc! { "a.b.0": { "0": 3 } }, vec![]),
+        // As it describes `$pop`, `$pull`, a first `$push`, `$position`, `$slice`, and an array that is set.
+        (list(&[1, 2, 3]), list(&[1, 2]), doc! { "a.b": [1, 2] }, vec![]),
+        (list(&[]), list(&[1]), doc! { "a.b": [1] }, vec![]),
+        (list(&[1, 2]), list(&[0, 1, 2]), doc! { "a.b": [0, 1, 2] }, vec![]),
+        (list(&[1, 2]), list(&[2, 3]), doc! { "a.b": [2, 3] }, vec![]),
+        (list(&[1]), list(&[]), doc! { "a.b": [] }, vec![]),
+    ] {
+        assert_eq!(between(&of(before), &of(after)), (updated, gone(&removed)));
+    }
 }
 
 #[test]

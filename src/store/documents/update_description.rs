@@ -3,7 +3,7 @@ use std::collections::hash_map::Entry;
 
 use bson::{Bson, Document};
 
-use crate::value::{DocumentRef, Malformed, ValueRef, identical};
+use crate::value::{ArrayRef, DocumentRef, Malformed, ValueRef, identical};
 
 /// The effect of an update, by field paths, as in MongoDB's change events.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +22,9 @@ const MAX_DEPTH: usize = 16;
 const MAX_PATH_BYTES: usize = 64 * 1024;
 
 impl UpdateDescription {
-    /// The difference between two documents. Changes within subdocuments that exist in both are reported by path, other
-    /// changes by whole values. The order of top-level fields is disregarded.
+    /// The difference between two documents. Changes within subdocuments that exist in both are reported by path, as are
+    /// appended elements of an array and changes of some of its elements; other changes by whole values. The order of
+    /// top-level fields is disregarded.
     ///
     /// # Errors
     /// If a document is not valid BSON.
@@ -85,11 +86,32 @@ impl Difference {
         new: ValueRef<'_>,
         depth: usize,
     ) -> Result<bool, Malformed> {
-        let (ValueRef::Document(old), ValueRef::Document(new)) = (old, new) else { return Ok(false) };
-        let has_paths = depth < MAX_DEPTH && is_step(name) && names_are_steps(old)? && names_are_steps(new)?;
-        let Some(path) = has_paths.then(|| self.path(at, name)).flatten() else { return Ok(false) };
+        if depth >= MAX_DEPTH || !is_step(name) {
+            return Ok(false);
+        }
+        self.descend_at(|difference| difference.path(at, name), old, new, depth)
+    }
+
+    /// Reports the difference between two values, at a path, by their contents. Returns whether that is possible.
+    fn descend_at(
+        &mut self,
+        path: impl FnOnce(&mut Self) -> Option<String>,
+        old: ValueRef<'_>,
+        new: ValueRef<'_>,
+        depth: usize,
+    ) -> Result<bool, Malformed> {
+        let has_paths = match (old, new) {
+            (ValueRef::Document(old), ValueRef::Document(new)) => names_are_steps(old)? && names_are_steps(new)?,
+            (ValueRef::Array(_), ValueRef::Array(_)) => true,
+            _ => false,
+        };
+        let Some(path) = has_paths.then(|| path(self)).flatten() else { return Ok(false) };
         let (updated, removed) = (self.updated.len(), self.removed.len());
-        let told = self.add(&path, old, new, depth + 1)?;
+        let told = match (old, new) {
+            (ValueRef::Document(old), ValueRef::Document(new)) => self.add(&path, old, new, depth + 1)?,
+            (ValueRef::Array(old), ValueRef::Array(new)) => self.add_elements(&path, old, new, depth + 1)?,
+            _ => return Ok(false),
+        };
         // If only the order of fields differs, paths cannot express the difference.
         let is_described = told == Described::All && (self.updated.len(), self.removed.len()) != (updated, removed);
         if !is_described {
@@ -97,6 +119,42 @@ impl Difference {
             self.removed.truncate(removed);
         }
         Ok(is_described)
+    }
+
+    /// Adds the differences between two arrays at a path, where MongoDB reports those of common updates by element: if
+    /// elements were appended to an array that is not empty, or if some were changed, but not all.
+    fn add_elements(
+        &mut self,
+        at: &str,
+        old: ArrayRef<'_>,
+        new: ArrayRef<'_>,
+        depth: usize,
+    ) -> Result<Described, Malformed> {
+        let was = old.iter().collect::<Result<Vec<_>, _>>()?;
+        let is = new.iter().collect::<Result<Vec<_>, _>>()?;
+        let mut changed = Vec::new();
+        for (index, (old, new)) in was.iter().zip(&is).enumerate() {
+            if !identical(*old, *new)? {
+                changed.push((index, *old, *new));
+            }
+        }
+        let has_more = is.len() > was.len();
+        if was.is_empty() || is.len() < was.len() || (has_more && !changed.is_empty()) || changed.len() == was.len() {
+            return Ok(Described::NotByElement);
+        }
+        for (index, old, new) in changed {
+            let path = |difference: &mut Self| difference.path(at, &index.to_string());
+            if depth < MAX_DEPTH && self.descend_at(path, old, new, depth)? {
+                continue;
+            }
+            let Some(path) = self.path(at, &index.to_string()) else { return Ok(Described::TooLong) };
+            self.updated.push((path, new.to_bson()?));
+        }
+        for (index, new) in is.iter().enumerate().skip(was.len()) {
+            let Some(path) = self.path(at, &index.to_string()) else { return Ok(Described::TooLong) };
+            self.updated.push((path, new.to_bson()?));
+        }
+        Ok(Described::All)
     }
 
     fn path(&mut self, at: &str, name: &str) -> Option<String> {
@@ -112,6 +170,8 @@ impl Difference {
 enum Described {
     All,
     TooLong,
+    /// The array is described by its whole value.
+    NotByElement,
 }
 
 /// The fields of a document. Of duplicate keys, the first counts.

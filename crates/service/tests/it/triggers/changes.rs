@@ -108,6 +108,8 @@ async fn an_update_event_has_the_document_before_and_after() {
     let part = |at: usize, name: &str| told[at].get(name).cloned();
     for event in &told {
         assert!(event.get("_id").is_some() && event.get_timestamp("clusterTime").is_ok());
+        let wall_time = event.get_datetime("wallTime").unwrap().timestamp_millis();
+        assert_eq!(wall_time / 1000, i64::from(event.get_timestamp("clusterTime").unwrap().time));
         assert_eq!(event.get_document("ns").unwrap(), &doc! { "db": "shop", "coll": "orders" });
         assert_eq!(event.get_document("documentKey").unwrap(), &doc! { "_id": 1 });
     }

@@ -76,6 +76,9 @@ fn event(change: &StoredChange, request: &FeedRequest) -> Result<Document, Docum
         "operationType": change.operation.name(),
         "clusterTime": change.time,
     };
+    if let Ok(time) = change.position.get_datetime("time") {
+        event.insert("wallTime", *time);
+    }
     let is_told = match change.operation {
         ChangeOperation::Insert | ChangeOperation::Replace => true,
         ChangeOperation::Update => request.full_document,
