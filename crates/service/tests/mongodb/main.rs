@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         served:
             data_sources_satisfy_the_contract_of_functions
             pipelines_of_the_system_user_may_use_all_stages
+            previous_documents_are_kept_for_enabled_triggers_that_ask_for_them
             no_action_accesses_users_and_sessions;
         triggers:
             matching_changes_are_delivered_in_order_with_their_projection

@@ -11,15 +11,21 @@ use portcullis_service::client::{ClientApi, Host, MailSettings, Served, StorePla
 use portcullis_testkit::mongodb::World;
 
 use crate::data::{LAWS, Source};
+use crate::recorder::Application;
 
 /// The application, with its users in the test's own database and its documents where its rules say.
 async fn guild(world: &World, places: &Places) -> ClientApi {
     let app = App::load(portcullis_testkit::root().join("fixtures/served/guild")).unwrap();
-    let served = vec![Served { app: Arc::new(app), secrets: Secrets::default() }];
+    open(world, places, Arc::new(app)).await.1
+}
+
+async fn open(world: &World, places: &Places, app: Arc<App>) -> (Host, ClientApi) {
+    let served = vec![Served { app, secrets: Secrets::default() }];
     let Ok(uri) = world.uri.parse();
     let mail = MailSettings::to_folder(places.state.join("mail")).unwrap();
     let (host, _) = Host::open(places.clone(), &StorePlace::Server(uri), mail).await.unwrap();
-    host.applications(served).unwrap().remove(0)
+    let api = host.applications(served).unwrap().remove(0);
+    (host, api)
 }
 
 fn places(world: &World) -> Places {
@@ -41,6 +47,28 @@ pub(crate) async fn data_sources_satisfy_the_contract_of_functions(world: World)
         law(Source { backend: api.functions().backend(), collection: (*name).to_owned() }).await;
     }
     drop(api);
+    end(places).await;
+}
+
+pub(crate) async fn previous_documents_are_kept_for_enabled_triggers_that_ask_for_them(world: World) {
+    let places = places(&world);
+    let database = world.database.name();
+    let on = |database: &str, collection: &str, rest: &str| {
+        format!(
+            r#""type": "DATABASE", "config": {{"database": "{database}", "collection": "{collection}", "operation_types": ["UPDATE"]{rest}}}"#
+        )
+    };
+    let asks = r#", "full_document_before_change": true"#;
+    let asked = on(database, "asked", asks);
+    let plain = on(database, "plain", "");
+    let off = format!(r#""disabled": true, {}"#, on(database, "off", asks));
+    let users = on(&places.database, "users", asks);
+    let app = Application::new(&[("asked", &asked), ("plain", &plain), ("off", &off), ("users", &users)]);
+    let (host, api) = open(&world, &places, Arc::clone(&app.app)).await;
+    let kept = host.keep_images(&[api]).await;
+    let kept: Vec<(String, bool)> = kept.into_iter().map(|(name, kept)| (name.to_string(), kept.unwrap())).collect();
+    assert_eq!(kept, [(format!("{database}.asked"), true)]);
+    drop(host);
     end(places).await;
 }
 
