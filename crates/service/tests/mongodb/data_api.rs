@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis::app::Secrets;
 use portcullis::{App, json};
 use portcullis_service::Places;
-use portcullis_service::client::{ClientApi, ClientError, Host, Incoming, MailSettings, Served, StorePlace};
+use portcullis_service::client::{ClientApi, ClientError, ErrorCode, Host, Incoming, MailSettings, Served, StorePlace};
 use portcullis_testkit::mongodb::World;
 use serde_json::{Value, json};
 
@@ -115,6 +115,11 @@ pub(crate) async fn actions_run_under_the_rules_or_as_the_system(world: World) {
         act(&system, None, "deleteMany", body(json!({ "filter": {} }))).await.unwrap(),
         json!({ "deletedCount": 2 })
     );
+    // The same error code as on the embedded store.
+    for (api, key) in [(&system, None), (&api, Some(key.as_str()))] {
+        let negative = act(api, key, "find", body(json!({ "limit": -1 }))).await.unwrap_err();
+        assert_eq!(negative.code, Some(ErrorCode::InvalidParameter), "{negative:?}");
+    }
     let accounts = json!({ "database": places.database, "collection": "users" });
     assert!(act(&system, None, "find", body(accounts)).await.is_err(), "users and sessions are no documents");
     drop((api, system));
