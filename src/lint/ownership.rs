@@ -1,5 +1,7 @@
 //! Finds the conditions that determine who owns a document.
 
+use std::collections::HashSet;
+
 use super::shape::{Polarity, View, references, rights, view};
 use super::witness::{At, Moment};
 use crate::path::FieldPath;
@@ -22,6 +24,13 @@ pub(super) struct Ownership<'r> {
     pub(super) is_required: bool,
 }
 
+/// The tests found so far, and their paths.
+#[derive(Default)]
+struct Found<'r> {
+    list: Vec<Ownership<'r>>,
+    paths: HashSet<FieldPath>,
+}
+
 /// The permission that a rule is part of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -42,7 +51,7 @@ impl Ownership<'_> {
 
 /// All such tests in a role, without repetitions. Those in its `apply_when` come first.
 pub(super) fn ownerships(role: &Role) -> Vec<Ownership<'_>> {
-    let mut found: Vec<Ownership<'_>> = Vec::new();
+    let mut found = Found::default();
     let halves = role.document_filters.as_ref();
     let own = [
         (halves.and_then(|halves| halves.write.as_ref()), Place::Write),
@@ -58,10 +67,10 @@ pub(super) fn ownerships(role: &Role) -> Vec<Ownership<'_>> {
     for field in &role.fields {
         of_field(field, "", &mut found);
     }
-    found
+    found.list
 }
 
-fn of_field<'r>(field: &'r FieldRule, within: &str, found: &mut Vec<Ownership<'r>>) {
+fn of_field<'r>(field: &'r FieldRule, within: &str, found: &mut Found<'r>) {
     let name = if within.is_empty() { field.name.to_string() } else { format!("{within}.{}", field.name) };
     if let Ok(path) = FieldPath::parse(&name) {
         for rule in [&field.write, &field.read].into_iter().flatten() {
@@ -71,7 +80,7 @@ fn of_field<'r>(field: &'r FieldRule, within: &str, found: &mut Vec<Ownership<'r
     field.fields.iter().flatten().for_each(|inner| of_field(inner, &name, found));
 }
 
-fn collect<'r>(rule: &'r Rule, field: Option<&FieldPath>, place: Place, found: &mut Vec<Ownership<'r>>) {
+fn collect<'r>(rule: &'r Rule, field: Option<&FieldPath>, place: Place, found: &mut Found<'r>) {
     asserted(&rule.predicate, Polarity::Asserted, true, &mut |predicate, test, has_to_hold| {
         for (root, path) in owner_places(test) {
             let inside = matches!(root, DocumentRoot::This | DocumentRoot::Prev);
@@ -82,9 +91,9 @@ fn collect<'r>(rule: &'r Rule, field: Option<&FieldPath>, place: Place, found: &
                 }
                 _ => path.clone(),
             };
-            if !path.is_root() && found.iter().all(|known| known.path != path) {
+            if !path.is_root() && found.paths.insert(path.clone()) {
                 let condition = of_new_document(&test.text, field);
-                found.push(Ownership {
+                found.list.push(Ownership {
                     path,
                     predicate,
                     field: field.cloned(),

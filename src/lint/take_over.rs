@@ -61,6 +61,9 @@ fn decider<'r>(role: &'r Role, path: &FieldPath) -> Option<&'r Rule> {
 
 /// Drafts in which the user is the owner according to a condition, each with the value of the owner field.
 fn as_owner(search: &Search, act: Act, owner: &Ownership<'_>, moment: Moment) -> Vec<(Draft, Bson)> {
+    if !search.is_whole() {
+        return Vec::new();
+    }
     let mut draft = search.draft(act);
     // If a document without an owner meets the condition as well, the example starts with an owner to replace.
     if draft.truth(owner.predicate, moment, owner.field()) == Truth::True {

@@ -11,10 +11,10 @@ pub struct Source {
     /// The number of the first line, starting at 1.
     first_line: usize,
     /// The byte offset at which each line starts.
-    lines: Vec<usize>,
+    lines: Box<[usize]>,
     /// The number of characters that start before each multiple of [`BLOCK`]. A file may be a single line of megabytes,
     /// with many findings.
-    characters: Vec<usize>,
+    characters: Box<[usize]>,
 }
 
 /// The escape sequences around parts of a rendered finding. They are empty strings for plain text.

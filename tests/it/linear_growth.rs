@@ -77,6 +77,15 @@ fn a_thousand_roles_are_evaluated() {
 }
 
 #[test]
+fn a_hundred_thousand_fields_are_compared_with_the_user() {
+    let conditions: Vec<String> = (0..100_000).map(|field| format!(r#""f{field}":"%%user.nope""#)).collect();
+    let text = format!(r#"{{"roles":[{{"name":"R","apply_when":{{{}}},"read":true}}]}}"#, conditions.join(","));
+    let node = json::parse(&text).unwrap();
+    let rules = in_time(|| policy::compile(&node)).unwrap();
+    in_time(|| lint::lint_rules(&rules, &node));
+}
+
+#[test]
 fn a_hundred_thousand_expansions_do_not_resolve() {
     let count = 100_000;
     let list = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");

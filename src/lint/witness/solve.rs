@@ -18,6 +18,8 @@ use crate::value::ValueRef;
 
 /// The maximum number of drafts to keep per condition.
 const MAX_DRAFTS: usize = 8;
+/// The number of fields of documents for which a test takes another step.
+const FIELDS_PER_STEP: usize = 128;
 /// The maximum number of values to keep per test.
 const MAX_VALUES: usize = 3;
 
@@ -31,7 +33,7 @@ pub(in crate::lint) struct At<'f> {
 /// Adapts drafts so that they satisfy conditions.
 pub(in crate::lint) struct Solver<'s> {
     pub(in crate::lint) schema: Option<&'s Schema>,
-    /// The number of steps that the search may still take; each test takes one.
+    /// The number of steps that the search may still take; each test takes one, or more with large documents.
     pub(in crate::lint) steps: &'s Cell<usize>,
 }
 
@@ -72,7 +74,12 @@ impl Solver<'_> {
     }
 
     fn test(&self, mut draft: Draft, predicate: &Predicate, test: &Test, polarity: Polarity, at: At<'_>) -> Vec<Draft> {
-        let Some(steps) = self.steps.get().checked_sub(1) else { return Vec::new() };
+        // A step copies the documents, which may have as many fields as there are conditions.
+        let cost = 1 + (draft.stored.len() + draft.new.len()) / FIELDS_PER_STEP;
+        let Some(steps) = self.steps.get().checked_sub(cost) else {
+            self.steps.set(0);
+            return Vec::new();
+        };
         self.steps.set(steps);
         let truth = if polarity == Polarity::Asserted { Truth::True } else { Truth::False };
         let holds = |draft: &Draft| draft.truth(predicate, at.moment, at.field) == truth;
