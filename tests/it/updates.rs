@@ -88,9 +88,9 @@ fn every_error_has_its_position() {
         texts,
         [
             "`$set` of `a..b`: a path must not contain empty names",
-            "`$inc` of `n`: takes a number, not a value of type string",
+            "`$inc` of `n`: takes a number, not `x`",
             "unknown update operator `$sett`; did you mean `$set`?",
-            "`$push` of `l`: takes an array as its `$each`, not a value of type int",
+            "`$push` of `l`: takes an array as its `$each`, not 1",
         ]
     );
 }

@@ -153,7 +153,7 @@ async fn a_collection_may_be_named_by_the_title_of_its_schema() {
     let text = "no matching collection found that maps to a table with title \"Tusk\"";
     assert_eq!(unknown.failure(), (400, "InvalidParameter", text));
     let neither = call("find", json!({ "schema_name": 1 })).await;
-    assert_eq!(neither.failure().1, "MissingParameter");
+    assert_eq!(neither.failure(), (400, "InvalidParameter", "'schema_name' must be a string"));
 }
 
 #[tokio::test]
@@ -165,7 +165,12 @@ async fn missing_and_mistyped_arguments_have_errors_of_their_own() {
         ("insertOne", json!({}), "MissingParameter"),
         ("insertMany", json!({}), "MissingParameter"),
         ("updateOne", json!({ "query": {} }), "MissingParameter"),
-        ("find", json!({ "limit": -1 }), "InvalidParameter"),
+        ("find", json!({ "limit": "1" }), "InvalidParameter"),
+        ("count", json!({ "limit": 1.5 }), "InvalidParameter"),
+        ("find", json!({ "query": 1 }), "InvalidParameter"),
+        ("find", json!({ "query": { "$numberInt": "1" } }), "InvalidParameter"),
+        ("updateOne", json!({ "query": {}, "update": "x" }), "InvalidParameter"),
+        ("aggregate", json!({}), "MissingParameter"),
         ("updateOne", json!({ "query": {}, "update": set, "upsert": "yes" }), "InvalidParameter"),
         ("findOneAndReplace", json!({ "filter": {}, "update": { "a": 1, "$set": { "b": 1 } } }), "InvalidParameter"),
     ] {
@@ -186,12 +191,52 @@ async fn misspelt_operators_get_the_error_messages_of_mongodb() {
         ("find", json!({ "query": { "$who": 1 } }), "unknown top level operator: $who."),
         ("updateOne", json!({ "query": {}, "update": { "$who": {} } }), "Unknown modifier: $who"),
         ("aggregate", json!({ "pipeline": [{ "$who": 1 }] }), "Unrecognized pipeline stage name: '$who'."),
+        ("find", json!({ "query": { "$and": [{ "a": 1 }, { "$who": 1 }] } }), "unknown top level operator: $who."),
+        ("find", json!({ "query": { "a": { "$who": 1 } } }), "unknown operator: $who"),
+        ("find", json!({ "query": { "a": { "$not": { "$who": 1 } } } }), "unknown operator: $who"),
+        ("find", json!({ "query": { "a": { "$elemMatch": { "b": { "$who": 1 } } } } }), "unknown operator: $who"),
+        ("find", json!({ "query": { "$expr": { "$not": [{ "$who": 1 }] } } }), "Unrecognized expression '$who'"),
+        ("find", json!({ "query": {}, "project": { "a": { "$who": 1 } } }), "Unknown expression $who"),
+        ("aggregate", json!({ "pipeline": [{ "$match": { "$who": 1 } }] }), "unknown top level operator: $who."),
+        ("aggregate", json!({ "pipeline": [{ "$match": { "a": { "$who": 1 } } }] }), "unknown operator: $who"),
+        (
+            "aggregate",
+            json!({ "pipeline": [{ "$group": { "_id": null, "x": { "$who": 1 } } }] }),
+            "unknown group operator '$who'",
+        ),
+        (
+            "aggregate",
+            json!({ "pipeline": [{ "$project": { "x": { "$who": 1 } } }] }),
+            "Invalid $project :: caused by :: Unknown expression $who",
+        ),
+        (
+            "aggregate",
+            json!({ "pipeline": [{ "$set": { "x": { "$add": [{ "$who": 1 }] } } }] }),
+            "Invalid $set :: caused by :: Unrecognized expression '$who'",
+        ),
+        (
+            "updateOne",
+            json!({ "query": {}, "update": [{ "$replaceWith": { "$who": 1 } }] }),
+            "Unrecognized expression '$who'",
+        ),
+        // Values in extended JSON are no operators, and those of MongoDB that are refused here are not unknown.
+        ("find", json!({ "query": { "a": { "$oid": "x" } } }), "`$oid` is not a valid extended JSON value"),
+        ("find", json!({ "query": { "$where": "1" } }), "`$where` is not supported here"),
+        ("find", json!({ "query": { "a": { "$size": -1 } } }), "`$size` takes an integer that is not negative, not -1"),
+        ("updateOne", json!({ "query": {}, "update": { "$pop": { "a": 2 } } }), "`$pop` of `a`: takes 1 or -1, not 2"),
+        (
+            "updateOne",
+            json!({ "query": {}, "update": { "$set": { "a": 1 }, "b": 2 } }),
+            "`b` is not an update operator such as `$set`, and a document that replaces another has no operators",
+        ),
     ] {
         let reply = server.call(&ken, name, "notes", options).await;
         let (status, code, told) = reply.failure();
         assert_eq!((status, code), (400, "MongoDBError"));
         assert!(told.starts_with(text), "{told}");
     }
+    let refused = server.watch(&ken, json!({ "filter": { "$or": [{ "$who": 1 }] } })).await.unwrap_err();
+    assert_eq!(refused.failure(), (400, "MongoDBError", "unknown top level operator: $who."));
     let reply = server.call(&ken, "insertMany", "notes", json!({ "documents": [] })).await;
     assert_eq!(reply.failure().2, "must provide at least one element");
     let reply = server.call(&ken, "distinct", "notes", json!({})).await;
