@@ -62,7 +62,7 @@ const MAX_NESTED: usize = 1 << 20;
 /// The members of a client's projection, in which nested objects stand for paths: `{"a": {"b": 1}}` for `{"a.b": 1}`.
 ///
 /// # Errors
-/// If an object is empty or contains an operator, or the paths are too long.
+/// If the paths are too long. Objects that are empty or contain operators are left as they are.
 pub(crate) fn flattened(members: &[Member]) -> Result<Vec<Member>, Located<ProjectionError>> {
     fn add(
         prefix: &str,

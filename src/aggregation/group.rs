@@ -167,12 +167,13 @@ impl Grouping {
     /// If an expression fails for the document, or the groups exceed the memory limit.
     pub fn add(&self, groups: &mut Groups, document: DocumentRef<'_>, steps: &Steps) -> Outcome<()> {
         let root = super::decoded(document, steps)?;
-        let (key, id) = self.key_of(&root, steps)?;
+        let key = self.key_of(&root, steps)?;
         steps.take(weight(&key).saturating_mul(8))?;
         let key = Ordered(key);
         let place = match groups.places.get(&key) {
             Some(place) => *place,
             None => {
+                let id = self.id_of(&key.0);
                 groups.held += weight(&key.0) + weight(&id) + 16 * (1 + self.fields.len());
                 let place = groups.groups.len();
                 groups.groups.push((id, self.fields.iter().map(|(_, one)| one.start()).collect()));
@@ -202,24 +203,24 @@ impl Grouping {
         Ok(())
     }
 
-    /// By what a document is grouped, and the `_id` of its group. A missing key becomes null. If the key is an object,
-    /// MongoDB groups by the list of its members' values: a missing value becomes null only if it is the only one, and
-    /// is otherwise left out of the `_id`, which sets it apart from null.
-    fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<(Bson, Bson)> {
+    /// By what a document is grouped. A missing key becomes null. If the key is an object, MongoDB groups by the list of
+    /// its members' values, of which a missing one becomes null only if it is the only one.
+    fn key_of(&self, root: &Bson, steps: &Steps) -> Outcome<Bson> {
         let Expression::Object(members) = &self.key else {
-            let key = self.key.value(root, steps)?.unwrap_or(Bson::Null);
-            return Ok((key.clone(), key));
+            return Ok(self.key.value(root, steps)?.unwrap_or(Bson::Null));
         };
-        let (mut values, mut id) = (Vec::with_capacity(members.len()), Document::new());
-        for (name, member) in members {
-            let value = member.value(root, steps)?.or_else(|| (members.len() == 1).then_some(Bson::Null));
-            // Missing equals undefined in MongoDB's order.
-            values.push(value.clone().unwrap_or(Bson::Undefined));
-            if let Some(value) = value {
-                id.insert(name.clone(), value);
-            }
-        }
-        Ok((values.into(), id.into()))
+        // Missing equals undefined in MongoDB's order, which sets it apart from null.
+        let missing = if members.len() == 1 { Bson::Null } else { Bson::Undefined };
+        let values =
+            members.iter().map(|(_, member)| Ok(member.value(root, steps)?.unwrap_or_else(|| missing.clone())));
+        Ok(Bson::Array(values.collect::<Outcome<_>>()?))
+    }
+
+    /// The `_id` of the group with this key. Members without a value are left out.
+    fn id_of(&self, key: &Bson) -> Bson {
+        let (Expression::Object(members), Bson::Array(values)) = (&self.key, key) else { return key.clone() };
+        let present = members.iter().zip(values).filter(|(_, value)| **value != Bson::Undefined);
+        Bson::Document(present.map(|((name, _), value)| (name.clone(), value.clone())).collect())
     }
 
     /// Creates the document of each group.
