@@ -17,7 +17,7 @@ pub(super) async fn purge(applications: Vec<Accounts>) {
                 Ok(0) => {}
                 Ok(users) => tracing::info!(users, "deleted anonymous users who had not logged in for 90 days"),
                 Err(error) => {
-                    tracing::warn!(%error, "expired users and sessions could not be deleted; the next attempt is tomorrow")
+                    tracing::warn!(%error, "expired users and sessions could not be deleted; the next attempt is tomorrow");
                 }
             }
         }
