@@ -327,7 +327,9 @@ pub(crate) fn base(host: Option<&HeaderValue>, client: &Client, options: &Option
 
 #[cfg(test)]
 mod tests {
-    use super::values;
+    use std::borrow::Cow;
+
+    use super::{values, without_lone_surrogates};
 
     #[test]
     fn values_inside_strings_are_not_counted() {
@@ -335,5 +337,21 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(values(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn only_surrogates_without_their_other_half_are_replaced() {
+        for (text, expected) in [
+            (r#"["\ud83d"]"#, r#"["\ufffd"]"#),
+            (r#"["\uDE00x"]"#, r#"["\ufffdx"]"#),
+            (r#"["\ud83d\ude00"]"#, r#"["\ud83d\ude00"]"#),
+            (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
+            (r#"["\ud83d\n", "\\ud83d", "\"\udc00"]"#, r#"["\ufffd\n", "\\ud83d", "\"\ufffd"]"#),
+            (r#"["\ud83"]"#, r#"["\ud83"]"#),
+        ] {
+            let mended = without_lone_surrogates(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&mended), expected, "{text}");
+        }
+        assert!(matches!(without_lone_surrogates(br#"{"a": "\u00e9"}"#), Cow::Borrowed(_)));
     }
 }
