@@ -5,6 +5,7 @@ use std::process::Command;
 use bson::{Document, doc};
 use mongodb::{Collection, IndexModel};
 use serde_json::{Value, Value as Json, json};
+use tokio::sync::Mutex;
 
 use portcullis_testkit::mongodb::World;
 
@@ -24,7 +25,11 @@ pub(crate) fn portcullis(world: &World, arguments: &[&str]) -> (i32, Value) {
     (output.status.code().unwrap(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{errors}")))
 }
 
+/// Held by the tests that use `hr.users`: the application names this collection, so they cannot have one each.
+static USERS: Mutex<()> = Mutex::const_new(());
+
 pub(crate) async fn commands_behave_the_same_on_a_server(world: World) {
+    let _users = USERS.lock().await;
     const APP: [&str; 2] = ["--app", "fixtures/apps/employees"];
     const KEN: &str = "65a0000000000000000000b2";
     let ours = ["--mongodb-database", world.database.name()];
@@ -90,6 +95,7 @@ pub(crate) async fn users_are_administered_on_a_server(world: World) {
 }
 
 pub(crate) async fn check_live_counts_users_without_each_field(world: World) {
+    let _users = USERS.lock().await;
     let users = world.client.database("hr").collection::<Document>("users");
     users.drop().await.unwrap();
     let ids = ["a", "b", "c"];

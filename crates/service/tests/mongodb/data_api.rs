@@ -117,7 +117,7 @@ pub(crate) async fn actions_run_under_the_rules_or_as_the_system(world: World) {
     );
     // The same error code as on the embedded store.
     for (api, key) in [(&system, None), (&api, Some(key.as_str()))] {
-        let negative = act(api, key, "find", body(json!({ "limit": -1 }))).await.unwrap_err();
+        let negative = act(api, key, "find", body(json!({ "skip": -1 }))).await.unwrap_err();
         assert_eq!(negative.code, Some(ErrorCode::InvalidParameter), "{negative:?}");
     }
     let accounts = json!({ "database": places.database, "collection": "users" });

@@ -1,5 +1,6 @@
 //! Performs the requests of a case on a guarded collection, and converts everything that the user learns to text.
 
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bson::oid::ObjectId;
@@ -8,6 +9,7 @@ use portcullis::guarded::{FindRequest, GuardedError, Pipeline, RedactedCursor, W
 use portcullis::json::{self, Node};
 use portcullis::store::documents::{DocumentStore, Namespace};
 use portcullis::{Guard, GuardedCollection};
+use regex::{Captures, Regex};
 use serde_json::{Value as Json, json};
 
 /// A parsed request.
@@ -89,7 +91,7 @@ pub async fn answer(store: &dyn DocumentStore, namespace: &Namespace, guard: &Gu
                 GuardedError::Denied { .. } => Kind::Denied,
                 _ => Kind::Refused,
             };
-            Answer { kind, text: format!("error: {error}") }
+            Answer { kind, text: steady_text(&format!("error: {error}")) }
         }
     }
 }
@@ -151,6 +153,19 @@ fn steady(value: Bson) -> Bson {
         }
         other => other,
     }
+}
+
+/// The message of an error, which may quote values as MongoDB prints them, with the same replacements.
+fn steady_text(message: &str) -> String {
+    static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"Timestamp\((\d+), \d+\)|new Date\((\d+)\d{3}\)|ObjectId\('([0-9a-f]{8})[0-9a-f]{16}'\)").unwrap()
+    });
+    let replaced = QUOTED.replace_all(message, |quoted: &Captures<'_>| {
+        let seconds = quoted.get(1).or(quoted.get(2)).map(|decimal| decimal.as_str().parse().ok());
+        let seconds = seconds.or_else(|| quoted.get(3).map(|hex| u64::from_str_radix(hex.as_str(), 16).ok()));
+        if seconds.flatten().is_some_and(is_now) { "now".to_owned() } else { quoted[0].to_owned() }
+    });
+    replaced.into_owned()
 }
 
 fn is_now(seconds: u64) -> bool {
