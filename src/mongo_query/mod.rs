@@ -10,6 +10,7 @@ pub(crate) use crate::aggregation::Direction;
 pub use crate::aggregation::{FindError, Sort, SortKey, check_variable_name};
 pub use filter::Filter;
 pub(crate) use filter::is_element_condition;
+pub use operators::FIELD_OPERATORS;
 pub(crate) use operators::described;
 pub use position::Position;
 pub use projection::compile_projection;

@@ -56,8 +56,8 @@ pub(super) fn is_operators(document: &Document) -> bool {
     document.keys().next().is_some_and(|first| first.starts_with('$')) && !is_reference
 }
 
-/// The operators that apply to fields.
-const OPERATORS: [&str; 32] = [
+/// MongoDB's operators in conditions on a field, supported or not.
+pub const FIELD_OPERATORS: [&str; 32] = [
     "$all",
     "$bitsAllClear",
     "$bitsAllSet",
@@ -94,7 +94,7 @@ const OPERATORS: [&str; 32] = [
 
 /// Whether the first key of a document is a known operator.
 fn has_operator(document: &Document) -> bool {
-    document.keys().next().is_some_and(|first| OPERATORS.contains(&first.as_str()))
+    document.keys().next().is_some_and(|first| FIELD_OPERATORS.contains(&first.as_str()))
 }
 
 /// Compiles the condition on a field.

@@ -16,6 +16,7 @@ mod cli;
 mod club;
 mod command_output;
 mod expressions;
+mod function_findings;
 mod imports;
 mod links;
 mod messages;

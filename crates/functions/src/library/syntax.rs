@@ -23,7 +23,7 @@ pub(super) fn check(file: &str, source: &str) -> Result<(), SyntaxError> {
         let mut options = EvalOptions::default();
         options.strict = false;
         options.filename = Some(file.to_owned());
-        // The whole source is parsed before the first statement runs, and that one throws, so none of the source runs.
+        // Parsing comes before execution, and the first statement throws, so nothing of the source runs.
         let read =
             ctx.eval_with_options::<Value<'_>, _>(without_nul(format!("throw null;{source}\n")), options).catch(&ctx);
         match read {

@@ -3,6 +3,7 @@
 
 use portcullis::aggregation::is_operator;
 use portcullis::json::{self, Member, Node};
+use portcullis::mongo_query::FIELD_OPERATORS;
 use portcullis::text::{OneLine, excerpt};
 
 /// The number of characters to which names are truncated.
@@ -44,7 +45,7 @@ fn condition(condition: &Node) -> Option<String> {
             let is_elements = one.as_object()?.first()?.key == "$elemMatch";
             if is_elements { self::condition(one) } else { None }
         }),
-        known if FIELD.contains(&known) || !known.starts_with('$') => None,
+        known if FIELD_OPERATORS.contains(&known) || SHAPES.contains(&known) || !known.starts_with('$') => None,
         unknown => Some(format!("unknown operator: {}", shown(unknown))),
     })
 }
@@ -160,41 +161,8 @@ const ELSEWHERE: [&str; 18] = [
 /// The operators that only projections have.
 const PROJECTED: [&str; 3] = ["$slice", "$elemMatch", "$meta"];
 
-/// The operators in conditions on a field.
-const FIELD: [&str; 32] = [
-    "$all",
-    "$bitsAllClear",
-    "$bitsAllSet",
-    "$bitsAnyClear",
-    "$bitsAnySet",
-    "$box",
-    "$center",
-    "$centerSphere",
-    "$elemMatch",
-    "$eq",
-    "$exists",
-    "$geoIntersects",
-    "$geometry",
-    "$geoNear",
-    "$geoWithin",
-    "$gt",
-    "$gte",
-    "$in",
-    "$lt",
-    "$lte",
-    "$maxDistance",
-    "$minDistance",
-    "$mod",
-    "$ne",
-    "$near",
-    "$nearSphere",
-    "$nin",
-    "$not",
-    "$options",
-    "$regex",
-    "$size",
-    "$type",
-];
+/// The operators inside geographical conditions.
+const SHAPES: [&str; 2] = ["$centerSphere", "$geometry"];
 
 const TOP_LEVEL: [&str; 10] =
     ["$and", "$or", "$nor", "$expr", "$jsonSchema", "$comment", "$where", "$text", "$alwaysTrue", "$alwaysFalse"];

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         crashes::write();
         return ExitCode::SUCCESS;
     }
-    // The longest first, so that none of them runs alone at the end.
+    // The longest tests come first, so that none of them runs alone at the end.
     let mut cases: Vec<(String, Run)> = cases! {
         two_worlds:
             no_request_distinguishes_two_worlds;
