@@ -5,9 +5,7 @@ use rquickjs::object::Property;
 use rquickjs::{Array, Function, IntoJs, Object, Result, TypedArray, Value};
 
 use super::bridge::Bridge;
-
-/// The largest integer that a JavaScript number represents exactly: 2⁵³ − 1.
-pub(super) const MAX_SAFE: i64 = 9_007_199_254_740_991;
+use super::numbers::{MAX_SAFE, Numbers};
 
 /// The range of a `Date`, in milliseconds before or after 1970.
 const MAX_DATE: u64 = 8_640_000_000_000_000;
@@ -17,13 +15,6 @@ pub(super) struct Decoder<'b, 'js> {
     bridge: &'b Bridge<'js>,
     make: Function<'js>,
     remember: Function<'js>,
-}
-
-/// The fields or elements of an object whose BSON number type a JavaScript number does not preserve.
-#[derive(Default)]
-struct Numbers<'js> {
-    ints: Option<Object<'js>>,
-    doubles: Option<Object<'js>>,
 }
 
 impl<'b, 'js> Decoder<'b, 'js> {
@@ -79,11 +70,12 @@ impl<'b, 'js> Decoder<'b, 'js> {
     }
 
     pub(super) fn document(&self, document: &Document) -> Result<Object<'js>> {
-        let object = Object::new(self.bridge.ctx.clone())?;
+        let ctx = &self.bridge.ctx;
+        let object = Object::new(ctx.clone())?;
         let mut numbers = Numbers::default();
         for (key, value) in document {
             let made = self.value(value)?;
-            self.note(&mut numbers, key, value, &made)?;
+            numbers.note(ctx, key, value, &made)?;
             object.prop(key.as_str(), Property::from(made).configurable().enumerable().writable())?;
         }
         self.keep(&object, numbers)?;
@@ -91,12 +83,13 @@ impl<'b, 'js> Decoder<'b, 'js> {
     }
 
     pub(super) fn array(&self, elements: &[Bson]) -> Result<Array<'js>> {
-        let array = Array::new(self.bridge.ctx.clone())?;
+        let ctx = &self.bridge.ctx;
+        let array = Array::new(ctx.clone())?;
         let mut numbers = Numbers::default();
         for (index, value) in elements.iter().enumerate() {
             let made = self.value(value)?;
             if matches!(value, Bson::Int32(_) | Bson::Double(_)) {
-                self.note(&mut numbers, &index.to_string(), value, &made)?;
+                numbers.note(ctx, &index.to_string(), value, &made)?;
             }
             let index = u32::try_from(index).map_err(|_| self.bridge.range_error("the array is too long"))?;
             array.as_object().prop(index, Property::from(made).configurable().enumerable().writable())?;
@@ -105,30 +98,10 @@ impl<'b, 'js> Decoder<'b, 'js> {
         Ok(array)
     }
 
-    fn note(&self, numbers: &mut Numbers<'js>, key: &str, value: &Bson, made: &Value<'js>) -> Result<()> {
-        let place = match value {
-            Bson::Int32(_) => &mut numbers.ints,
-            Bson::Double(number) if is_whole(*number) => &mut numbers.doubles,
-            _ => return Ok(()),
-        };
-        let object = match place {
-            Some(object) => object,
-            None => place.insert(Object::new_proto(self.bridge.ctx.clone(), None)?),
-        };
-        object.set(key, made.clone())
-    }
-
     fn keep(&self, object: &Object<'js>, numbers: Numbers<'js>) -> Result<()> {
         if numbers.ints.is_none() && numbers.doubles.is_none() {
             return Ok(());
         }
         self.remember.call((object.clone(), numbers.ints, numbers.doubles))
     }
-}
-
-/// Whether encoding would turn a double into an integer.
-pub(super) fn is_whole(number: f64) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "this one is exact")]
-    let max = MAX_SAFE as f64;
-    number.trunc() == number && number.abs() <= max && !(number == 0.0 && number.is_sign_negative())
 }

@@ -1,15 +1,17 @@
 //! The event loop of a call: runs the engine's jobs, then waits for the host's next operation, until there is a result.
 
+use bson::Bson;
 use futures_util::StreamExt;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Error, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value};
 
 use super::bridge::{Bridge, record};
 use super::decode::Decoder;
-use super::encode::{Encoder, Undefined, new_number};
+use super::encode::{Encoder, Undefined};
 use super::failure::{caught, describe, thrown};
 use super::host::arguments;
 use super::host_text::Bytes;
+use super::numbers;
 use super::state::{CallState, Ended, Outcome, Set, Thrown};
 use super::visit;
 use crate::http::canonical;
@@ -191,7 +193,7 @@ impl From<Error> for Failed<'_> {
     }
 }
 
-fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<bson::Bson, Failed<'js>> {
+fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Bson, Failed<'js>> {
     let start: Function<'js> = bridge.function("start")?;
     let input = &state.input;
     let parts = arguments(bridge, &input.arguments)?;
@@ -209,7 +211,7 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
             let undefined = if input.level > 0 { Undefined::Pass } else { Undefined::Keep };
             let encoder = Encoder::new(bridge, undefined, state.memory() / 2)?;
             if let Some(number) = value.as_number() {
-                return Ok(same_number(&input.arguments, number));
+                return Ok(numbers::returned(&input.arguments, number));
             }
             Ok(encoder.value(&value, "result", 0)?)
         }
@@ -219,16 +221,6 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<b
         },
         None => Err(Failed::Said("the promise that the function returned cannot settle".into())),
     }
-}
-
-/// A number that is equal to an argument keeps the argument's BSON type.
-fn same_number(arguments: &[bson::Bson], number: f64) -> bson::Bson {
-    let same = arguments.iter().find(|argument| match argument {
-        bson::Bson::Int32(kept) => f64::from(*kept).to_bits() == number.to_bits(),
-        bson::Bson::Double(kept) => kept.to_bits() == number.to_bits(),
-        _ => false,
-    });
-    same.cloned().unwrap_or_else(|| new_number(number))
 }
 
 fn rest<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<(), Failed<'js>> {
@@ -257,7 +249,7 @@ fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>>
     for (name, value) in &http.headers {
         let name = canonical(name);
         match headers.get_mut(&name) {
-            Some(bson::Bson::Array(values)) => values.push(value.as_str().into()),
+            Some(Bson::Array(values)) => values.push(value.as_str().into()),
             _ => {
                 headers.insert(name, vec![value.as_str()]);
             }

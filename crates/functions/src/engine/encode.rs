@@ -8,8 +8,8 @@ use bson::{Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope
 use rquickjs::{Array, Error, Exception, Function, Object, Result, Value};
 
 use super::bridge::Bridge;
-use super::decode::is_whole;
 use super::host_text::Bytes;
+use super::numbers::{Numbers, new_number};
 
 /// How `undefined` inside a document is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,39 +44,6 @@ pub(super) struct Encoder<'b, 'js> {
     recall: Function<'js>,
     /// The number of bytes that may still be used.
     room: Cell<usize>,
-}
-
-/// The BSON types of an object's numbers, recorded when it was decoded.
-struct Numbers<'js> {
-    ints: Option<Object<'js>>,
-    doubles: Option<Object<'js>>,
-}
-
-impl<'js> Numbers<'js> {
-    fn number(&self, key: &str, number: f64) -> Result<Bson> {
-        let same = |kept: &Option<Object<'js>>| -> Result<bool> {
-            let Some(kept) = kept else { return Ok(false) };
-            let value: Value<'js> = kept.get(key)?;
-            Ok(value.as_number().is_some_and(|kept| kept.to_bits() == number.to_bits()))
-        };
-        if same(&self.ints)? {
-            #[expect(clippy::cast_possible_truncation, reason = "it came as an int32")]
-            return Ok(Bson::Int32(number as i32));
-        }
-        if same(&self.doubles)? {
-            return Ok(Bson::Double(number));
-        }
-        Ok(new_number(number))
-    }
-}
-
-/// A number whose BSON type is unknown: int64 if it is whole, otherwise double.
-pub(super) fn new_number(number: f64) -> Bson {
-    if is_whole(number) {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
-        return Bson::Int64(number as i64);
-    }
-    Bson::Double(number)
 }
 
 impl<'b, 'js> Encoder<'b, 'js> {

@@ -14,6 +14,7 @@ mod failure;
 mod host;
 mod host_data;
 mod host_text;
+mod numbers;
 mod prepare;
 mod rejections;
 mod state;

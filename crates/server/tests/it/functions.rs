@@ -90,7 +90,11 @@ async fn a_result_is_canonical_extended_json() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;
     let sum = json!([{ "$numberInt": "1" }, { "$numberInt": "2" }]);
-    assert_eq!(guild.returned(&ada, "sum", sum).await, long(3));
+    assert_eq!(guild.returned(&ada, "sum", sum).await, json!({ "$numberInt": "3" }));
+    assert_eq!(guild.returned(&ada, "sum", json!([long(1), long(2)])).await, long(3));
+    assert_eq!(guild.returned(&ada, "sum", json!([1, 2])).await, long(3));
+    let large = json!([{ "$numberInt": "2147483647" }, { "$numberInt": "1" }]);
+    assert_eq!(guild.returned(&ada, "sum", large).await, long(2_147_483_648));
     assert_eq!(guild.returned(&ada, "nothing", json!([])).await, json!({ "$undefined": true }));
     for value in [
         json!(null),

@@ -66,13 +66,37 @@ impl ClientApi {
 
     /// Calls a function of the application for a user.
     async fn call_function(&self, asker: Asker, name: &str, arguments: &[Node]) -> Result<Bson, ClientError> {
-        let arguments = values(arguments)?;
-        let mut call = Call::new(name, arguments, Entry::Client, User::clone(&asker.user));
+        let mut call = Call::new(name, values(arguments)?, Entry::Client, User::clone(&asker.user));
         if let Some(request) = asker.request {
             call = call.with_request(request);
         }
-        Ok(self.functions.call(call).await.map_err(|error| client_error(&error))?.value)
+        let result = self.functions.call(call).await.map_err(|error| client_error(&error))?.value;
+        Ok(match result {
+            Bson::Int64(number) if are_int32(arguments) => i32::try_from(number).map_or(result, Bson::Int32),
+            _ => result,
+        })
     }
+}
+
+/// Whether a client declared the numbers in its arguments as int32, and there is at least one. The client SDKs with typed
+/// numbers expect the sum of such arguments as int32, although functions compute int64.
+fn are_int32(arguments: &[Node]) -> bool {
+    let has = |is: fn(&Node) -> bool| arguments.iter().any(|argument| contains(argument, is));
+    has(|node| node.get("$numberInt").is_some())
+        && !has(|node| {
+            matches!(node.kind, Kind::Number(_))
+                || ["$numberLong", "$numberDouble", "$numberDecimal"].iter().any(|key| node.get(key).is_some())
+        })
+}
+
+/// Whether a value is such a value, or contains one.
+fn contains(node: &Node, is: fn(&Node) -> bool) -> bool {
+    is(node)
+        || match &node.kind {
+            Kind::Array(elements) => elements.iter().any(|element| contains(element, is)),
+            Kind::Object(members) => members.iter().any(|member| contains(&member.value, is)),
+            _ => false,
+        }
 }
 
 /// Parses the extended JSON of a client's arguments.
