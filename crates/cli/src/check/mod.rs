@@ -34,9 +34,12 @@ does not do what its author intended.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Application directories, directories that contain some, or rules and schema files
-    #[arg(default_value = ".", value_name = "DIR|JSON|FILE|-")]
+    /// Application directories, directories that contain some, or rules and schema files [default: .]
+    #[arg(value_name = "DIR|JSON|FILE|-")]
     paths: Vec<String>,
+    /// An application directory, as in other commands
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    app: Option<String>,
     /// Environment tag whose values are substituted into templates
     #[arg(long)]
     tag: Option<String>,
@@ -64,7 +67,9 @@ struct Checked {
 
 pub(crate) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     let mut checked = Checked::default();
-    for path in &args.paths {
+    let here = [args.app.clone().unwrap_or_else(|| ".".into())];
+    let paths = if args.paths.is_empty() { here.as_slice() } else { &args.paths };
+    for path in paths {
         let directory = Path::new(path);
         if directory.is_dir() { checked.directory(directory, args)? } else { checked.file(path, args.portable)? }
     }
