@@ -11,8 +11,8 @@
       return setPrototypeOf(held, new.target ? new.target.prototype : type.prototype);
     };
     defineProperty(type, "name", { __proto__: null, value: name, configurable: true });
-    hidden(type.prototype, methods);
     hidden(type.prototype, { equals: function equals(other) { return kindOf(other) === kind && host.same(this, other); } });
+    hidden(type.prototype, methods);
     defineProperty(type.prototype, "_bsontype", { __proto__: null, get: () => name === "ObjectId" ? "ObjectID" : name, configurable: true });
     types[kind] = type;
     return type;
@@ -29,6 +29,7 @@
     toHexString() { return dataOf(this, "objectId"); },
     toJSON() { return dataOf(this, "objectId"); },
     valueOf() { return dataOf(this, "objectId"); },
+    equals(other) { return (kindOf(other) === "objectId" ? dataOf(other) : typeof other === "string" && lower(other)) === dataOf(this, "objectId"); },
     getTimestamp() { return new DateType(parseInt(cut(dataOf(this, "objectId"), 0, 8), 16) * 1000); },
     inspect() { return `ObjectId("${dataOf(this, "objectId")}")`; },
   });
@@ -79,6 +80,7 @@
     add(other) { return hold("long", asIntN(64, dataOf(this, "long") + whole(other))); },
     subtract(other) { return hold("long", asIntN(64, dataOf(this, "long") - whole(other))); },
     multiply(other) { return hold("long", asIntN(64, dataOf(this, "long") * whole(other))); },
+    equals(other) { const kind = kindOf(other) ?? typeof other; return (kind === "long" || kind === "bigint" || isInteger(other)) && whole(other) === dataOf(this, "long"); },
     compare(other) { const a = dataOf(this, "long"), b = whole(other); return a < b ? -1 : a > b ? 1 : 0; },
     isZero() { return dataOf(this, "long") === 0n; },
     isNegative() { return dataOf(this, "long") < 0n; },
