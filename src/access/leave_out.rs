@@ -15,12 +15,10 @@ impl Guard {
     /// filter to probe hidden fields of that document.
     ///
     /// # Errors
-    /// The errors that must be reported instead: too many function calls, or a pending function that has to be called
-    /// first.
+    /// A pending function, which has to be called first.
     pub(crate) fn leave_out(&self, errors: &[EvalError]) -> Result<(), Vec<EvalError>> {
-        let spent = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::TooManyCalls));
         let waits = |error: &&EvalError| matches!(error, EvalError::Function(FunctionError::Pending(_)));
-        if let Some(error) = errors.iter().find(spent).or_else(|| errors.iter().find(waits)) {
+        if let Some(error) = errors.iter().find(waits) {
             return Err(vec![error.clone()]);
         }
         let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,13 +1,16 @@
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bson::Bson;
 use thiserror::Error;
 
 /// The functions that rules may call with `%function`, implemented by the host.
 ///
-/// Results are cached for the rest of the request, so a function is called once for equal arguments. A host that cannot
+/// Results are cached for the rest of the request, so a function is called once for equal arguments (of a host that
+/// answers immediately, the first 100,000 results are). A host that cannot
 /// answer immediately, because the function runs elsewhere, returns [`FunctionError::Pending`]. The decision then
 /// denies, and [`Context::pending`](super::Context::pending) lists the call; once the host has supplied the result with
 /// [`Context::supply`](super::Context::supply), it can ask for the decision again.
@@ -43,16 +46,17 @@ pub enum FunctionError {
     /// The result is not available yet; see [`Functions`].
     #[error("function '{0}' has not answered yet")]
     Pending(String),
-    /// The request makes more than [`MAX_CALLS`] different calls.
-    #[error("more than {MAX_CALLS} function calls in one request")]
-    TooManyCalls,
     /// The arguments exceed the size of a BSON document.
     #[error("the arguments of function '{0}' are too large")]
     ArgumentsTooLarge(String),
 }
 
-/// The maximum number of different function calls in one request.
-pub const MAX_CALLS: usize = 1000;
+/// The maximum number of results of functions that answer immediately to keep for a request. A function whose result is
+/// not kept is called again.
+///
+/// This bounds memory only. A limit on the number of calls would fail the request, depending on how many hidden documents
+/// match the client's filter, and so tell their hidden fields.
+const MAX_KEPT: usize = 100_000;
 
 /// A function call whose result the host has not supplied yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,11 +120,26 @@ impl Functions for Closures {
 
 type Answer = Result<Arc<Bson>, FunctionError>;
 
-/// The function calls of one request. The keys are the BSON of name and arguments.
+/// The function calls of one request.
 #[derive(Default)]
 pub(super) struct Calls {
-    results: Mutex<HashMap<Vec<u8>, Answer>>,
-    pending: Mutex<Vec<PendingCall>>,
+    keys: Keys,
+    results: Mutex<HashMap<Key, Answer>>,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    calls: Vec<PendingCall>,
+    keys: HashSet<Key>,
+}
+
+impl Pending {
+    fn add(&mut self, key: Key, call: impl FnOnce() -> PendingCall) {
+        if self.keys.insert(key) {
+            self.calls.push(call());
+        }
+    }
 }
 
 impl Calls {
@@ -130,71 +149,73 @@ impl Calls {
         name: &str,
         arguments: &[Bson],
     ) -> Result<Arc<Bson>, FunctionError> {
-        let key = key(name, arguments)?;
-        let answered = {
-            let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(result) = results.get(&key) {
-                return result.clone();
-            }
-            if results.len() >= MAX_CALLS {
-                return Err(FunctionError::TooManyCalls);
-            }
-            results.len()
-        };
+        let key = self.keys.of(name, arguments)?;
+        if let Some(result) = locked(&self.results).get(&key) {
+            return result.clone();
+        }
         // The lock is released before calling the host, since the function may evaluate rules of the same request.
         let result = host.call(name, arguments).map(Arc::new);
         if let Err(FunctionError::Pending(_)) = result {
-            let call = PendingCall { name: name.to_owned(), arguments: arguments.to_vec() };
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            if pending.contains(&call) {
-                return result;
-            }
-            // A request with too many calls is denied anyway, so further results are not worth fetching.
-            if answered.saturating_add(pending.len()) >= MAX_CALLS {
-                return Err(FunctionError::TooManyCalls);
-            }
-            pending.push(call);
+            let call = || PendingCall { name: name.to_owned(), arguments: arguments.to_vec() };
+            locked(&self.pending).add(key, call);
             return result;
         }
-        self.results.lock().unwrap_or_else(PoisonError::into_inner).insert(key, result.clone());
+        let mut results = locked(&self.results);
+        if results.len() < MAX_KEPT {
+            results.insert(key, result.clone());
+        }
         result
     }
 
     /// A copy of the results, without pending calls.
     pub(super) fn copied(&self) -> Self {
-        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self { results: Mutex::new(results), pending: Mutex::default() }
+        let results = locked(&self.results).clone();
+        Self { keys: self.keys.clone(), results: Mutex::new(results), pending: Mutex::default() }
     }
 
-    /// Moves the pending calls of `others` to this one.
-    pub(super) fn await_those_of(&self, others: &Self) {
-        let others = others.take_pending();
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        for call in others {
-            if pending.len() < MAX_CALLS && !pending.contains(&call) {
-                pending.push(call);
+    /// Moves the pending calls of `other`, a copy of this one, to this one.
+    pub(super) fn await_those_of(&self, other: &Self) {
+        let mut pending = locked(&self.pending);
+        for call in other.take_pending() {
+            if let Ok(key) = self.keys.of(&call.name, &call.arguments) {
+                pending.add(key, || call);
             }
         }
     }
 
     /// Drops all results and pending calls.
     pub(super) fn forget(&self) {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        locked(&self.results).clear();
         self.take_pending();
     }
 
     pub(super) fn take_pending(&self) -> Vec<PendingCall> {
-        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *locked(&self.pending)).calls
     }
 
     pub(super) fn supply(&self, call: &PendingCall, result: Result<Bson, FunctionError>) -> Result<(), FunctionError> {
-        let key = key(&call.name, &call.arguments)?;
-        self.results.lock().unwrap_or_else(PoisonError::into_inner).insert(key, result.map(Arc::new));
+        let key = self.keys.of(&call.name, &call.arguments)?;
+        locked(&self.results).insert(key, result.map(Arc::new));
         Ok(())
     }
 }
 
-fn key(name: &str, arguments: &[Bson]) -> Result<Vec<u8>, FunctionError> {
-    let call = bson::doc! { "name": name, "arguments": arguments };
-    bson::serialize_to_vec(&call).map_err(|_| FunctionError::ArgumentsTooLarge(name.to_owned()))
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Identifies a call by two keyed hashes of its name and arguments, which may be as large as whole documents. The keys are
+/// random, so nobody can find two calls with equal hashes.
+type Key = (u64, u64);
+
+/// The random keys of both hashes.
+#[derive(Clone, Default)]
+struct Keys(RandomState, RandomState);
+
+impl Keys {
+    fn of(&self, name: &str, arguments: &[Bson]) -> Result<Key, FunctionError> {
+        let call = bson::doc! { "name": name, "arguments": arguments };
+        let call = bson::serialize_to_vec(&call).map_err(|_| FunctionError::ArgumentsTooLarge(name.to_owned()))?;
+        Ok((self.0.hash_one(&call), self.1.hash_one(&call)))
+    }
 }

@@ -45,7 +45,7 @@ pub(crate) use error::Failures;
 pub use error::{Errors, EvalError};
 pub use evaluation::{Documents, Evaluation};
 pub(crate) use found::{Found, NotFound};
-pub use functions::{Closures, FunctionError, Functions, MAX_CALLS, PendingCall};
+pub use functions::{Closures, FunctionError, Functions, PendingCall};
 pub(crate) use known_operand::KnownOperand;
 pub(crate) use mask::Mask;
 pub use request::{Request, RequestError};

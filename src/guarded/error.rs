@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::access::{QueryError, Reason};
-use crate::eval::{EvalError, FunctionError, MAX_CALLS};
+use crate::eval::{EvalError, FunctionError};
 use crate::store::documents::DocumentsError;
 use crate::text::{Located, OneLine, excerpt};
 use crate::update::UpdateError;
@@ -154,7 +154,7 @@ impl fmt::Display for Denial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// Too many documents that the rules have to check one by one, because the database cannot.
+    /// Too many readable documents that had to be checked one by one, because the database could not.
     #[error(
         "more than {0} documents would have to be checked one by one; narrow the filter by fields that are visible in every document"
     )]
@@ -180,18 +180,12 @@ pub enum LimitExceeded {
     /// Too many documents written by one request.
     #[error("one request would write more than {0} documents; split it, or narrow the filter")]
     Written(usize),
-    /// Too many documents to examine in order to find those to be written.
+    /// Too many readable documents to examine in order to find those to be written.
     #[error(
         "more than {0} documents would have to be checked one by one to find those to be written; narrow the filter by fields \
          that are visible in every document"
     )]
     Sought(usize),
-    /// Too many function calls in rules.
-    #[error(
-        "the rules would call functions more than {MAX_CALLS} times; narrow the filter by fields that are visible in every \
-         document"
-    )]
-    Calls,
     /// A batch, or the writes of a request, took too long.
     #[error("not finished within {} seconds; narrow the filter", .0.as_secs())]
     Time(Duration),
@@ -276,11 +270,6 @@ impl GuardedError {
         }
     }
 
-    pub(super) fn of_rules(errors: Vec<EvalError>) -> Self {
-        let is_spent = errors.contains(&EvalError::Function(FunctionError::TooManyCalls));
-        if is_spent { LimitExceeded::Calls.into() } else { Self::Failed(errors) }
-    }
-
     /// Whether the request failed only because function calls are [pending](crate::eval::FunctionError::Pending), so
     /// that it can be retried once their results are supplied.
     #[must_use]
@@ -310,7 +299,7 @@ impl From<QueryError> for GuardedError {
         match error {
             QueryError::NoRule(namespace) => Self::NoRule(namespace),
             QueryError::RulesInvalid => Self::RulesInvalid,
-            QueryError::Failed(errors) => Self::of_rules(errors),
+            QueryError::Failed(errors) => Self::Failed(errors),
             other => Self::Query(Located::new(other, crate::text::Span::default())),
         }
     }

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 /// Resource limits for one request. A request that exceeds them fails with [`LimitExceeded`](super::LimitExceeded).
+///
+/// Except for the time, they count only what the user may read: otherwise, whether a request fails would depend on how many
+/// hidden documents match its filter, and so reveal their hidden fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The maximum number of documents to fetch from the database in order to check them one by one.
+    /// The maximum number of readable documents to check one by one, because the database cannot apply the filter.
     pub checked_documents: u64,
     /// The maximum number of documents or values to hold in memory, for sorting or `distinct`.
     pub held_documents: usize,
@@ -14,7 +17,7 @@ pub struct Limits {
     /// The maximum number of documents that one request may write. It uses a single transaction, which the database
     /// keeps in memory.
     pub written_documents: usize,
-    /// The maximum number of documents to examine in order to find those that one write applies to.
+    /// The maximum number of readable documents to examine in order to find those that one write applies to.
     pub written_checked: usize,
     /// The maximum time for one batch of results or for all writes of a request, including the time that the database
     /// takes.

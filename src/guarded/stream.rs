@@ -15,9 +15,9 @@ pub(super) struct Stream<'s> {
     pub(super) guard: &'s Guard,
     pub(super) check: Option<Answered>,
     pub(super) limits: Limits,
-    /// The maximum number of documents to fetch, if some may have to be omitted; `None` if all are returned.
+    /// The maximum number of readable documents, if some may have to be omitted; `None` if all are returned.
     most: Option<u64>,
-    came: u64,
+    readable: u64,
     buffer: Buffer,
     pub(super) heavy: HeavyWork,
 }
@@ -31,7 +31,7 @@ impl<'s> Stream<'s> {
         heavy: HeavyWork,
     ) -> Self {
         let most = check.is_some().then_some(limits.checked_documents);
-        Self { cursor: Some(cursor), guard, check, limits, most, came: 0, buffer: Buffer::new(), heavy }
+        Self { cursor: Some(cursor), guard, check, limits, most, readable: 0, buffer: Buffer::new(), heavy }
     }
 
     /// The same stream, for stored documents of which some may not be readable.
@@ -51,10 +51,6 @@ impl<'s> Stream<'s> {
             if stored.is_empty() {
                 self.cursor = None;
                 return Ok(Vec::new());
-            }
-            self.came = self.came.saturating_add(u64::try_from(stored.len()).unwrap_or(u64::MAX));
-            if let Some(most) = self.most.filter(|most| self.came > *most) {
-                return Err(LimitExceeded::Checked(most).into());
             }
             let bytes = stored.iter().map(|document| document.as_bytes().len()).sum();
             let mut shown = None;
@@ -85,9 +81,13 @@ impl<'s> Stream<'s> {
     fn see(&mut self, stored: &RawDocumentBuf) -> Result<Option<RawDocumentBuf>, GuardedError> {
         let decision = self.guard.read_into(stored, &mut self.buffer);
         if let Some(Reason::Failed) = decision.reason() {
-            self.guard.leave_out(decision.errors()).map_err(GuardedError::of_rules)?;
+            self.guard.leave_out(decision.errors()).map_err(GuardedError::Failed)?;
         }
         let Some(visible) = decision.allowed() else { return Ok(None) };
+        self.readable = self.readable.saturating_add(1);
+        if let Some(most) = self.most.filter(|most| self.readable > *most) {
+            return Err(LimitExceeded::Checked(most).into());
+        }
         let asked = match &self.check {
             Some(check) => check.answers(DocumentRef::Raw(visible))?,
             None => true,

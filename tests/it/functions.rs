@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::{Bson, doc};
 use expect_test::expect;
-use portcullis::eval::{Closures, Context, FunctionError, Functions, MAX_CALLS};
+use portcullis::eval::{Closures, Context, FunctionError, Functions};
 use portcullis::policy::{RulesFile, compile};
 use portcullis::{Guard, Reason, json};
 
@@ -53,17 +53,14 @@ fn a_failing_function_denies_and_is_not_called_again() {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
+/// If a request failed after a certain number of calls, a client could count the hidden documents that match its filter.
 #[test]
-fn function_calls_of_a_request_are_limited() {
-    let guard = guard(ASKS, Arc::new(Closures::new().with("mayRead", |_| Ok(true.into()))));
-    for number in 0..MAX_CALLS {
-        assert!(guard.read(&doc! { "a": i64::try_from(number).unwrap() }).is_allowed());
+fn the_number_of_function_calls_does_not_fail_a_decision() {
+    let guard =
+        guard(ASKS, Arc::new(Closures::new().with("mayRead", |arguments| Ok((arguments[0] == 7.into()).into()))));
+    for number in 0..20_000 {
+        assert_eq!(guard.read(&doc! { "a": number }).is_allowed(), number == 7);
     }
-    let document = doc! { "a": "one too many" };
-    let decision = guard.read(&document);
-    assert_eq!(decision.reason(), Some(&Reason::Failed));
-    expect!["more than 1000 function calls in one request"].assert_eq(&decision.errors()[0].to_string());
-    assert!(guard.read(&doc! { "a": 0_i64 }).is_allowed(), "what was called before is still known");
 }
 
 /// Has no results at first, like a host whose functions run elsewhere.

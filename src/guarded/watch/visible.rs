@@ -16,7 +16,7 @@ pub(super) fn see(
 ) -> Result<Option<RawDocumentBuf>, GuardedError> {
     let decision = guard.read(document);
     if let Some(Reason::Failed) = decision.reason() {
-        stream.leave_out(decision.errors()).map_err(GuardedError::of_rules)?;
+        stream.leave_out(decision.errors()).map_err(GuardedError::Failed)?;
     }
     let Some(visible) = decision.allowed() else { return Ok(None) };
     let visible = visible.as_document();

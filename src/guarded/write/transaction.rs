@@ -7,7 +7,6 @@ use super::failure_report::{At, Standing};
 use super::prepare::{Prepared, Sought, Step};
 use super::request::{Moment, Write};
 use crate::access::{Buffer, Decision, Outcome, Reason, Visible};
-use crate::eval::{EvalError, FunctionError};
 use crate::guarded::GuardedCollection;
 use crate::guarded::error::{Denial, GuardedError, LimitExceeded, WriteKind};
 use crate::guarded::redacted_cursor::project;
@@ -148,9 +147,6 @@ impl GuardedCollection<'_> {
 
     pub(super) fn judged(&self, operation: WriteKind, decision: &Decision<'_, ()>) -> Result<(), GuardedError> {
         let Outcome::Deny(reason) = decision.outcome() else { return Ok(()) };
-        if decision.errors().contains(&EvalError::Function(FunctionError::TooManyCalls)) {
-            return Err(LimitExceeded::Calls.into());
-        }
         let role = decision.role().map(str::to_owned);
         let is_schema_alone = operation == WriteKind::Insert && matches!(reason, Reason::Schema(_));
         let denial = Denial { role, errors: decision.errors().to_vec(), is_schema_alone, ..Denial::of(reason.clone()) };

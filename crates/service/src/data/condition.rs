@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Instant;
 
-use portcullis::eval::{Documents, Errors, Evaluation, FunctionError, MAX_CALLS, Truth, bind};
+use portcullis::eval::{Documents, Errors, Evaluation, FunctionError, Truth, bind};
 use portcullis::guarded::Limits;
 use portcullis::predicate::Predicate;
 
@@ -17,7 +17,7 @@ impl Data {
     pub(crate) async fn holds(&self, condition: &Predicate, asker: &Asker) -> Result<(), String> {
         let began = Instant::now();
         let context = self.app.with_configuration(self.context(asker));
-        for _ in 0..=MAX_CALLS {
+        loop {
             let errors = Errors::default();
             let truth = Evaluation::new(Documents::default(), &context, &errors).truth(&bind(condition, &context));
             let calls = context.pending();
@@ -31,7 +31,7 @@ impl Data {
                 };
             }
             if began.elapsed() >= Limits::TIME {
-                break;
+                return Err("the functions that the condition calls take too long".to_owned());
             }
             for call in calls {
                 let answer = match self.functions.get().and_then(Weak::upgrade) {
@@ -41,6 +41,5 @@ impl Data {
                 context.supply(&call, answer).map_err(|error| error.to_string())?;
             }
         }
-        Err("the functions that the condition calls take too long".to_owned())
     }
 }

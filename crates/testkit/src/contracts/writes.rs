@@ -1,10 +1,12 @@
 //! Writes through a guard, on any store. The cases are in `fixtures/guarded` and `fixtures/attacks`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
 use portcullis::Context;
-use portcullis::guarded::{GuardedError, Written, parse_writes};
+use portcullis::eval::Closures;
+use portcullis::guarded::{FindRequest, GuardedError, Limits, Written, parse_writes};
 use portcullis::json::{self, Node};
 use portcullis::policy::{self, RulesFile};
 use portcullis::store::documents::{Find, Namespace};
@@ -18,6 +20,7 @@ super::laws! { Given:
     a_write_has_its_whole_effect_or_none
     no_write_reveals_unreadable_data
     too_many_documents_are_not_written
+    hidden_documents_do_not_count_towards_limits
     thousands_of_documents_are_written_by_one_request
 }
 
@@ -135,7 +138,7 @@ async fn too_many_documents_are_not_written(given: Given) {
     let guard = guard(&rules, &serde_json::json!({"id": "u1"}));
     let (store, namespace) = &given;
     insert(&**store, namespace, &(0..12).map(|id| doc! { "_id": id, "n": 0 }).collect::<Vec<_>>()).await;
-    let limits = portcullis::guarded::Limits { written_documents: 10, ..Default::default() };
+    let limits = Limits { written_documents: 10, ..Default::default() };
     let collection = GuardedCollection::new(&**store, namespace.clone(), &guard).with_limits(limits);
     let all = serde_json::json!({"updateMany": {"filter": {}, "update": {"$inc": {"n": 1}}}});
     let error = write(&collection, &all).await.unwrap_err();
@@ -173,4 +176,53 @@ async fn thousands_of_documents_are_written_by_one_request(given: Given) {
         }
     }
     assert!(stored(&given, namespace).await.is_empty());
+}
+
+/// Otherwise, a filter that also matches as many documents of the user's own as a limit allows would tell whether a hidden
+/// document matches it.
+async fn hidden_documents_do_not_count_towards_limits(given: Given) {
+    let rules = serde_json::json!({"roles": [{
+        "name": "r", "apply_when": {"%%true": {"%function": {"name": "isOpen", "arguments": ["%%root.open"]}}},
+        "read": true, "write": true
+    }]});
+    let (store, namespace) = &given;
+    let own = (0..4).map(|id| doc! { "_id": id, "open": true });
+    let hidden = (4..400).map(|id| doc! { "_id": id, "open": false, "secret": "tiger" });
+    insert(&**store, namespace, &own.chain(hidden).collect::<Vec<_>>()).await;
+    let mut answers = Vec::new();
+    for (limit, secret) in [(4, "tiger"), (4, "lion"), (3, "tiger"), (3, "lion")] {
+        let rules = policy::compile(&node(&rules)).unwrap();
+        let functions = Closures::new().with("isOpen", |arguments| Ok(arguments[0].clone()));
+        let context = Context::new().with_functions(Arc::new(functions));
+        let guard = Guard::new(RulesFile::effective(Some(&rules), None), context);
+        let limits = Limits {
+            checked_documents: u64::try_from(limit).unwrap(),
+            held_documents: limit,
+            written_checked: limit,
+            ..Limits::default()
+        };
+        let collection = GuardedCollection::new(&**store, namespace.clone(), &guard).with_limits(limits);
+        let filter = serde_json::json!({"$or": [{"open": true}, {"secret": secret}]});
+        let request = |json: Json| FindRequest::parse(&node(&json)).unwrap();
+        let sorted = request(serde_json::json!({"filter": filter, "sort": {"secret": 1}}));
+        let found = async { Ok(collection.find(&sorted).await?.all().await?.len()) };
+        let counted = async {
+            let count = collection.count(&request(serde_json::json!({"filter": filter}))).await?;
+            Ok(usize::try_from(count).unwrap())
+        };
+        let told = |answer: Result<usize, GuardedError>| answer.map_err(|error| error.to_string());
+        let mut of_world = vec![told(found.await), told(counted.await)];
+        for (action, update) in [
+            ("updateMany", serde_json::json!({"$inc": {"n": 1}})),
+            ("updateOne", serde_json::json!({"$inc": {"m": 1}})),
+        ] {
+            let written = write(&collection, &serde_json::json!({action: {"filter": filter, "update": update}})).await;
+            of_world.push(told(written.map(|written| usize::try_from(written[0].modified).unwrap())));
+        }
+        answers.push(of_world);
+    }
+    assert_eq!(answers[0], [Ok(4), Ok(4), Ok(4), Ok(1)]);
+    assert_eq!(answers[1], answers[0]);
+    assert_eq!(answers[3], answers[2]);
+    assert!(answers[2][..3].iter().all(Result::is_err), "{answers:?}");
 }
