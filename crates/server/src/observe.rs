@@ -63,6 +63,10 @@ pub(crate) async fn observe(
     request.extensions_mut().insert(client.clone());
     let has_large_body = !has_small_body(&request);
     let mut response = match state.requests().try_acquire() {
+        // A proxy might have decided by the other one.
+        Ok(_permit) if request.headers().get_all(header::HOST).iter().nth(1).is_some() => {
+            StatusCode::BAD_REQUEST.into_response()
+        }
         Ok(_permit) => next(request).await,
         Err(_) => {
             state.metrics().refused("requests");

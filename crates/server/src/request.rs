@@ -15,7 +15,7 @@ use bson::{Bson, Document, doc};
 use futures_util::StreamExt;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node};
-use portcullis_service::client::{ClientError, ErrorClass, ErrorCode};
+use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, bearer_token};
 use portcullis_service::heavy::{LARGE, in_place};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -60,12 +60,8 @@ impl<S: Send + Sync> FromRequest<S> for Received {
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ClientError> {
     let refused = |message: &str| ClientError::plain(ErrorClass::Unauthorized, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Err(refused("must authenticate first")) };
-    // The name of the scheme is case-insensitive.
-    let parts = value.to_str().ok().and_then(|value| value.split_at_checked("Bearer".len()));
-    match parts.map(|(scheme, token)| (scheme.eq_ignore_ascii_case("Bearer"), token.trim())) {
-        Some((true, token)) if !token.is_empty() => Ok(token),
-        _ => Err(refused("expected Authorization header with JWT")),
-    }
+    let token = value.to_str().ok().and_then(bearer_token);
+    token.ok_or_else(|| refused("expected Authorization header with JWT"))
 }
 
 /// Large bodies are parsed on threads other than those that handle requests, a few at a time.
@@ -134,6 +130,9 @@ pub(crate) async fn bound_body_of_strangers(request: HttpRequest, next: Next) ->
 }
 
 async fn with_room(room: &Arc<Semaphore>, allowed: usize, request: HttpRequest, next: Next) -> Response {
+    if length(&request, allowed) > allowed {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     let network = request.extensions().get::<Client>().map(Client::network);
     let Some(_sending) = SENDING.take(network.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))) else {
         let error = ClientError::plain(ErrorClass::TooManyRequests, "too many large requests at once");

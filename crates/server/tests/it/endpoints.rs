@@ -153,8 +153,8 @@ async fn a_function_without_run_as_runs_as_the_calling_user() {
             if *customer == ken { &KEN } else { &[("email", "eve@example.com"), ("password", "password")] };
         shop.act(headers, "insertOne", "orders", json!({ "document": document })).await.good();
     }
-    let bearer = format!("Bearer {access}");
-    for headers in [KEN.to_vec(), vec![("Authorization", bearer.as_str())]] {
+    let (bearer, lower) = (format!("Bearer {access}"), format!("bearer {access}"));
+    for headers in [KEN.to_vec(), vec![("Authorization", bearer.as_str())], vec![("Authorization", lower.as_str())]] {
         let orders = get(&shop, "/orders", &headers).await.good();
         assert_eq!(orders, json!([{ "_id": ken, "customer": ken }]));
         assert_eq!(get(&shop, "/me", &headers).await.good()["id"], json!(ken));

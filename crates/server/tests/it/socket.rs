@@ -237,6 +237,7 @@ async fn request_smuggling_is_not_possible() {
         format!("Content-Length: +{length}"),
         format!("Content-Length: {length}x"),
         "Content-Length: -1".to_owned(),
+        format!("Host: y\r\nContent-Length: {length}"),
         "Transfer-Encoding: xchunked".to_owned(),
         "Transfer-Encoding: chunked, identity".to_owned(),
         "Transfer-Encoding: identity, x".to_owned(),
@@ -316,6 +317,14 @@ async fn ten_thousand_incomplete_requests_do_not_block_others() {
     let ended = tokio::time::timeout(Duration::from_secs(300), futures_util::future::join_all(all)).await;
     let replies = ended.expect("slow heads are waited for without end");
     assert!(replies.iter().all(|reply| reply.is_empty() || reply.starts_with(b"HTTP/1.1 4")));
+}
+
+#[tokio::test]
+async fn a_body_whose_declared_length_is_too_large_is_refused_without_waiting_for_it() {
+    let listening = Listening::new(None).await;
+    let request = "POST /app/notes-abcde/endpoint/any HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n";
+    let reply = exchanged(&listening, request).await;
+    assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ pub use mail::{SmtpError, SmtpMail};
 pub use open::{Host, MailSettings, Served, StorePlace};
 pub use position_names::PositionNames;
 pub use providers::Providers;
-pub use sessions::delete;
+pub use sessions::{bearer_token, delete};
 pub use takeover::{ClaimUsersBy, ClaimUsersByError, PasswordSet};
 pub use watch::StreamItem;
 

@@ -12,6 +12,13 @@ use portcullis::text::OneLine;
 use super::error::TokenKind;
 use super::{ClientApi, ClientError};
 
+/// The token in the value of an `Authorization` header of the scheme `Bearer`, whose name is case-insensitive.
+#[must_use]
+pub fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(char::is_whitespace)?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
 impl ClientApi {
     /// The application that a token names. The token is not verified.
     #[must_use]

@@ -1,7 +1,7 @@
 use portcullis::json::Node;
 
 use super::incoming::Incoming;
-use crate::client::{ClientError, ErrorCode};
+use crate::client::{ClientError, ErrorCode, bearer_token};
 
 /// Credentials for a single request.
 pub(super) enum Credentials {
@@ -71,7 +71,7 @@ impl Credentials {
                 return Err(several());
             }
             // Without the scheme `Bearer`, it is not an access token.
-            let token = value.strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
+            let token = bearer_token(value).unwrap_or_default();
             return Ok(Some(Self::Bearer(token.to_owned())));
         }
         let mut parts = Parts::default();
