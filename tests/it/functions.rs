@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bson::{Bson, doc};
-use expect_test::expect;
 use portcullis::eval::{Closures, Context, FunctionError, Functions};
 use portcullis::policy::{RulesFile, compile};
 use portcullis::{Guard, Reason, json};
