@@ -379,7 +379,11 @@ async fn custom_data_is_available_only_where_it_is_fetched() {
             // Reading custom data that was not fetched is an Error, so that the rule denies.
             match fetched {
                 true => assert_eq!(answer.good(), json!({ "documents": [] })),
-                false => assert_ne!(answer.status, 200, "{answer:?}"),
+                false => {
+                    let text = "the rules need custom data of the user, which is not fetched for this request";
+                    let expected = (403, "NoMatchingRuleFound".to_owned(), text.to_owned());
+                    assert_eq!(answer.failure(), expected);
+                }
             }
         }
     }

@@ -1,3 +1,4 @@
+use portcullis::eval::{ContextPart, EvalError};
 use portcullis::guarded::GuardedError;
 use portcullis::json::Node;
 use portcullis::store::documents::DocumentsError;
@@ -37,8 +38,20 @@ pub(crate) fn client_error(error: &GuardedError, options: Option<&Node>) -> Clie
         | GuardedError::Store(DocumentsError::Refused { .. } | DocumentsError::Unsupported { .. }) => {
             ClientError::bad(ErrorCode::MongoDBError, message)
         }
+        GuardedError::Failed(errors) if lacks_custom_data(errors) => ClientError::new(
+            ErrorClass::Forbidden,
+            ErrorCode::NoMatchingRuleFound,
+            "the rules need custom data of the user, which is not fetched for this request",
+        ),
         _ => ClientError::internal(message),
     };
     shown_error.private = private.or(shown_error.private);
     shown_error
+}
+
+/// Whether rules failed only because custom data was not looked up, as `fetch_custom_user_data` of the Data API says: that
+/// is no failure of the server.
+fn lacks_custom_data(errors: &[EvalError]) -> bool {
+    let is_custom_data = |error: &EvalError| matches!(error, EvalError::NotSupplied(ContextPart::CustomData));
+    !errors.is_empty() && errors.iter().all(is_custom_data)
 }
