@@ -40,9 +40,25 @@ impl AppArgs {
 
     /// Opens the application's users. If the command line contains the application ID, no directory is needed.
     pub(super) async fn open(&self, stores: &AccountStoreArgs, missing: IfMissing) -> Result<AccountStores, Trouble> {
+        Ok(self.opened(stores, missing).await??)
+    }
+
+    /// Like [`open`](Self::open); `None` if nothing has been stored yet.
+    pub(super) async fn open_existing(&self, stores: &AccountStoreArgs) -> Result<Option<AccountStores>, Trouble> {
+        match self.opened(stores, IfMissing::Refuse).await? {
+            Err(ServiceError::NoUsers(_)) => Ok(None),
+            opened => Ok(Some(opened?)),
+        }
+    }
+
+    async fn opened(
+        &self,
+        stores: &AccountStoreArgs,
+        missing: IfMissing,
+    ) -> Result<Result<AccountStores, ServiceError>, Trouble> {
         let places = stores.places()?;
         if let Some(application) = stores.application() {
-            return Ok(places.account_stores(application, missing).await?);
+            return Ok(places.account_stores(application, missing).await);
         }
         let app = self.load().map_err(|trouble| match trouble {
             Trouble::App(error) => {
@@ -50,7 +66,7 @@ impl AppArgs {
             }
             trouble => trouble,
         })?;
-        Ok(places.account_stores(places.id_of(&app)?, missing).await?)
+        Ok(places.account_stores(places.id_of(&app)?, missing).await)
     }
 
     /// Like [`open`](Self::open), for changes about which the application's triggers get events, if its directory

@@ -110,14 +110,20 @@ async fn list(args: &List, output: &mut Output) -> Result<Answer, Trouble> {
     let places = args.stores.places()?;
     let on_server = places.server.is_some() && places.file.is_none();
     let plan = TriggerPlan::served(&app, on_server.then_some(places.database.as_str()));
-    let stores = args.app.open(&args.stores, IfMissing::Refuse).await?;
+    // Before the first start of a server, no trigger has run.
+    let stores = args.app.open_existing(&args.stores).await?;
     let mut lines: Vec<Value> = Vec::new();
     for planned in &plan.runs {
         let definition = &planned.definition;
-        let state = stores.triggers.state(&definition.name).await?;
-        let waiting = match &definition.event {
-            TriggerEvent::Authentication(_) => Some(stores.events.count(&definition.name).await?),
-            TriggerEvent::Database(_) | TriggerEvent::Scheduled(_) => None,
+        let name = &definition.name;
+        let state = match &stores {
+            Some(stores) => stores.triggers.state(name).await?,
+            None => TriggerState::default(),
+        };
+        let waiting = match (&definition.event, &stores) {
+            (TriggerEvent::Authentication(_), Some(stores)) => Some(stores.events.count(name).await?),
+            (TriggerEvent::Authentication(_), None) => Some(0),
+            (TriggerEvent::Database(_) | TriggerEvent::Scheduled(_), _) => None,
         };
         let standing = TriggerStatus::of(&state);
         if !output.is_json() {
@@ -213,7 +219,9 @@ async fn switch(
     output: &mut Output,
 ) -> Result<Answer, Trouble> {
     check_name(name, &app.load()?)?;
-    let stores = app.open(stores, IfMissing::Refuse).await?;
+    // A trigger can be paused before the first start of a server.
+    let missing = if to == Switch::Pause { IfMissing::Create } else { IfMissing::Refuse };
+    let stores = app.open(stores, missing).await?;
     stores.triggers.switch(name, to).await?;
     let standing = TriggerStatus::of(&stores.triggers.state(name).await?);
     if output.is_json() {

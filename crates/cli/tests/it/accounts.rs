@@ -475,10 +475,12 @@ fn triggers_are_listed_paused_resumed_and_run_on_deletions() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
+    let before_anything_is_stored = state.json(&["triggers", "list", "--app", &app]);
     let users = state.path("users.json");
     let user = r#"{"_id": "65a0000000000000000000b2", "identities": [{"id": "x", "provider_type": "local-userpass"}]}"#;
     fs::write(&users, user).unwrap();
     state.json(&["users", "import", &users, "--app", &app]);
+    assert_eq!(state.json(&["triggers", "list", "--app", &app]), before_anything_is_stored);
 
     let listed = state.json(&["triggers", "list", "--app", &app]);
     let of = |listed: &Value, name: &str| {
