@@ -15,7 +15,7 @@ use crate::http::HttpClient;
 use crate::library::{Entry as Function, RunAs};
 use crate::pool::{Pool, lost};
 pub(crate) use crate::shared::Shared;
-use crate::shares::Shares;
+use crate::shares::{Places, Running, Shares};
 use crate::{Backend, Call, CallError, Entry, Failure, Library, Options, Returned, Rights, RunAsAnswer};
 
 /// Runs the functions of an application.
@@ -24,9 +24,23 @@ pub struct Runtime {
     pool: Arc<Pool>,
     /// Limits on concurrent calls, by nesting level: first calls from outside, then calls made by rules during those,
     /// and so on.
-    gates: Vec<Arc<Semaphore>>,
+    levels: Vec<Level>,
     waiting: AtomicUsize,
-    shares: Shares,
+}
+
+/// Limits on the concurrent calls of one nesting level. A call gets a place in its user's share first, then one among
+/// all calls of the level, and then waits for calls of deeper levels only, so no two calls wait for each other.
+struct Level {
+    gate: Arc<Semaphore>,
+    shares: Arc<Shares>,
+}
+
+impl Level {
+    fn new(options: &Options, nesting: usize) -> Self {
+        let part = |all: usize| all.checked_div(options.share).unwrap_or(all).max(1);
+        let running = (options.running >> nesting).max(1);
+        Self { gate: Arc::new(Semaphore::new(running)), shares: Shares::new(part(running), part(options.waiting)) }
+    }
 }
 
 /// How deeply calls may nest if rules call functions that read data under rules that call functions.
@@ -36,12 +50,15 @@ const MAX_NESTING: usize = 4;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The calls that are waiting for the result of a call, directly or through a rule.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Inside {
     /// How many calls are waiting.
     pub(crate) nesting: usize,
     /// Whether one of them has a transaction open that blocks all other writers.
     pub(crate) is_excluded: bool,
+    /// The user in whose share the outermost of them is, if it is in one. Nested calls count towards the share of the
+    /// same user, whichever user they run as: a user of `run_as_user_id` works for many.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 tokio::task_local! {
@@ -60,11 +77,9 @@ impl Runtime {
     pub fn new(app: Arc<App>, secrets: Secrets, library: Library, backend: Arc<dyn Backend>, options: Options) -> Self {
         let http = HttpClient::new(&options);
         let pool = Pool::new(options.clone());
-        let shares = Shares::new(&options);
-        let gates = (0..MAX_NESTING).map(|level| Arc::new(Semaphore::new((options.running >> level).max(1))));
-        let gates = gates.collect();
+        let levels = (0..MAX_NESTING).map(|nesting| Level::new(&options, nesting)).collect();
         let shared = Arc::new(Shared { app, secrets, library, backend, options, http });
-        Self { shared, pool, gates, waiting: AtomicUsize::new(0), shares }
+        Self { shared, pool, levels, waiting: AtomicUsize::new(0) }
     }
 
     /// The functions.
@@ -93,33 +108,19 @@ impl Runtime {
         }
         let stop = Stop::at(Instant::now() + shared.options.time);
         let ended = || CallError::TimedOut { console: Vec::new() };
-        let deadline = stop.deadline.into();
-        let Inside { nesting, is_excluded } = INSIDE.try_with(|inside| *inside).unwrap_or_default();
-        let gate = self.gates.get(nesting).ok_or_else(too_deep)?;
-        let may_evaluate = match shared.may_evaluate(function, &call.user, call.request.as_ref()) {
-            Ok(may_evaluate) => may_evaluate,
-            Err(asked) => {
-                let inside = Inside { nesting: nesting.saturating_add(1), is_excluded };
-                timeout_at(deadline, inside_call(inside, asked)).await.map_err(|_| ended())?
-            }
-        };
-        if !may_evaluate {
-            return Err(CallError::RuleNotMatched(call.function));
+        let deadline: tokio::time::Instant = stop.deadline.into();
+        let mut inside = INSIDE.try_with(Inside::clone).unwrap_or_default();
+        let level = self.levels.get(inside.nesting).ok_or_else(too_deep)?;
+        if inside.nesting == 0 {
+            inside.owner = owner_of(&call);
         }
-        // Nested calls claim no share: they must not wait for calls that are waiting for them.
-        let is_own =
-            nesting == 0 && matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook | Entry::Rule);
-        let caller = call.user.id.clone();
-        let claim = if is_own && !caller.is_empty() { Some(self.shares.claim(&caller)?) } else { None };
-        let (_share, permit) = {
+        let share = self.admitted(function, &call, &inside, level, deadline).await?;
+        let gate = {
             let _place = self.place()?;
-            let share = match &claim {
-                Some(claim) => timeout_at(deadline, claim.run()).await.map_err(|_| ended())?,
-                None => None,
-            };
-            let permit = timeout_at(deadline, Arc::clone(gate).acquire_owned()).await.map_err(|_| ended())?;
-            (share, Arc::new(permit.map_err(|_| lost())?))
+            timeout_at(deadline, Arc::clone(&level.gate).acquire_owned()).await.map_err(|_| ended())?
         };
+        let places = Arc::new(Places::new(gate.map_err(|_| lost())?, share));
+        let Inside { nesting, is_excluded, owner } = inside;
         let rights = timeout_at(deadline, self.rights(function, &call)).await.map_err(|_| ended())??;
         let (reply, answer) = oneshot::channel();
         let cancel = Cancel(stop.clone());
@@ -143,7 +144,8 @@ impl Runtime {
                 is_excluded,
                 begun: Arc::default(),
                 pool: Arc::clone(&self.pool),
-                permit,
+                owner,
+                places,
                 handle: Handle::current(),
                 stop,
             },
@@ -156,6 +158,40 @@ impl Runtime {
             Ok(Err(_)) => Err(lost()),
             Err(_) => Err(ended()),
         }
+    }
+
+    /// Waits for a place in the share of the call's user, if it is in one; then evaluates `can_evaluate`, which may call
+    /// functions itself.
+    async fn admitted(
+        &self,
+        function: &Function,
+        call: &Call,
+        inside: &Inside,
+        level: &Level,
+        deadline: tokio::time::Instant,
+    ) -> Result<Option<Running>, CallError> {
+        let ended = |_| CallError::TimedOut { console: Vec::new() };
+        let refused = || CallError::RuleNotMatched(call.function.clone());
+        let asked = match self.shared.may_evaluate(function, &call.user, call.request.as_ref()) {
+            Ok(true) => None,
+            Ok(false) => return Err(refused()),
+            Err(asked) => Some(asked),
+        };
+        let share = match &inside.owner {
+            Some(owner) => {
+                let claim = level.shares.claim(owner)?;
+                let _place = self.place()?;
+                timeout_at(deadline, claim.run()).await.map_err(ended)?
+            }
+            None => None,
+        };
+        if let Some(asked) = asked {
+            let inside = Inside { nesting: inside.nesting.saturating_add(1), ..inside.clone() };
+            if !timeout_at(deadline, inside_call(inside, asked)).await.map_err(ended)? {
+                return Err(refused());
+            }
+        }
+        Ok(share)
     }
 
     /// A place in the queue of waiting calls.
@@ -225,6 +261,12 @@ impl Drop for Cancel {
 fn too_deep() -> CallError {
     let message = format!("Error: rules call functions inside of one another more than {MAX_NESTING} levels deep");
     CallError::Failed(Box::new(Failure { message, position: None, console: Vec::new() }))
+}
+
+/// The user in whose share a call from outside is. What the application does by itself is in none.
+fn owner_of(call: &Call) -> Option<Arc<str>> {
+    let is_own = matches!(call.entry, Entry::Client | Entry::Endpoint | Entry::Webhook | Entry::Rule);
+    (is_own && !call.user.id.is_empty()).then(|| call.user.id.as_str().into())
 }
 
 /// The size of arguments, headers and body together, in bytes.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallError, Options};
+use crate::CallError;
 
 /// The users who have calls, by ID.
 pub(crate) struct Shares {
-    users: Mutex<HashMap<String, Arc<Share>>>,
+    users: Mutex<HashMap<Arc<str>, Arc<Share>>>,
     running: usize,
     waiting: usize,
 }
@@ -21,49 +21,70 @@ struct Share {
     calls: AtomicUsize,
 }
 
-/// The place of a call in its user's share.
-pub(crate) struct Claim<'s> {
-    shares: &'s Shares,
-    user: &'s str,
+/// A call that counts towards its user's share, waiting or running.
+pub(crate) struct Claim {
+    shares: Arc<Shares>,
+    user: Arc<str>,
     share: Arc<Share>,
 }
 
+/// What a call occupies while it runs. It belongs to the threads of the call and not to its caller, who stops waiting
+/// for a thread that cannot be stopped: otherwise a user could occupy one thread after the other.
+pub(crate) struct Places {
+    /// The place among the calls of all users.
+    _gate: OwnedSemaphorePermit,
+    /// The place in the share of the call's user.
+    _share: Option<Running>,
+}
+
+/// A place in a user's share. The permit is returned before the claim, with which the share itself may go.
+pub(crate) struct Running {
+    _permit: OwnedSemaphorePermit,
+    _claim: Claim,
+}
+
+impl Places {
+    pub(crate) const fn new(gate: OwnedSemaphorePermit, share: Option<Running>) -> Self {
+        Self { _gate: gate, _share: share }
+    }
+}
+
 impl Shares {
-    pub(crate) fn new(options: &Options) -> Self {
-        let part = |all: usize| all.checked_div(options.share).unwrap_or(all).max(1);
-        let (running, waiting) = (part(options.running), part(options.waiting));
-        Self { users: Mutex::default(), running, waiting }
+    /// Shares of which each allows this many calls to run, and to wait.
+    pub(crate) fn new(running: usize, waiting: usize) -> Arc<Self> {
+        Arc::new(Self { users: Mutex::default(), running, waiting })
     }
 
     /// Claims a place in a user's share.
     ///
     /// # Errors
     /// Too many of the user's calls are already waiting.
-    pub(crate) fn claim<'s>(&'s self, user: &'s str) -> Result<Claim<'s>, CallError> {
+    pub(crate) fn claim(self: &Arc<Self>, user: &Arc<str>) -> Result<Claim, CallError> {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = users.entry(user.to_owned()).or_insert_with(|| {
+        let share = users.entry(Arc::clone(user)).or_insert_with(|| {
             Arc::new(Share { places: Arc::new(Semaphore::new(self.running)), calls: AtomicUsize::new(0) })
         });
         if share.calls.load(Ordering::Relaxed) >= self.running.saturating_add(self.waiting) {
             return Err(CallError::Busy);
         }
         share.calls.fetch_add(1, Ordering::Relaxed);
-        Ok(Claim { shares: self, user, share: Arc::clone(share) })
+        Ok(Claim { shares: Arc::clone(self), user: Arc::clone(user), share: Arc::clone(share) })
     }
 }
 
-impl Claim<'_> {
+impl Claim {
     /// Waits until the call may run. `None` only if the share were closed, which it never is.
-    pub(crate) async fn run(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.share.places).acquire_owned().await.ok()
+    pub(crate) async fn run(self) -> Option<Running> {
+        let permit = Arc::clone(&self.share.places).acquire_owned().await.ok()?;
+        Some(Running { _permit: permit, _claim: self })
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut users = self.shares.users.lock().unwrap_or_else(PoisonError::into_inner);
         if self.share.calls.fetch_sub(1, Ordering::Relaxed) == 1 {
-            users.remove(self.user);
+            users.remove(&self.user);
         }
     }
 }

@@ -105,7 +105,7 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
         let bridge = kept.restore(&ctx)?;
         *stop.borrow_mut() = Some(job.input.stop.clone());
         let Job { shared, input, reply } = job;
-        let permit = Arc::clone(&input.permit);
+        let places = Arc::clone(&input.places);
         let state = Rc::new(CallState::new(shared, input));
         *state.bridge.borrow_mut() = Some(bridge.keep());
         *slot.state.borrow_mut() = Some(Rc::clone(&state));
@@ -113,7 +113,7 @@ fn prepared(options: &Options, source: &mut impl Source) -> Result<bool> {
         let ended = drive::run(&running.state, &bridge);
         drop(running);
         let _ = reply.send(ended);
-        drop(permit);
+        drop(places);
         Ok(true)
     })
 }

@@ -12,7 +12,7 @@ use portcullis::eval::Request;
 use portcullis::{BoxFuture, User};
 use rquickjs::{Ctx, Error, Exception, Result};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::bridge::{Bridge, KeptBridge};
 use super::console::Console;
@@ -21,6 +21,7 @@ use super::rejections::Rejections;
 use super::stop::Stop;
 use crate::pool::Pool;
 use crate::runtime::{Inside, Shared};
+use crate::shares::Places;
 use crate::{BackendError, CallError, ConsoleLine, HttpRequest, HttpResponse, Rights};
 
 /// The input of a call.
@@ -50,8 +51,10 @@ pub(crate) struct CallInput {
     /// The number of operations that the call has started, in all of its engines.
     pub(crate) begun: Arc<AtomicUsize>,
     pub(crate) pool: Arc<Pool>,
+    /// The user in whose share the call and its nested calls are.
+    pub(crate) owner: Option<Arc<str>>,
     /// Held until all threads of the call are free again, even if the caller has stopped waiting.
-    pub(crate) permit: Arc<OwnedSemaphorePermit>,
+    pub(crate) places: Arc<Places>,
     pub(crate) handle: Handle,
     pub(crate) stop: Stop,
 }
@@ -211,7 +214,7 @@ impl CallState {
     /// The [`Inside`] of calls that operations of this engine make.
     pub(super) fn inside(&self) -> Inside {
         let is_excluded = self.input.is_excluded || self.exclusive.is_open();
-        Inside { nesting: self.input.nesting.saturating_add(1), is_excluded }
+        Inside { nesting: self.input.nesting.saturating_add(1), is_excluded, owner: self.input.owner.clone() }
     }
 
     /// Throws if a write would wait for a transaction that cannot end before the write does.

@@ -99,7 +99,8 @@ fn run(
         is_excluded: input.is_excluded || state.exclusive.is_open(),
         begun: Arc::clone(&input.begun),
         pool: Arc::clone(&input.pool),
-        permit: Arc::clone(&input.permit),
+        owner: input.owner.clone(),
+        places: Arc::clone(&input.places),
         handle: input.handle.clone(),
         stop,
     };

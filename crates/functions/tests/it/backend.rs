@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use portcullis::Context;
@@ -12,7 +12,7 @@ use portcullis::json::{Node, parse};
 use portcullis::predicate::Predicate;
 use portcullis::store::documents::Namespace;
 use portcullis::{App, BoxFuture, GuardedCollection, User};
-use portcullis_functions::{ActionName, Backend, BackendError, DataAction, Rights};
+use portcullis_functions::{ActionName, Backend, BackendError, Call, DataAction, Entry, Rights, Runtime};
 use portcullis_store::EmbeddedDocuments;
 use tokio::sync::Notify;
 
@@ -28,6 +28,8 @@ pub(crate) struct Stored {
     /// Actions on the collection `gate` wait until this is notified.
     pub(crate) gate: Notify,
     pub(crate) open: Mutex<HashSet<u64>>,
+    /// For actions on the collection `asking`, which call the function `asked` as rules do.
+    pub(crate) runtime: OnceLock<Weak<Runtime>>,
 }
 
 impl Stored {
@@ -40,6 +42,7 @@ impl Stored {
             log: Mutex::default(),
             gate: Notify::new(),
             open: Mutex::default(),
+            runtime: OnceLock::new(),
         }
     }
 
@@ -171,8 +174,16 @@ impl Backend for Stored {
         Box::pin(async move { Ok(self.users.iter().find(|user| user.id == id).cloned()) })
     }
 
-    fn holds<'a>(&'a self, _: &'a Predicate, _: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
-        Box::pin(async { false })
+    /// Holds for everyone but eve, once `gate` is notified.
+    fn holds<'a>(&'a self, _: &'a Predicate, user: &'a User, _: Option<&'a Request>) -> BoxFuture<'a, bool> {
+        Box::pin(async {
+            self.note(format!("{}: condition", user.id));
+            if user.id == "eve" {
+                return false;
+            }
+            self.gate.notified().await;
+            true
+        })
     }
 
     fn data(&self, action: DataAction) -> BoxFuture<'_, Result<Bson, BackendError>> {
@@ -187,6 +198,11 @@ impl Backend for Stored {
             if collection == "gate" {
                 self.gate.notified().await;
                 return Ok(Bson::Null);
+            }
+            if let ("asking", Rights::User(user)) = (collection.as_str(), &action.rights) {
+                let runtime = self.runtime.get().and_then(Weak::upgrade).unwrap();
+                let answer = runtime.call(Call::new("asked", vec![], Entry::Rule, User::clone(user))).await;
+                return answer.map(|returned| returned.value).map_err(|error| BackendError::new(error.to_string()));
             }
             assert_ne!(collection, "panic", "the host panics");
             if collection == "broken" {

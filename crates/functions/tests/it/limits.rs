@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bson::{Binary, Bson, spec::BinarySubtype};
 use portcullis::User;
-use portcullis_functions::{Call, CallError, Entry};
+use portcullis_functions::{Call, CallError, Entry, Returned};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
-use super::world::{Draft, ada, one};
+use super::world::{Draft, World, ada, one};
 
 #[tokio::test]
 async fn calls_run_concurrently_up_to_the_limit() {
@@ -66,6 +67,90 @@ async fn a_user_with_many_calls_delays_only_their_own() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(running(), 6);
+}
+
+const WAITING: &str = "exports = () => context.services.get('mongodb-atlas').db('db').collection('gate').findOne({});";
+const ASKING: &str = "exports = () => context.services.get('mongodb-atlas').db('db').collection('asking').findOne({});";
+
+/// Calls `f` this many times for a user, and waits until this many lines like `line` have been logged, and no more are.
+async fn begin(
+    world: &Arc<World>,
+    user: &User,
+    calls: usize,
+    line: &str,
+    expected: usize,
+) -> Vec<JoinHandle<Result<Returned, CallError>>> {
+    let calls = (0..calls).map(|_| {
+        let (world, user) = (Arc::clone(world), user.clone());
+        tokio::spawn(async move { world.runtime.call(Call::new("f", vec![], Entry::Client, user)).await })
+    });
+    let calls = calls.collect();
+    let count = || world.backend.log.lock().unwrap().iter().filter(|logged| *logged == line).count();
+    while count() < expected {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(count(), expected);
+    calls
+}
+
+/// Lets all calls end.
+async fn end(world: &World, calls: Vec<JoinHandle<Result<Returned, CallError>>>) {
+    while calls.iter().any(|call| !call.is_finished()) {
+        world.backend.gate.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn conditions_that_call_functions_are_evaluated_within_the_share_of_the_user() {
+    let condition = json!({ "can_evaluate": { "%%true": { "%function": { "name": "g" } } } });
+    let draft = Draft::new().function("f", "exports = () => 1;", condition);
+    let draft = draft.function("g", "exports = () => true;", json!({}));
+    let world = Arc::new(draft.options(|options| (options.running, options.share) = (4, 2)).build());
+    let calls = begin(&world, &ada(), 6, "ada: condition", 2).await;
+    end(&world, calls).await;
+}
+
+#[tokio::test]
+async fn calls_by_rules_are_in_the_share_of_the_user_on_whose_behalf_they_are_made() {
+    let shared = json!({ "run_as_user_id": "clerk" });
+    for (settings, user) in [(json!({}), "ada"), (shared, "clerk")] {
+        let draft = Draft::new().function("f", ASKING, settings).function("asked", WAITING, json!({}));
+        let draft = draft.user(User::new("clerk"));
+        // Four users may have two calls each, of which one each may have a nested call.
+        let world = Arc::new(draft.options(|options| (options.running, options.share) = (8, 4)).build());
+        let line = format!("{user}: findOne gate");
+        let mut calls = begin(&world, &ada(), 3, &line, 1).await;
+        let eve = User { id: "eve".into(), ..ada() };
+        let (line, expected) = if user == "ada" { ("eve: findOne gate", 1) } else { (line.as_str(), 2) };
+        calls.extend(begin(&world, &eve, 3, line, expected).await);
+        end(&world, calls).await;
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_cannot_be_stopped_keeps_its_place_in_the_share_of_its_user() {
+    // The elements are absent, so neither memory nor the code of a callback ends the loop.
+    let stuck = "exports = () => { const all = []; all.length = 2 ** 28; return all.reverse().length; };";
+    let draft = Draft::new().function("f", stuck, json!({})).function("g", "exports = () => 1;", json!({}));
+    let world = draft.options(|options| {
+        (options.running, options.share) = (4, 2);
+        options.time = Duration::from_millis(300);
+    });
+    let world = world.build();
+    let (first, second) = tokio::join!(world.call("f", vec![]), world.call("f", vec![]));
+    for stopped in [first, second, world.call("g", vec![]).await] {
+        assert!(matches!(stopped, Err(CallError::TimedOut { .. })), "{stopped:?}");
+    }
+    let eve = User { id: "eve".into(), ..ada() };
+    let returned = world.runtime.call(Call::new("g", vec![], Entry::Client, eve)).await;
+    assert_eq!(returned.unwrap().value, Bson::Int64(1));
+    // The places are free again once the threads have ended.
+    while world.call("g", vec![]).await.is_err() {}
 }
 
 #[tokio::test]

@@ -106,13 +106,15 @@ impl Draft {
         let (app, library) = self.load();
         let backend = Arc::new(Stored::new(Arc::clone(&app), self.users.clone()));
         let runtime = Runtime::new(app, self.secrets.clone(), library, Arc::clone(&backend) as _, self.options.clone());
+        let runtime = Arc::new(runtime);
+        backend.runtime.set(Arc::downgrade(&runtime)).unwrap();
         World { runtime, backend, _directory: self.directory }
     }
 }
 
 /// A running application.
 pub(crate) struct World {
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Arc<Runtime>,
     pub(crate) backend: Arc<Stored>,
     _directory: Directory,
 }
