@@ -5,10 +5,12 @@
   part("bson");
   packing("hash", 1); packing("hmacBytes", 1, 2); packing("hmac", 0, 1); packing("encrypt", 1, 2); packing("decrypt", 1, 2);
   packing("sign", 1); packing("verify", 1, 3); packing("cipher", 2, 3, 4, 5);
-  const timer = (again) => (callback, delay, ...parts) => begin(again, callback, delay, parts);
-  const begin = (again, callback, delay, parts) => {
+  // The longest delay of Node.js, which takes any other that it does not know for one millisecond.
+  const maxDelay = 0x7fffffff;
+  const pauseOf = (delay) => { const asked = Number(delay); return asked >= 1 && asked <= maxDelay ? asked : 1; };
+  const timer = (again) => (callback, delay, ...parts) => begin(again, callback, pauseOf(delay), parts);
+  const begin = (again, callback, pause, parts) => {
     if (typeof callback !== "function") throw new TypeErrorType("a timer needs a function");
-    const pause = Number(delay) > 0 ? Number(delay) : again ? 1 : 0;
     let id;
     const start = () => {
       const inner = host.timer(pause);
