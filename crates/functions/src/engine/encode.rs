@@ -106,7 +106,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
                 Undefined::Pass if value.is_undefined() => Ok(Bson::Undefined),
                 Undefined::Pass => Err(self.cannot_pass(place)),
                 Undefined::Null => Ok(Bson::Null),
-                Undefined::Refuse => Err(self.bridge.type_error(&format!("the value of `{place}` is undefined"))),
+                Undefined::Refuse => Err(self.refused(value, place)),
             },
         }
     }
@@ -165,6 +165,16 @@ impl<'b, 'js> Encoder<'b, 'js> {
         }
     }
 
+    /// The error for a value that BSON does not have.
+    fn refused(&self, value: &Value<'js>, place: &str) -> Error {
+        let what = match () {
+            () if value.is_symbol() => "a symbol",
+            () if value.is_function() => "a function",
+            () => "undefined",
+        };
+        self.bridge.type_error(&format!("the value of `{place}` is {what}"))
+    }
+
     fn cannot_pass(&self, place: &str) -> Error {
         let message =
             format!("'{place}' is or has a function, which cannot pass between functions with different rights");
@@ -219,9 +229,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             }
             if value.as_function().is_some() || value.is_symbol() {
                 match self.undefined {
-                    Undefined::Refuse => {
-                        return Err(self.bridge.type_error(&format!("the value of `{key}` is a function")));
-                    }
+                    Undefined::Refuse => return Err(self.refused(&value, &key)),
                     Undefined::Pass => return Err(self.cannot_pass(&key)),
                     Undefined::Keep | Undefined::Null => continue,
                 }
