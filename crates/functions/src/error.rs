@@ -22,6 +22,8 @@ pub enum CallError {
         function: String,
         /// The reason, for the log.
         reason: String,
+        /// The console output of the function's script.
+        console: Vec<ConsoleLine>,
     },
     /// The function cannot run: its source is missing or was rejected.
     #[error("function \"{function}\" cannot be loaded")]
@@ -81,7 +83,7 @@ impl CallError {
     pub fn console(&self) -> &[ConsoleLine] {
         match self {
             Self::Failed(failure) => &failure.console,
-            Self::TimedOut { console } => console,
+            Self::TimedOut { console } | Self::RunAsRefused { console, .. } => console,
             _ => &[],
         }
     }

@@ -205,7 +205,8 @@ impl Runtime {
 
     /// The rights of a call, and whether the function's script must be run first to determine them.
     async fn rights(&self, function: &Function, call: &Call) -> Result<(Rights, bool), CallError> {
-        let refused = |reason: String| CallError::RunAsRefused { function: call.function.clone(), reason };
+        let refused =
+            |reason: String| CallError::RunAsRefused { function: call.function.clone(), reason, console: Vec::new() };
         let is_system = call.user.kind == UserType::System;
         let caller = || match is_system {
             true => Rights::System,

@@ -165,6 +165,10 @@ fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<R
 }
 
 fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) -> Refusal {
+    if let Some(reason) = state.refused.borrow_mut().take() {
+        let function = state.input.function.clone();
+        return (CallError::RunAsRefused { function, reason, console: state.console() }, None);
+    }
     let value = match failed {
         Failed::Thrown(value) => value,
         Failed::Engine(error) => match caught(&bridge.ctx, &error) {

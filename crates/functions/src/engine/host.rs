@@ -212,33 +212,46 @@ fn enter<'js>(state: &CallState, bridge: &Bridge<'js>, rights: u32, name: &str) 
     match &entry.run_as {
         RunAs::Caller => Ok(Some(rights)),
         RunAs::System => Ok(Some(state.add_rights(Rights::System))),
-        RunAs::User(id) => Ok(Some(user_rights(state, bridge, name, id)?)),
+        RunAs::User(id) => match user_rights(state, id) {
+            Ok(rights) => Ok(Some(rights)),
+            Err(reason) => Err(Exception::throw_message(ctx, &unconfigured(state, name, &reason))),
+        },
         RunAs::Script(_) => Ok(None),
     }
 }
 
-/// The rights of the user with this id. The engine does not run meanwhile.
-fn user_rights<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, id: &str) -> Result<u32> {
-    let refused = || Exception::throw_message(&bridge.ctx, &format!("function \"{name}\" cannot run as configured"));
-    let found = state.stand_still(state.shared.user_rights(id));
-    Ok(state.add_rights(found.and_then(std::result::Result::ok).ok_or_else(refused)?))
+/// The rights of the user with this id, or why there are none. The engine does not run meanwhile.
+fn user_rights(state: &CallState, id: &str) -> std::result::Result<u32, String> {
+    match state.stand_still(state.shared.user_rights(id)) {
+        Some(found) => found.map(|rights| state.add_rights(rights)),
+        None => Err("the time limit is exceeded".into()),
+    }
 }
 
-/// The rights that the result of a function's script designates.
+/// What a function is told of a callee whose settings designate no user that it may run as. The reason only appears in
+/// the log, with the console output: it is about settings, of which clients may not know.
+pub(super) fn unconfigured(state: &CallState, name: &str, reason: &str) -> String {
+    let told = format!("function \"{name}\" cannot run as configured");
+    state.console.borrow_mut().write(ConsoleLevel::Error, &format!("{told}: {reason}"));
+    told
+}
+
+/// The rights that the result of the script of the engine's own function designates.
 fn rights_by<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, answer: &Value<'js>) -> Result<u32> {
     let Some(entry) = state.shared.library.entry(name) else {
         return Err(Exception::throw_internal(&bridge.ctx, "the function is unknown"));
     };
     script(bridge, entry)?;
     let encoder = Encoder::new(bridge, Undefined::Keep, 64 * 1024)?;
-    match RunAsAnswer::read(&encoder.value(answer, "", 0)?) {
-        Ok(RunAsAnswer::User(id)) => user_rights(state, bridge, name, &id),
+    let rights = match RunAsAnswer::read(&encoder.value(answer, "", 0)?) {
+        Ok(RunAsAnswer::User(id)) => user_rights(state, &id),
         Ok(RunAsAnswer::System) => Ok(state.add_rights(Rights::System)),
-        Err(reason) => {
-            let message = format!("run_as_user_id_script_source of \"{name}\": {reason}");
-            Err(Exception::throw_message(&bridge.ctx, &message))
-        }
-    }
+        Err(reason) => Err(reason.to_owned()),
+    };
+    rights.map_err(|reason| {
+        *state.refused.borrow_mut() = Some(format!("run_as_user_id_script_source: {reason}"));
+        Exception::throw_message(&bridge.ctx, "the function cannot run as configured")
+    })
 }
 
 /// `context.user`. The prelude handles custom data that was not fetched.

@@ -115,6 +115,8 @@ pub(super) struct CallState {
     pub(super) input: CallInput,
     pub(super) rights: RefCell<Vec<Rights>>,
     pub(super) console: RefCell<Console>,
+    /// Why the script of the engine's own function designates no user, once it has been refused.
+    pub(super) refused: RefCell<Option<String>>,
     pub(super) operations: RefCell<FuturesUnordered<Operation>>,
     /// Operations that ended while the engine was suspended.
     pub(super) ended: RefCell<VecDeque<(u32, usize, Outcome)>>,
@@ -145,6 +147,7 @@ impl CallState {
             rights: RefCell::new(vec![input.rights.clone()]),
             input,
             console: RefCell::new(console),
+            refused: RefCell::default(),
             operations: RefCell::default(),
             ended: RefCell::default(),
             timers: RefCell::default(),

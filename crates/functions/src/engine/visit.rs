@@ -12,6 +12,7 @@ use super::bridge::{Bridge, record};
 use super::decode::Decoder;
 use super::encode::{Encoder, Undefined};
 use super::failure::caught;
+use super::host::unconfigured;
 use super::prepare::Job;
 use super::state::{CallInput, CallState, Ended, Thrown};
 use super::stop::Stop;
@@ -135,6 +136,7 @@ fn outcome<'js>(state: &CallState, bridge: &Bridge<'js>, name: &str, ended: Ende
         (error, _) => {
             let text = match error {
                 CallError::Failed(failure) => failure.message.clone(),
+                CallError::RunAsRefused { reason, .. } => unconfigured(state, name, &reason),
                 _ => format!("function '{name}' ended without an answer"),
             };
             let text = text.strip_prefix("Error: ").unwrap_or(&text);

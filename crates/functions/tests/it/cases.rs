@@ -57,7 +57,7 @@ const KEYS: [&str; 19] = [
     "stored",
 ];
 
-const MORE_KEYS: [&str; 4] = ["log", "refused", "users", "now"];
+const MORE_KEYS: [&str; 5] = ["log", "reason", "refused", "users", "now"];
 
 fn lines(value: &Value) -> String {
     match value {
@@ -191,6 +191,10 @@ async fn run(case: &Value) -> Result<(), String> {
             };
             if !fits {
                 return Err(format!("fails: expected {wanted}, found {found}"));
+            }
+            if let Some(wanted) = case.get("reason") {
+                let CallError::RunAsRefused { reason, .. } = error else { return Err("no reason".into()) };
+                same("reason", wanted, json!(reason))?;
             }
             if let Some(wanted) = case.get("at") {
                 let CallError::Failed(failure) = error else { return Err("no failure".into()) };
