@@ -134,6 +134,10 @@ pub struct Returned {
     /// The returned value, with promises and cursors in it resolved. A function that returns nothing yields
     /// [`Bson::Undefined`].
     pub value: Bson,
+    /// Whether the value is a whole number that the function computed without any data from outside: it was a plain
+    /// number of JavaScript, equal to no argument, and the call used no data source, no HTTP and no function with
+    /// different rights. It is then int64 only because JavaScript does not say which type is meant.
+    pub is_computed: bool,
     /// Its console output: for triggers the first 25 lines, otherwise the last 25.
     pub console: Vec<ConsoleLine>,
     /// The response, if the call had [`Call::http`].

@@ -147,7 +147,8 @@ fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<R
     let result = result(state, bridge);
     // Operations that were started but not awaited are also completed, within the limits.
     let rest = rest(state, bridge);
-    let value = result.and_then(|value| rest.map(|()| value)).map_err(|failed| refusal(state, bridge, failed))?;
+    let result = result.and_then(|result| rest.map(|()| result));
+    let (value, is_plain) = result.map_err(|failed| refusal(state, bridge, failed))?;
     let rejections = state.rejections.borrow();
     if !rejections.is_empty() {
         let reason = rejections.first(&bridge.ctx);
@@ -161,7 +162,8 @@ fn answer<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<R
         Some(_) => Some(response(bridge).map_err(|error| refusal(state, bridge, error.into()))?.into()),
         None => None,
     };
-    Ok(Returned { value, console: state.console(), response })
+    let is_computed = is_plain && !state.is_informed.get();
+    Ok(Returned { value, is_computed, console: state.console(), response })
 }
 
 fn refusal<'js>(state: &CallState, bridge: &Bridge<'js>, failed: Failed<'js>) -> Refusal {
@@ -197,7 +199,8 @@ impl From<Error> for Failed<'_> {
     }
 }
 
-fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<Bson, Failed<'js>> {
+/// The result of the function, and whether it is a whole number that JavaScript has no BSON type for.
+fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<(Bson, bool), Failed<'js>> {
     let start: Function<'js> = bridge.function("start")?;
     let input = &state.input;
     let parts = arguments(bridge, &input.arguments)?;
@@ -217,7 +220,7 @@ fn result<'js>(state: &CallState, bridge: &Bridge<'js>) -> std::result::Result<B
             if let Some(number) = value.as_number() {
                 return Ok(numbers::returned(&input.arguments, number));
             }
-            Ok(encoder.value(&value, "result", 0)?)
+            Ok((encoder.value(&value, "result", 0)?, false))
         }
         Some(Err(error)) => match caught(&bridge.ctx, &error) {
             Some(value) => Err(Failed::Thrown(value)),

@@ -56,14 +56,20 @@ pub(super) fn new_number(number: f64) -> Bson {
     Bson::Double(number)
 }
 
-/// A number that the function returned: one that is equal to an argument keeps the argument's BSON type.
-pub(super) fn returned(arguments: &[Bson], number: f64) -> Bson {
+/// A number that the function returned, and whether it is a new whole number: one that is equal to an argument keeps
+/// the argument's BSON type.
+pub(super) fn returned(arguments: &[Bson], number: f64) -> (Bson, bool) {
     let same = arguments.iter().find(|argument| match argument {
         Bson::Int32(kept) => f64::from(*kept).to_bits() == number.to_bits(),
         Bson::Double(kept) => kept.to_bits() == number.to_bits(),
+        #[expect(clippy::cast_precision_loss, reason = "a larger one is not a number in JavaScript")]
+        Bson::Int64(kept) => (*kept as f64).to_bits() == number.to_bits(),
         _ => false,
     });
-    same.cloned().unwrap_or_else(|| new_number(number))
+    match same {
+        Some(Bson::Int64(_)) | None => (new_number(number), same.is_none() && is_whole(number)),
+        Some(same) => (same.clone(), false),
+    }
 }
 
 /// Whether encoding would turn a double into an integer.

@@ -117,6 +117,8 @@ pub(super) struct CallState {
     pub(super) console: RefCell<Console>,
     /// Why the script of the engine's own function designates no user, once it has been refused.
     pub(super) refused: RefCell<Option<String>>,
+    /// Whether something outside the engine may have delivered data to it.
+    pub(super) is_informed: Cell<bool>,
     pub(super) operations: RefCell<FuturesUnordered<Operation>>,
     /// Operations that ended while the engine was suspended.
     pub(super) ended: RefCell<VecDeque<(u32, usize, Outcome)>>,
@@ -148,6 +150,7 @@ impl CallState {
             input,
             console: RefCell::new(console),
             refused: RefCell::default(),
+            is_informed: Cell::default(),
             operations: RefCell::default(),
             ended: RefCell::default(),
             timers: RefCell::default(),
@@ -269,6 +272,7 @@ impl CallState {
             return Err(Exception::throw_internal(ctx, "out of memory"));
         }
         self.held.set(held);
+        self.is_informed.set(true);
         // A panic of the host must end only the operation: the engine could not be unwound safely.
         let outcome = AssertUnwindSafe(outcome).catch_unwind();
         self.operations.borrow_mut().push(Box::pin(async move {

@@ -57,6 +57,7 @@ pub(super) fn visit<'js>(
         return Err(Exception::throw_range(ctx, &message));
     }
     state.count(ctx)?;
+    state.is_informed.set(true);
     let name = visit.name.clone();
     let encoder = Encoder::new(bridge, Undefined::Pass, state.shared.options.arguments)?;
     let arguments = encoder.array(parts, "arguments", 0)?;

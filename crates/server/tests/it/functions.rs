@@ -109,6 +109,19 @@ async fn a_result_is_canonical_extended_json() {
 }
 
 #[tokio::test]
+async fn only_a_number_that_the_function_computes_by_itself_takes_the_type_of_the_arguments() {
+    let guild = Guild::new().await;
+    let ada = guild.somebody().await;
+    for (how, expected) in [("Long", Some(5)), ("BigInt", Some(5)), ("callee", Some(5)), ("count", None)] {
+        let found = guild.returned(&ada, "whole", json!([how, int(1000)])).await;
+        assert!(found.get("$numberLong").is_some(), "{how}: {found}");
+        if let Some(expected) = expected {
+            assert_eq!(found, long(expected), "{how}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn failures_have_the_errors_that_clients_expect() {
     let guild = Guild::new().await;
     let ada = guild.somebody().await;

@@ -70,10 +70,12 @@ impl ClientApi {
         if let Some(request) = asker.request {
             call = call.with_request(request);
         }
-        let result = self.functions.call(call).await.map_err(|error| client_error(&error))?.value;
-        Ok(match result {
-            Bson::Int64(number) if are_int32(arguments) => i32::try_from(number).map_or(result, Bson::Int32),
-            _ => result,
+        let returned = self.functions.call(call).await.map_err(|error| client_error(&error))?;
+        Ok(match returned.value {
+            Bson::Int64(number) if returned.is_computed && are_int32(arguments) => {
+                i32::try_from(number).map_or(Bson::Int64(number), Bson::Int32)
+            }
+            value => value,
         })
     }
 }

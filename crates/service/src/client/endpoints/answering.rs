@@ -107,7 +107,8 @@ mod tests {
             responds_result,
             return_type: ReturnType::Json,
         };
-        let returned = Returned { value: Bson::Int32(7), console: Vec::new(), response: Some(response) };
+        let returned =
+            Returned { value: Bson::Int32(7), is_computed: false, console: Vec::new(), response: Some(response) };
         let HttpReply { status, headers, body } = answering.reply(returned, Form::Json);
         (status, body.map(|body| String::from_utf8_lossy(&body).into_owned()), headers.len())
     }
