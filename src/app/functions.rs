@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::function_uses::is_on;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
@@ -275,6 +276,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
     let mut providers: Vec<Provider> = Vec::new();
     for (name, config) in unique(reader, "provider", configs) {
         let kind = config.text("type").unwrap_or(&name).to_owned();
+        confirmation(reader, &config);
         match ProviderType::from_name(&kind).filter(|_| providers.iter().any(|known| known.kind == kind)) {
             None => providers.push(Provider { name, kind, config }),
             // Users are identified by the type of provider, not by its name.
@@ -286,6 +288,16 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
         }
     }
     providers
+}
+
+/// Reports a confirmation function that is not called: whoever sets it wants addresses to be confirmed by it.
+fn confirmation(reader: &mut Reader<'_>, config: &ConfigFile) {
+    let settings = config.node.get("config");
+    let set = |key: &str| settings.and_then(|node| node.get(key)).filter(|node| node.as_bool() == Some(true));
+    if let (Some(automatic), Some(_), true) = (set("autoConfirm"), set("runConfirmationFunction"), is_on(config)) {
+        let problem = Problem::new(ProblemKind::ConfirmationSkipped, automatic.span);
+        reader.problem_in(config, problem.help("set one of them to false"));
+    }
 }
 
 /// The objects in a file that contains an array of them.

@@ -99,6 +99,9 @@ pub enum ProblemKind {
         "a second provider of type `{0}`: its tokens could identify users of the first provider, whose IDs may be the same"
     )]
     ProviderTypeTwice(&'static str),
+    /// `"autoConfirm": true` beside `"runConfirmationFunction": true`
+    #[error("`autoConfirm` confirms every address, so the confirmation function is not called")]
+    ConfirmationSkipped,
     /// An entry without a name, as in `functions/config.json`
     #[error("this {0} has no name")]
     NameMissing(&'static str),
@@ -254,6 +257,7 @@ impl Code for ProblemKind {
             Self::NamespaceUnknown => "namespace-unknown",
             Self::DefinitionDuplicate { .. } => "definition-duplicate",
             Self::ProviderTypeTwice(_) => "provider-type-twice",
+            Self::ConfirmationSkipped => "confirmation-skipped",
             Self::NameMissing(_) => "name-missing",
             Self::ValueMissing => "value-missing",
             Self::EnvironmentUnknown(_) => "environment-unknown",
@@ -288,6 +292,7 @@ pub(super) type Problem = Located<ProblemKind>;
 pub(super) fn finding(problem: Problem) -> Finding {
     let severity = match problem.kind() {
         ProblemKind::FileUnused
+        | ProblemKind::ConfirmationSkipped
         | ProblemKind::FunctionUnused(_)
         | ProblemKind::KeyMisspelt { .. }
         | ProblemKind::ScriptMissing(_)

@@ -138,6 +138,26 @@ fn the_first_of_two_providers_of_a_type_applies() {
 }
 
 #[test]
+fn a_confirmation_function_that_automatic_confirmation_skips_is_reported() {
+    let reported = |automatic: bool, runs: bool, disabled: bool| {
+        let provider = serde_json::json!({"local-userpass": {
+            "name": "local-userpass", "type": "local-userpass", "disabled": disabled,
+            "config": {"autoConfirm": automatic, "runConfirmationFunction": runs, "confirmationFunctionName": "f"}
+        }});
+        let tree = Tree::new(&[
+            ROOT,
+            ("auth/providers.json", &provider.to_string()),
+            ("functions/config.json", r#"[{"name": "f", "private": true}]"#),
+            ("functions/f.js", "exports = () => {};"),
+        ]);
+        found(&tree.load())
+    };
+    assert_eq!(reported(true, true, false), ["confirmation-skipped auth/providers.json"]);
+    assert!(reported(true, false, false).is_empty() && reported(false, true, false).is_empty());
+    assert!(reported(true, true, true).is_empty());
+}
+
+#[test]
 fn values_that_cannot_be_read_are_unknown_and_not_missing() {
     let role = |condition: &str| {
         let role = r#"{"roles": [{"name": "a", "apply_when": {"%not": CONDITION}, "read": true}]}"#;
