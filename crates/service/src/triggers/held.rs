@@ -75,6 +75,7 @@ async fn keep(
             () = sleep_until(end) => {}
             _ = stop.wait_for(|stop| *stop), if *duty.borrow() == Duty::Run => {
                 let _ = duty.send(Duty::Drain);
+                continue;
             }
         }
         let asked = Instant::now();

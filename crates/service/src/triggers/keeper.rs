@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use portcullis::store::{Position, TriggerState};
+use portcullis::store::{Position, Progress, StoreError, TriggerState};
 use portcullis::trigger::{TriggerDefinition, TriggerEvent};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -30,6 +30,40 @@ pub(super) async fn keep(
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
+}
+
+/// Makes a trigger that its configuration disables forget its position if it skips missed events, so that it continues
+/// from the moment at which it is enabled again. A server on which it is still enabled has the lease until it stops.
+pub(super) async fn forget_while_disabled(
+    shared: Arc<Shared>,
+    trigger: Arc<TriggerDefinition>,
+    holder: String,
+    mut stop: watch::Receiver<bool>,
+) {
+    while !*stop.borrow() {
+        match forgotten(&shared, &trigger, &holder).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => shared.warn(&trigger, &error.to_string()),
+        }
+        tokio::select! {
+            () = sleep(shared.options.pause) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+/// Forgets the position of a trigger if its lease is free; returns whether there is none any more.
+async fn forgotten(shared: &Shared, trigger: &TriggerDefinition, holder: &str) -> Result<bool, StoreError> {
+    let states = &*shared.stores.states;
+    if !has_missed(trigger, &states.state(&trigger.name).await?) {
+        return Ok(true);
+    }
+    let Some(lease) = states.acquire(&trigger.name, holder, shared.options.lease).await? else { return Ok(false) };
+    let forget = Progress { position: Some(Position::Forgotten), ..Progress::default() };
+    let noted = states.note(&lease, &forget).await;
+    states.release(&lease).await?;
+    noted
 }
 
 /// Acquires the lease if it is free, and runs the trigger for as long as permitted.
@@ -79,7 +113,7 @@ async fn run(shared: &Arc<Shared>, trigger: &Arc<TriggerDefinition>, held: &Held
     }
 }
 
-/// Whether a paused trigger still has a stored position although it is to skip events that occur while it is paused.
+/// Whether a paused or disabled trigger still has a stored position although it is to skip events that occur meanwhile.
 /// Account events are never skipped, and a schedule determines from the time alone what it has missed.
 fn has_missed(trigger: &TriggerDefinition, state: &TriggerState) -> bool {
     matches!(&trigger.event, TriggerEvent::Database(changes) if changes.skips_missed) && state.position.is_some()

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::keeper::keep;
+use super::keeper::{forget_while_disabled, keep};
 use super::plan::TriggerPlan;
 use super::shared::Shared;
 use super::{RunnerOptions, TriggerFunctions};
@@ -67,6 +67,10 @@ impl Runner {
         for planned in &plan.runs {
             let trigger = Arc::new(planned.definition.clone());
             tasks.spawn(keep(Arc::clone(&shared), trigger, holder.clone(), stopping.clone()));
+        }
+        for planned in &plan.disabled {
+            let trigger = Arc::new(planned.definition.clone());
+            tasks.spawn(forget_while_disabled(Arc::clone(&shared), trigger, holder.clone(), stopping.clone()));
         }
         Self { stop, tasks, options, plan }
     }

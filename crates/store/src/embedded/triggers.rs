@@ -94,8 +94,14 @@ impl Triggers for Embedded {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            // The lease is kept as expired, for the sake of its number.
-            let release = |state: &mut TriggerState| state.leased_until = Some(DateTime::now());
+            // The lease is kept as expired, for the sake of its number, but without a holder, so that a renewal that is
+            // still on its way does not extend it again.
+            let release = |state: &mut TriggerState| {
+                state.leased_until = Some(DateTime::now());
+                if let Some(lease) = &mut state.lease {
+                    lease.holder.clear();
+                }
+            };
             self.change_leased("cannot give back the lease of the trigger", lease, release).await
         })
     }

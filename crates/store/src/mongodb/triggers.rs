@@ -84,7 +84,16 @@ impl MongoTriggers {
         Ok(TriggerRecord::from_record(DocumentRef::Raw(raw).to_document()?, &self.application)?.state)
     }
 
-    /// Extends or shortens a lease; returns whether it is the latest one.
+    /// Frees a lease; returns whether it was the latest one. Its holder is removed, so that a renewal that is still on its
+    /// way does not extend it again.
+    async fn free(&self, lease: &Lease) -> Result<bool, Failure> {
+        let triggers = self.triggers.ready().await?;
+        let freed = vec![doc! { "$set": { "lease.until": "$$NOW", "lease.holder": "" } }];
+        let update = async { triggers.update_one(self.by_lease(lease), freed).await };
+        Ok(patiently(update).await?.matched_count > 0)
+    }
+
+    /// Extends a lease; returns whether it is the latest one.
     async fn extend(&self, lease: &Lease, lifetime: Duration) -> Result<bool, Failure> {
         let triggers = self.triggers.ready().await?;
         let until = vec![doc! { "$set": { "lease.until": { "$add": ["$$NOW", millis(lifetime)] } } }];
@@ -159,8 +168,7 @@ impl Triggers for MongoTriggers {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            let released = self.extend(lease, Duration::ZERO).await;
-            released.map_err(|error| error.during("cannot give back the lease of the trigger"))
+            self.free(lease).await.map_err(|error| error.during("cannot give back the lease of the trigger"))
         })
     }
 

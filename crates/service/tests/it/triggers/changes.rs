@@ -174,3 +174,39 @@ async fn a_burst_is_marked_as_handled_without_another_event() {
     functions.wait(4).await;
     runner.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_that_skips_missed_events_skips_those_that_occur_while_it_is_disabled() {
+    let app = |is_disabled: bool, skips: bool| {
+        let config = format!(
+            r#""type": "DATABASE", "disabled": {is_disabled}, "config": {{"database": "shop", "collection": "orders",
+               "operation_types": ["INSERT"], "skip_catchup_events": {skips}}}"#
+        );
+        Application::new(&[("t", &config)])
+    };
+    for (skips, expected) in [(true, vec![1, 3]), (false, vec![1, 2, 3])] {
+        let (stores, functions) = (Stores::new(), Recorder::quiet());
+        let runner = stores.start(&app(false, skips), &functions);
+        stores.open().await;
+        stores.insert("shop.orders", doc! { "_id": 1 }).await;
+        functions.wait(1).await;
+        runner.shut_down().await;
+        let runner = stores.start(&app(true, skips), &functions);
+        if skips {
+            wait_for_state(&stores.accounts, "t", |state| state.position.is_none()).await;
+        }
+        stores.insert("shop.orders", doc! { "_id": 2 }).await;
+        runner.shut_down().await;
+        let runner = stores.start(&app(false, skips), &functions);
+        stores.open().await;
+        stores.insert("shop.orders", doc! { "_id": 3 }).await;
+        functions.wait(expected.len()).await;
+        runner.shut_down().await;
+        let ids: Vec<i32> = functions
+            .events()
+            .iter()
+            .map(|event| event.get_document("documentKey").unwrap().get_i32("_id").unwrap())
+            .collect();
+        assert_eq!(ids, expected);
+    }
+}
