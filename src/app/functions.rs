@@ -276,7 +276,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
     let mut providers: Vec<Provider> = Vec::new();
     for (name, config) in unique(reader, "provider", configs) {
         let kind = config.text("type").unwrap_or(&name).to_owned();
-        confirmation(reader, &config);
+        check_provider_functions(reader, &kind, &config);
         match ProviderType::from_name(&kind).filter(|_| providers.iter().any(|known| known.kind == kind)) {
             None => providers.push(Provider { name, kind, config }),
             // Users are identified by the type of provider, not by its name.
@@ -290,11 +290,31 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
     providers
 }
 
-/// Reports a confirmation function that is not called: whoever sets it wants addresses to be confirmed by it.
-fn confirmation(reader: &mut Reader<'_>, config: &ConfigFile) {
-    let settings = config.node.get("config");
-    let set = |key: &str| settings.and_then(|node| node.get(key)).filter(|node| node.as_bool() == Some(true));
-    if let (Some(automatic), Some(_), true) = (set("autoConfirm"), set("runConfirmationFunction"), is_on(config)) {
+/// Reports functions that a provider calls without naming them, and a confirmation function that is not called although
+/// the settings say so.
+fn check_provider_functions(reader: &mut Reader<'_>, kind: &str, config: &ConfigFile) {
+    if !is_on(config) {
+        return;
+    }
+    let get = |key: &str| config.node.get("config").and_then(|settings| settings.get(key));
+    let set = |key: &str| get(key).filter(|node| node.as_bool() == Some(true));
+    let needed = match kind {
+        "custom-function" => vec![("authFunctionName", Some(&config.node))],
+        "local-userpass" => vec![
+            ("confirmationFunctionName", set("runConfirmationFunction").filter(|_| set("autoConfirm").is_none())),
+            ("resetFunctionName", set("runResetFunction")),
+        ],
+        _ => Vec::new(),
+    };
+    for (key, asked) in needed {
+        let is_named = get(key).and_then(Node::as_str).is_some_and(|name| !name.is_empty());
+        if let (Some(asked), false) = (asked, is_named) {
+            let span = get(key).unwrap_or(asked).span;
+            let problem = Problem::new(ProblemKind::FunctionUnnamed(key), span);
+            reader.problem_in(config, problem.help("name a function of functions/"));
+        }
+    }
+    if let (Some(automatic), Some(_)) = (set("autoConfirm"), set("runConfirmationFunction")) {
         let problem = Problem::new(ProblemKind::ConfirmationSkipped, automatic.span);
         reader.problem_in(config, problem.help("set one of them to false"));
     }

@@ -114,6 +114,9 @@ pub enum ProblemKind {
     /// A data source that does not exist: `"mongo_service_name": "x"` without a data source `x`
     #[error("there is no data source `{0}`")]
     DataSourceUnknown(String),
+    /// A provider that calls a function but names none: `"runResetFunction": true` without `resetFunctionName`
+    #[error("`{0}` names no function, so every request that needs it is rejected")]
+    FunctionUnnamed(&'static str),
     /// A function that does not exist: `"function_name": "x"` without a function `x`
     #[error("there is no function `{0}`")]
     FunctionUnknown(String),
@@ -262,6 +265,7 @@ impl Code for ProblemKind {
             Self::ValueMissing => "value-missing",
             Self::EnvironmentUnknown(_) => "environment-unknown",
             Self::DataSourceUnknown(_) | Self::TriggerSource(_) => "data-source-unknown",
+            Self::FunctionUnnamed(_) => "function-unnamed",
             Self::FunctionUnknown(_) | Self::FunctionUnused(_) => "function-unknown",
             Self::FunctionUnlisted(_) => "function-unlisted",
             Self::ScriptMissing(_) | Self::ScriptAmbiguous { .. } => "function-script-missing",

@@ -276,3 +276,25 @@ fn no_content_of_any_file_panics() {
         }
     }
 }
+
+#[test]
+fn a_provider_that_calls_a_function_without_a_name_is_an_error() {
+    let reported = |kind: &str, config: &str| {
+        let provider =
+            format!(r#"{{"{kind}": {{"name": "{kind}", "type": "{kind}", "disabled": false, "config": {config}}}}}"#);
+        found(&Tree::new(&[ROOT, ("auth/providers.json", &provider)]).load())
+    };
+    for (kind, config) in [
+        ("custom-function", "{}"),
+        ("custom-function", r#"{"authFunctionName": ""}"#),
+        ("local-userpass", r#"{"runConfirmationFunction": true, "confirmationFunctionName": ""}"#),
+        ("local-userpass", r#"{"autoConfirm": true, "runResetFunction": true}"#),
+    ] {
+        assert_eq!(reported(kind, config), ["function-unnamed auth/providers.json"], "{config}");
+    }
+    for config in
+        [r#"{"confirmationFunctionName": "", "runConfirmationFunction": false, "resetFunctionName": ""}"#, "{}"]
+    {
+        assert!(reported("local-userpass", config).is_empty(), "{config}");
+    }
+}
