@@ -67,21 +67,6 @@
   defineProperty(Error, "prepareStackTrace", { get: () => undefined, set() {}, configurable: false });
   for (const name of ["gc", "WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics"]) delete globalThis[name];
 
-  // Loops of the engine that neither poll for the time limit nor use up memory, over a length that may come from a client. No array is as
-  // long, so this concerns only other objects.
-  const bounded = (object) => {
-    if (object !== null && object !== undefined && object.length > 0xffffffff) throw new RangeErrorType("the length is above that of any array");
-    return object;
-  };
-  for (const name of ["copyWithin", "fill", "flat", "flatMap", "join", "reverse", "shift", "slice", "sort", "splice", "toLocaleString", "unshift"]) {
-    const method = Array.prototype[name], inner = unbound(method);
-    const { wrapper } = name === "splice" || name === "unshift"
-      ? { wrapper(...parts) { return apply(method, isArray(this) ? this : bounded(this), parts); } }
-      : { wrapper(first, second, third) { return inner(isArray(this) ? this : bounded(this), first, second, third); } };
-    defineProperties(wrapper, { name: { value: name }, length: { value: method.length } });
-    hidden(Array.prototype, { [name]: wrapper });
-  }
-
   const mongoError = (name, message, code, stack) => {
     const error = new ErrorType(message);
     if (name !== "Error") hidden(error, { name });
