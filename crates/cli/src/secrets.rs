@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use portcullis::App;
 use portcullis::app::Secrets;
+use portcullis::text::{OneLine, closest};
 
 use super::missing::remember_secrets;
 use super::output::note;
@@ -70,32 +71,57 @@ impl SecretArgs {
         Ok(())
     }
 
-    /// The secrets that this application names, if they are given for several applications together.
-    pub(super) fn read_for(&self, app: &App) -> Result<Secrets, Trouble> {
-        let mut given = Secrets::default();
-        for secret in &self.secret {
-            given.add(&secret.0)?;
+    /// Reads the given secrets for an application. Those on the command line that it does not name are an error; a file may
+    /// have been written for several applications.
+    pub(super) fn read(&self, app: &App) -> Result<Secrets, Trouble> {
+        let given = self.given()?;
+        remember_secrets(app);
+        app.verify_secrets(&given.on_command_line)?;
+        given.note_unnamed(&[app]);
+        given.of(app)
+    }
+
+    /// Reads the given secrets. The file is read once, since it may be a pipe.
+    pub(super) fn given(&self) -> Result<GivenSecrets, Trouble> {
+        let mut on_command_line = Secrets::default();
+        for given in &self.secret {
+            on_command_line.add(&given.0)?;
         }
+        let mut all = on_command_line.clone();
         if let Some(path) = &self.secrets {
-            given.add_file(path)?;
+            all.add_file(path)?;
         }
-        let mut secrets = given.only(&app.secrets);
+        Ok(GivenSecrets { on_command_line, all })
+    }
+}
+
+/// The secrets on the command line, and all of them, including those in the file.
+pub(super) struct GivenSecrets {
+    on_command_line: Secrets,
+    all: Secrets,
+}
+
+impl GivenSecrets {
+    /// The secrets that an application names, also from variables of the environment.
+    pub(super) fn of(&self, app: &App) -> Result<Secrets, Trouble> {
+        let mut secrets = self.all.only(&app.secrets);
         secrets.add_variables(app.secrets.iter().map(String::as_str))?;
         Ok(secrets)
     }
 
-    /// Reads the given secrets. Secrets that the application does not name are an error.
-    pub(super) fn read(&self, app: &App) -> Result<Secrets, Trouble> {
-        let mut secrets = Secrets::default();
-        for given in &self.secret {
-            secrets.add(&given.0)?;
+    /// Notes which secrets in the file are named by none of these applications.
+    pub(super) fn note_unnamed(&self, apps: &[&App]) {
+        let is_named = |name: &str| apps.iter().any(|app| app.secrets.contains(name));
+        let in_file = self.all.names().filter(|name| self.on_command_line.get(name).is_none());
+        for name in in_file.filter(|name| !is_named(name)).take(MAX_NOTES) {
+            // A name that is given as well is not what was meant.
+            let known = apps.iter().flat_map(|app| &app.secrets).map(String::as_str);
+            let meant = closest(name, known.filter(|known| self.all.get(known).is_none()));
+            let help = meant.map_or_else(String::new, |meant| format!("; did you mean `{}`?", OneLine(meant)));
+            note(&format!("the secret `{}` in the file of --secrets is not used{help}", OneLine(name)));
         }
-        if let Some(path) = &self.secrets {
-            secrets.add_file(path)?;
-        }
-        remember_secrets(app);
-        app.verify_secrets(&secrets)?;
-        secrets.add_variables(app.secrets.iter().map(String::as_str))?;
-        Ok(secrets)
     }
 }
+
+/// The maximum number of notes about secrets that are not used.
+const MAX_NOTES: usize = 10;

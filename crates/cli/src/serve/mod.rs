@@ -239,12 +239,15 @@ impl Args {
     }
 
     fn served(&self) -> Result<Vec<Served>, Trouble> {
+        let given = self.secrets.given()?;
         let serve = |directory: &PathBuf| {
             let app = load_app(directory, self.tag.as_deref())?;
-            let secrets = self.secrets.read_for(&app)?;
+            let secrets = given.of(&app)?;
             Ok(Served { app: Arc::new(app), secrets })
         };
-        self.apps.iter().map(serve).collect()
+        let served: Vec<Served> = self.apps.iter().map(serve).collect::<Result<_, Trouble>>()?;
+        given.note_unnamed(&served.iter().map(|served| &*served.app).collect::<Vec<_>>());
+        Ok(served)
     }
 
     /// Loads the applications; fails if `check` would report an error in any of them.

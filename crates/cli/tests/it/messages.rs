@@ -260,6 +260,22 @@ fn a_secret_that_no_value_uses_is_named() {
     "#]]);
 }
 
+/// A file may have been written for several applications.
+#[test]
+fn secrets_in_a_file_that_no_application_names_are_noted() {
+    let value = ("app/values/key.json", r#"{"name": "key", "from_secret": true, "value": "asked"}"#);
+    let secrets = ("secrets.json", r#"{"askd": "0123", "AWS-secret-key": "4567"}"#);
+    let tree = Tree::new("secrets-file", &[ROOT, SOURCE, THINGS, value, secrets]);
+    run(&tree.0, &["check", "app", "--quiet", "--secrets", "secrets.json"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        4 files: 0 errors, 2 warnings, 0 notes
+        stderr:
+        note: the secret `AWS-secret-key` in the file of --secrets is not used
+        note: the secret `askd` in the file of --secrets is not used; did you mean `asked`?
+    "#]]);
+}
+
 /// The value and the secret that it is taken from have names of their own.
 #[test]
 fn a_missing_secret_is_named_as_the_option_expects_it() {
