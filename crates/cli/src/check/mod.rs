@@ -1,4 +1,5 @@
 mod functions;
+mod not_served;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ impl Checked {
             let mut findings = app.findings.clone();
             findings.extend(if args.portable { app.check_portable() } else { app.check() });
             findings.extend(functions::findings(&app));
+            findings.extend(not_served::findings(&app));
             if args.secrets.is_given() {
                 let secrets = args.secrets.read(&app)?;
                 findings.retain(|found| found.finding.code != "secret-unlisted");

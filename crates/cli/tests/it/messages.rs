@@ -276,6 +276,34 @@ fn secrets_in_a_file_that_no_application_names_are_noted() {
     "#]]);
 }
 
+#[test]
+fn a_check_reports_what_would_not_be_served() {
+    let google = r#"{"oauth2-google": {"name": "oauth2-google", "type": "oauth2-google", "disabled": false}}"#;
+    let own = ("app/realm_config.json", r#"{"config_version": 20210101}"#);
+    let sync = ("app/sync/config.json", r#"{"state": "enabled"}"#);
+    let tree = Tree::new("not-served", &[own, ("app/auth/providers.json", google), sync]);
+    run(&tree.0, &["check", "app"]).is(&expect![[r#"
+        exit: 0
+        stdout:
+        warning[provider-not-served]: logins with `oauth2-google` are rejected: OAuth2 is not served
+          --> app/auth/providers.json:1:19
+          1 | {"oauth2-google": {"name": "oauth2-google", "type": "oauth2-google", "disabled": false}}
+            |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ until another provider is enabled, nobody can log in
+
+        note[app-id-missing]: the application has no ID, which `serve` and users need
+          --> app/realm_config.json:1:1
+          1 | {"config_version": 20210101}
+            | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ add `app_id` or `name`
+
+        note[sync-not-served]: device sync is not served
+          --> app/sync/config.json:1:1
+          1 | {"state": "enabled"}
+            | ^^^^^^^^^^^^^^^^^^^^ clients can use queries and `watch` instead
+
+        3 files: 0 errors, 1 warning, 2 notes
+    "#]]);
+}
+
 /// The value and the secret that it is taken from have names of their own.
 #[test]
 fn a_missing_secret_is_named_as_the_option_expects_it() {
