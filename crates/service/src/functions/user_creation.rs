@@ -17,8 +17,11 @@ pub(crate) struct CreationFunction {
     functions: Arc<Functions>,
     name: String,
     /// For each user who was created recently, by ID, when the first call began and whether one has succeeded.
-    recent: Mutex<HashMap<String, (Instant, Arc<OnceCell<()>>)>>,
+    recent: Mutex<HashMap<String, (Instant, Success)>>,
 }
+
+/// Set once a call has succeeded.
+type Success = Arc<OnceCell<()>>;
 
 /// How long a success is remembered: for logins that began before the user's account became active.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -30,7 +33,7 @@ impl CreationFunction {
     }
 
     /// Whether the function has succeeded for this user.
-    fn success(&self, id: &str) -> Arc<OnceCell<()>> {
+    fn success(&self, id: &str) -> Success {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.retain(|_, (began, success)| began.elapsed() < REMEMBERED || Arc::strong_count(success) > 1);
         let (_, success) = recent.entry(id.to_owned()).or_insert_with(|| (Instant::now(), Arc::default()));
