@@ -109,7 +109,7 @@ impl GivenSecrets {
         Ok(secrets)
     }
 
-    /// Notes which secrets in the file are named by none of these applications.
+    /// Notes which secrets of the file no application names.
     pub(super) fn note_unnamed(&self, apps: &[&App]) {
         let is_named = |name: &str| apps.iter().any(|app| app.secrets.contains(name));
         let in_file = self.all.names().filter(|name| self.on_command_line.get(name).is_none());
