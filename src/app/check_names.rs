@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::check::Check;
 use super::custom_data::data_source_help;
-use super::function_uses::{FunctionUse, is_on};
+use super::function_uses::FunctionUse;
 use super::problem::{Problem, finding};
 use super::{App, ConfigFile, ProblemKind};
 use crate::lint::Names;
@@ -44,7 +44,7 @@ impl Check<'_> {
         if let Some(file) = app.data_api.present()
             && let Some(member) = file.node.member("run_as_system")
             && member.value.as_bool() != Some(false)
-            && is_on(file)
+            && file.is_enabled()
         {
             let help = "let it run as the user who asks";
             self.problem(file, Problem::new(ProblemKind::DataApiSystem, member.key_span).help(help));
@@ -57,7 +57,7 @@ impl Check<'_> {
         let Some((node, name)) = source.and_then(|node| Some((node, node.as_str()?))) else { return };
         let app = self.app;
         let known = || app.data_sources.iter().map(|source| source.name.as_str());
-        if !name.is_empty() && is_on(config) && known().all(|known| known != name) {
+        if !name.is_empty() && config.is_enabled() && known().all(|known| known != name) {
             let problem = Problem::new(ProblemKind::TriggerSource(name.to_owned()), node.span);
             self.problem(config, problem.help(data_source_help(name, known(), &app.directory)));
         }

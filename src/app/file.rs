@@ -25,6 +25,11 @@ impl ConfigFile {
         Self { source: Arc::clone(&self.source), node: node.clone() }
     }
 
+    /// Whether it has no `"disabled": true`.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.node.get("disabled").and_then(Node::as_bool) != Some(true)
+    }
+
     /// The string at a key.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.node.get(key)?.as_str()

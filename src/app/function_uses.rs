@@ -38,7 +38,7 @@ impl App {
     pub(super) fn configured_functions(&self) -> Vec<FunctionUse<'_>> {
         let mut uses = Vec::new();
         for trigger in &self.triggers {
-            let (file, is_on) = (&trigger.config, is_on(&trigger.config));
+            let (file, is_on) = (&trigger.config, trigger.config.is_enabled());
             uses.extend(used(file, file.node.get("function_name"), is_on));
             let processors = file.node.get("event_processors").and_then(Node::as_object).unwrap_or_default();
             for processor in processors.iter().filter(|processor| processor.key == "FUNCTION") {
@@ -48,7 +48,7 @@ impl App {
         }
         for endpoint in &self.endpoints {
             let file = &endpoint.config;
-            uses.extend(used(file, file.node.get("function_name"), is_on(file)));
+            uses.extend(used(file, file.node.get("function_name"), file.is_enabled()));
         }
         for provider in &self.providers {
             uses.extend(of_provider(provider));
@@ -75,12 +75,7 @@ fn of_provider(provider: &Provider) -> impl Iterator<Item = FunctionUse<'_>> {
         _ => &[],
     };
     let keys: Vec<&str> = keys.iter().filter(|(_, runs)| *runs).map(|(key, _)| *key).collect();
-    keys.into_iter().filter_map(move |key| used(file, get(key), is_on(file)))
-}
-
-/// Whether a configuration is not disabled.
-pub(super) fn is_on(file: &ConfigFile) -> bool {
-    file.node.get("disabled").and_then(Node::as_bool) != Some(true)
+    keys.into_iter().filter_map(move |key| used(file, get(key), file.is_enabled()))
 }
 
 fn used<'a>(file: &'a ConfigFile, name: Option<&'a Node>, is_on: bool) -> Option<FunctionUse<'a>> {

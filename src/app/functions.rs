@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::function_uses::is_on;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::{ConfigFile, ConfigPart, ProblemKind};
@@ -293,7 +292,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> Vec<Provider> {
 /// Reports functions that a provider calls without naming them, and a confirmation function that is not called although
 /// the settings say so.
 fn check_provider_functions(reader: &mut Reader<'_>, kind: &str, config: &ConfigFile) {
-    if !is_on(config) {
+    if !config.is_enabled() {
         return;
     }
     let get = |key: &str| config.node.get("config").and_then(|settings| settings.get(key));

@@ -35,7 +35,7 @@ pub enum ServiceError {
     /// The application has no ID.
     #[error(
         "the application in `{}` has no ID, which keeps its users apart from those of other applications: write `app_id` or \
-         `name` into its own file (realm_config.json)", .0.display()
+         `name` into its own file (realm_config.json; in older exports config.json or stitch.json)", .0.display()
     )]
     NoId(PathBuf),
     /// The file that contains the application's ID does not load.

@@ -116,9 +116,12 @@ async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> 
         }
         TriggerEvent::Database(trigger) => {
             let Source::Collection { database, collection } = &trigger.source else {
-                return Err(Trouble::usage(
-                    "the trigger listens to more than one collection: pass an event with --event",
-                ));
+                let source = if matches!(trigger.source, Source::Database(_)) { "a whole database" } else { "a whole cluster" };
+                return Err(Trouble::usage(format!(
+                    "the trigger listens to {source}: pass an event, such as --event '{{\"operationType\": \"insert\", \
+                     \"ns\": {{\"db\": \"DATABASE\", \"coll\": \"COLLECTION\"}}, \"documentKey\": {{\"_id\": 1}}, \
+                     \"fullDocument\": {{\"_id\": 1}}}}'"
+                )));
             };
             let found = first_document(api, trigger, database, collection).await?;
             if found.is_none() {
