@@ -21,12 +21,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use bson::Bson;
 use portcullis::App;
 use portcullis::app::Secrets;
 use portcullis_functions::{Call, CallError, Returned};
 
 pub use reading::LogReader;
 
+use self::hidden::hidden;
 use self::record::{Begun, Record};
 use self::redaction::Redaction;
 use self::writing::{Line, Message, Writer};
@@ -104,6 +106,12 @@ impl CallRecorder {
     /// The data known before a call; `None` if the call is not logged anywhere.
     pub(crate) fn begin(&self, call: &Call) -> Option<Begun> {
         (self.kept.is_some() || Record::is_told()).then(|| Begun::of(&self.app, call))
+    }
+
+    /// An error as it may be shown outside the call log: without secrets, and without passwords and tokens among these
+    /// arguments of the call.
+    pub(crate) fn shown(&self, error: &CallError, arguments: &[Bson]) -> String {
+        self.redaction.told(&error.to_string(), hidden(arguments, None).as_deref())
     }
 
     /// Records its result.

@@ -24,9 +24,6 @@ const MAX_ERROR: usize = 8192;
 /// The `tracing` target of the lines on standard error.
 const TARGET: &str = "portcullis::functions";
 
-/// The replacement for texts that cannot be searched for the caller's passwords.
-const NOT_KEPT: &str = "<left out: the request is too large to be searched for passwords>";
-
 /// The data known before a call.
 pub(crate) struct Begun {
     time: DateTime,
@@ -84,6 +81,16 @@ struct Failed {
     place: Option<String>,
 }
 
+/// The beginning of a message, redacted. It is cut without a mark at first, so that a secret which is cut off is
+/// recognized at the end.
+fn shortened(message: &str, clean: impl Fn(&str) -> String) -> String {
+    let end = message.char_indices().nth(MAX_ERROR).map(|(at, _)| at);
+    match end.and_then(|end| message.get(..end)) {
+        Some(beginning) => format!("{}…", clean(beginning)),
+        None => clean(message),
+    }
+}
+
 impl Record {
     pub(super) fn of(
         begun: Begun,
@@ -92,10 +99,7 @@ impl Record {
         redaction: &Redaction,
     ) -> Self {
         let Begun { time, function, user, entry, arguments, hidden } = begun;
-        let clean = |text: &str| match &hidden {
-            Some(hidden) => redaction.text(text, hidden),
-            None => NOT_KEPT.to_owned(),
-        };
+        let clean = |text: &str| redaction.told(text, hidden.as_deref());
         let arguments = match arguments {
             Arguments::Hidden => None,
             Arguments::TooLarge => Some(json!("too large to be logged")),
@@ -111,7 +115,7 @@ impl Record {
         };
         let error = error.map(|error| Failed {
             code: error.code(),
-            message: clean(&excerpt(&error.to_string(), MAX_ERROR)),
+            message: shortened(&error.to_string(), clean),
             place: private(error).map(|place| redaction.text(&place, &[])),
         });
         let console = console.iter().map(|line| (level(line.level), clean(&line.text))).collect();

@@ -21,6 +21,9 @@ pub(super) struct Redaction {
     secrets: Vec<(String, String)>,
 }
 
+/// The text in place of one that cannot be redacted.
+const NOT_KEPT: &str = "<left out: the request is too large to be searched for passwords>";
+
 impl Redaction {
     pub(super) fn new(secrets: &Secrets) -> Self {
         let mut all: Vec<(String, String)> = Vec::new();
@@ -37,6 +40,12 @@ impl Redaction {
         }
         all.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
         Self { secrets: all }
+    }
+
+    /// Redacts a text that may repeat the arguments of a call; `hidden` is what [`hidden`](super::hidden::hidden) found in
+    /// them.
+    pub(super) fn told(&self, text: &str, hidden: Option<&[String]>) -> String {
+        hidden.map_or_else(|| NOT_KEPT.to_owned(), |hidden| self.text(text, hidden))
     }
 
     /// Redacts a text: removes secrets, hidden values from the call's arguments, tokens, and values under names such as

@@ -91,6 +91,11 @@ impl Functions {
         done.await.map_err(|error| CallError::Engine(error.to_string()))?
     }
 
+    /// An error of a call, for other logs than the call log.
+    pub(crate) fn shown(&self, error: &CallError, arguments: &[Bson]) -> String {
+        self.calls.recorder.shown(error, arguments)
+    }
+
     /// Calls a function for the service itself: as the system user, without a request.
     pub(crate) async fn call_as_system(
         &self,

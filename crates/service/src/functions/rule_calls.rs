@@ -24,7 +24,10 @@ impl RuleFunctions for Functions {
                 Ok(returned) => Ok(returned.value),
                 Err(CallError::NotFound(name)) => Err(FunctionError::NotFound(name)),
                 Err(CallError::TimedOut { .. }) => Err(FunctionError::TimedOut(call.name.clone())),
-                Err(error) => Err(FunctionError::Failed { name: call.name.clone(), message: error.to_string() }),
+                Err(error) => {
+                    let message = self.shown(&error, &call.arguments);
+                    Err(FunctionError::Failed { name: call.name.clone(), message })
+                }
             }
         })
     }
