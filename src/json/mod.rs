@@ -26,7 +26,7 @@ pub(crate) use write::{NotJson, write_relaxed};
 pub use {
     canonical::write_canonical,
     ejson::{from_bson, is_literal, to_bson},
-    parse::{MAX_DEPTH, MAX_SIZE, parse_part, parse_up_to},
+    parse::{MAX_DEPTH, MAX_SIZE, count_values, parse_part, parse_up_to},
     plain::{to_plain_bson, to_plain_document},
     raw_document::to_raw_document,
     stream::{Chunk, Stream},

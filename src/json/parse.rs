@@ -450,3 +450,20 @@ pub(super) fn has_form_of_number(text: &[u8]) -> bool {
     }
     rest.is_empty()
 }
+
+/// An upper bound on the number of values in a JSON text. The contents of strings are not counted.
+#[cfg(feature = "unstable")]
+#[must_use]
+pub fn count_values(json: &[u8]) -> usize {
+    let (mut count, mut in_text, mut is_escaped) = (1_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => count = count.saturating_add(1),
+            _ => {}
+        }
+    }
+    count
+}

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bson::{Bson, Document, doc};
 use futures_util::StreamExt;
 use portcullis::eval::Request;
-use portcullis::json::{self, Kind, Node};
+use portcullis::json::{self, Kind, Node, count_values};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, bearer_token};
 use portcullis_service::heavy::{LARGE, in_place};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -165,8 +165,11 @@ async fn read_with_room(
         bytes.extend_from_slice(&chunk);
         hold(room, &mut held, bytes.len() >> 20).await?;
     }
-    let values = in_place(bytes.len(), || values(&bytes));
-    hold(room, &mut held, values / VALUES_IN_ROOM).await?;
+    let needed = in_place(bytes.len(), || count_values(&bytes)) / VALUES_IN_ROOM;
+    if needed > BODY_BUDGET_MIB {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    }
+    hold(room, &mut held, needed).await?;
     Ok((Bytes::from(bytes), held))
 }
 
@@ -190,27 +193,12 @@ const VALUES_IN_ROOM: usize = 2000;
 /// The most JSON values in a body.
 const MAX_VALUES: usize = 250_000;
 
-/// An upper bound on the number of values in a JSON text. The contents of strings are not counted.
-fn values(json: &[u8]) -> usize {
-    let (mut count, mut in_text, mut is_escaped) = (1_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = in_text,
-            b'"' => in_text = !in_text,
-            b',' | b'[' | b'{' if !in_text => count = count.saturating_add(1),
-            _ => {}
-        }
-    }
-    count
-}
-
 /// Parses the body as JSON, whatever its declared type. An empty body counts as absent.
 pub(crate) fn body(bytes: &Bytes) -> Result<Option<Node>, ClientError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    if bytes.len() > LARGE / 4 && values(bytes) > MAX_VALUES {
+    if bytes.len() > LARGE / 4 && count_values(bytes) > MAX_VALUES {
         let message = format!("the body has more than {MAX_VALUES} values");
         return Err(ClientError::bad(ErrorCode::ReadSizeLimitExceeded, message));
     }
@@ -328,13 +316,13 @@ pub(crate) fn base(host: Option<&HeaderValue>, client: &Client, options: &Option
 mod tests {
     use std::borrow::Cow;
 
-    use super::{values, without_lone_surrogates};
+    use super::{count_values, without_lone_surrogates};
 
     #[test]
     fn values_inside_strings_are_not_counted() {
         let cases = [("", 1), ("1", 1), ("[1,2,3]", 4), (r#"{"a": "[,{", "b": "\",,"}"#, 3), (r#"["\\",2]"#, 3)];
         for (text, expected) in cases {
-            assert_eq!(values(text.as_bytes()), expected, "{text}");
+            assert_eq!(count_values(text.as_bytes()), expected, "{text}");
         }
     }
 

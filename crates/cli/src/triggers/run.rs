@@ -116,7 +116,8 @@ async fn sample(args: &Run, api: &ClientApi, definition: &TriggerDefinition) -> 
         }
         TriggerEvent::Database(trigger) => {
             let Source::Collection { database, collection } = &trigger.source else {
-                let source = if matches!(trigger.source, Source::Database(_)) { "a whole database" } else { "a whole cluster" };
+                let source =
+                    if matches!(trigger.source, Source::Database(_)) { "a whole database" } else { "a whole cluster" };
                 return Err(Trouble::usage(format!(
                     "the trigger listens to {source}: pass an event, such as --event '{{\"operationType\": \"insert\", \
                      \"ns\": {{\"db\": \"DATABASE\", \"coll\": \"COLLECTION\"}}, \"documentKey\": {{\"_id\": 1}}, \

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use bson::{Bson, Document, doc};
+use portcullis::json::count_values;
 use portcullis::{CustomData, User, UserType};
 use rquickjs::{Array, Ctx, Exception, Function, IntoJs, Object, Result, Value};
 
@@ -37,8 +38,12 @@ macro_rules! function {
     }};
 }
 
+/// The host's memory for a value that `EJSON.parse` reads, as JSON and as BSON.
+const PARSED_VALUE: usize = 320;
+
 fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
     function!(ctx, host, slot, "user", |state, bridge| {
+        state.is_informed.set(true);
         let user = &state.input.user;
         let made = Decoder::new(&bridge)?.document(&user_document(user))?;
         // If an endpoint does not fetch custom data, its function sees an empty document.
@@ -47,11 +52,13 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
         record(ctx, [("user", made.into_value()), ("isShown", is_shown.into_js(ctx)?)])
     });
     function!(ctx, host, slot, "environment", |state, bridge| {
+        state.is_informed.set(true);
         let environment = &state.shared.app.environment;
         let document = doc! { "tag": &environment.tag, "values": environment.values.clone() };
         Decoder::new(&bridge)?.document(&document)
     });
     function!(ctx, host, slot, "request", |state, bridge| {
+        state.is_informed.set(true);
         match &state.input.request {
             Some(request) => Ok(Decoder::new(&bridge)?.document(request.fields())?.into_value()),
             None => Ok::<_, rquickjs::Error>(Value::new_undefined(bridge.ctx.clone())),
@@ -61,6 +68,7 @@ fn add_context<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Resu
         Decoder::new(&bridge)?.document(&state.shared.app_document())
     });
     function!(ctx, host, slot, "value", |state, bridge, name: String| {
+        state.is_informed.set(true);
         match state.shared.value(&name) {
             Some(value) => Decoder::new(&bridge)?.value(&value),
             None => Ok(Value::new_undefined(bridge.ctx.clone())),
@@ -108,7 +116,7 @@ pub(super) fn add_extended_json<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &
         Ok::<_, rquickjs::Error>(Some(text))
     });
     function!(ctx, host, slot, "parse", |state, bridge, text: String| {
-        if text.len() > state.memory() / 8 {
+        if text.len() > state.memory() / 8 || count_values(text.as_bytes()) > state.memory() / 2 / PARSED_VALUE {
             return Err(bridge.range_error("the text is too large"));
         }
         let parsed: serde_json::Value = serde_json::from_str(&text)
