@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bson::{Bson, Document, doc};
 use futures_util::StreamExt;
+use portcullis::endpoint::header_name;
 use portcullis::eval::Request;
 use portcullis::json::{self, Kind, Node, count_values};
 use portcullis_service::client::{ClientError, ErrorClass, ErrorCode, bearer_token};
@@ -273,24 +274,13 @@ fn fields(method: &Method, uri: &Uri, headers: &HeaderMap, address: IpAddr) -> D
     let mut named = Document::new();
     for name in headers.keys().filter(|name| **name != header::AUTHORIZATION && **name != header::COOKIE) {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        named.insert(canonical(name.as_str()), values.map(Bson::from).collect::<Vec<_>>());
+        named.insert(header_name(name.as_str()), values.map(Bson::from).collect::<Vec<_>>());
     }
     doc! {
         "httpMethod": method.as_str(), "httpReferrer": text(header::REFERER), "httpUserAgent": text(header::USER_AGENT),
         "rawQueryString": uri.query().map(|query| format!("?{query}")).unwrap_or_default(), "requestHeaders": named,
         "remoteIPAddress": address.to_string(), "service": "", "action": "", "webhookUrl": "",
     }
-}
-
-/// The name of a header in the form that functions and rules use: `Content-Type`.
-fn canonical(name: &str) -> String {
-    let mut begins = true;
-    let letter = |letter: char| {
-        let letter = if begins { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
-        begins = letter == '-';
-        letter
-    };
-    name.chars().map(letter).collect()
 }
 
 /// The `Host` header.

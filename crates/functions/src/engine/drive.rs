@@ -2,6 +2,7 @@
 
 use bson::Bson;
 use futures_util::StreamExt;
+use portcullis::endpoint::header_name;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Error, Exception, Function, IntoJs, Object, Promise, Result, TypedArray, Value};
 
@@ -14,7 +15,6 @@ use super::host_text::Bytes;
 use super::numbers;
 use super::state::{CallState, Ended, Outcome, Set, Thrown};
 use super::visit;
-use crate::http::canonical;
 use crate::{CallError, Failure, HttpRequest, Returned};
 
 /// The result of one iteration of the loop.
@@ -254,7 +254,7 @@ fn exchange<'js>(bridge: &Bridge<'js>, http: &HttpRequest) -> Result<Value<'js>>
     }
     let mut headers = bson::Document::new();
     for (name, value) in &http.headers {
-        let name = canonical(name);
+        let name = header_name(name);
         match headers.get_mut(&name) {
             Some(Bson::Array(values)) => values.push(value.as_str().into()),
             _ => {

@@ -2,9 +2,9 @@ use std::sync::{Mutex, PoisonError};
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, doc};
+use portcullis::endpoint::header_name;
 use reqwest::StatusCode;
 
-use super::client::canonical;
 use super::request::{HttpError, OutgoingRequest};
 
 /// Canned responses for the HTTP client of functions, for tests of functions. Requests that match none of them fail.
@@ -57,7 +57,7 @@ impl HttpAnswers {
         let phrase = StatusCode::from_u16(answer.status).ok().and_then(|status| status.canonical_reason());
         let mut headers = Document::new();
         for (name, value) in &answer.headers {
-            let name = canonical(name);
+            let name = header_name(name);
             match headers.get_mut(&name) {
                 Some(Bson::Array(values)) => values.push(value.into()),
                 _ => _ = headers.insert(name, vec![value.clone()]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, doc};
+use portcullis::endpoint::header_name;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
@@ -164,7 +165,7 @@ impl HttpClient {
             if name == SET_COOKIE {
                 add_cookie(&mut cookies, &value);
             }
-            let name = canonical(name.as_str());
+            let name = header_name(name.as_str());
             match headers.get_mut(&name) {
                 Some(Bson::Array(values)) => values.push(value.into()),
                 _ => {
@@ -202,17 +203,6 @@ fn add_cookie(cookies: &mut Document, header: &str) {
         cookie.insert(key.to_ascii_lowercase(), value);
     }
     cookies.insert(name, cookie);
-}
-
-/// The canonical case of a header name: `Content-Type`.
-pub(crate) fn canonical(name: &str) -> String {
-    let mut start = true;
-    let upper = |character: char| {
-        let written = if start { character.to_ascii_uppercase() } else { character.to_ascii_lowercase() };
-        start = character == '-';
-        written
-    };
-    name.chars().map(upper).collect()
 }
 
 fn build(private_addresses: bool) -> Result<Client, HttpError> {

@@ -8,5 +8,5 @@ mod digest;
 mod request;
 
 pub use answers::{HttpAnswer, HttpAnswers};
-pub(crate) use client::{HttpClient, canonical};
+pub(crate) use client::HttpClient;
 pub(crate) use request::{HttpError, OutgoingRequest};

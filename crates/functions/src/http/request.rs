@@ -1,8 +1,7 @@
 use bson::{Bson, Document, doc};
+use portcullis::endpoint::header_name;
 use reqwest::Url;
 use thiserror::Error;
-
-use super::client::canonical;
 
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -131,7 +130,7 @@ impl OutgoingRequest {
         }
         let mut headers = Document::new();
         for (name, value) in &self.headers {
-            add(&mut headers, &canonical(name), value);
+            add(&mut headers, &header_name(name), value);
         }
         let mut arguments = doc! {
             "method": self.method,

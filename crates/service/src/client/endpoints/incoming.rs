@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bson::{Bson, Document, doc};
+use portcullis::endpoint::header_name;
 use portcullis::eval::Request;
 
 use crate::client::ClientError;
@@ -72,7 +73,7 @@ impl Incoming<'_> {
     pub(super) fn request(&self, action: &str) -> Result<Request, ClientError> {
         let mut headers = Document::new();
         for (name, value) in &self.headers {
-            match headers.entry(canonical(name)).or_insert_with(|| Bson::Array(Vec::new())) {
+            match headers.entry(header_name(name)).or_insert_with(|| Bson::Array(Vec::new())) {
                 Bson::Array(values) => values.push(value.as_str().into()),
                 other => *other = Bson::Array(vec![value.as_str().into()]),
             }
@@ -94,15 +95,4 @@ impl Incoming<'_> {
         }
         Request::from_document(fields).map_err(ClientError::internal)
     }
-}
-
-/// The name of a header as functions see it: `Content-Type`.
-fn canonical(name: &str) -> String {
-    let mut begins = true;
-    let letter = |c: char| {
-        let written = if begins { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-        begins = c == '-';
-        written
-    };
-    name.chars().map(letter).collect()
 }
