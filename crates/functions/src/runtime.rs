@@ -8,7 +8,7 @@ use portcullis::app::Secrets;
 use portcullis::{App, UserType};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::engine::{CallInput, Job, Stop};
 use crate::http::HttpClient;
@@ -123,7 +123,7 @@ impl Runtime {
         let Inside { nesting, is_excluded, owner } = inside;
         let rights = timeout_at(deadline, self.rights(function, &call)).await.map_err(|_| ended())??;
         let (reply, answer) = oneshot::channel();
-        let cancel = Cancel(stop.clone());
+        let _guard = stop.guard();
         let (rights, has_script) = rights;
         self.pool.dispatch(Job {
             shared: Arc::clone(shared),
@@ -152,8 +152,7 @@ impl Runtime {
             reply,
         });
         // A loop inside a single built-in function of the engine cannot be interrupted, so its thread is abandoned.
-        let left = cancel.0.deadline.saturating_duration_since(Instant::now()).saturating_add(GRACE);
-        match timeout(left, answer).await {
+        match timeout_at(deadline + GRACE, answer).await {
             Ok(Ok(ended)) => ended.outcome,
             Ok(Err(_)) => Err(lost()),
             Err(_) => Err(ended()),
@@ -247,15 +246,6 @@ struct Place<'r>(&'r AtomicUsize);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Stops the call when its caller stops waiting.
-struct Cancel(Stop);
-
-impl Drop for Cancel {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }
 

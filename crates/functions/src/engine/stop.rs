@@ -17,10 +17,9 @@ impl Stop {
         Self { deadline, cancelled: Arc::default(), notify: Arc::default() }
     }
 
-    /// Cancels the call, since nobody is waiting for it.
-    pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-        self.notify.notify_one();
+    /// Cancels the call when the guard is dropped, since nobody waits for it any longer.
+    pub(crate) fn guard(&self) -> StopGuard {
+        StopGuard(self.clone())
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -33,5 +32,15 @@ impl Stop {
             return;
         }
         let _ = tokio::time::timeout_at(self.deadline.into(), self.notify.notified()).await;
+    }
+}
+
+/// Cancels a call when it is dropped.
+pub(crate) struct StopGuard(Stop);
+
+impl Drop for StopGuard {
+    fn drop(&mut self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+        self.0.notify.notify_one();
     }
 }

@@ -33,15 +33,6 @@ pub(super) struct Visit {
     pub(super) depth: u32,
 }
 
-/// Stops the callee when its caller stops waiting.
-struct Cancel(Stop);
-
-impl Drop for Cancel {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 /// Calls a function with other rights; returns its result. If that was a promise, returns a promise that is already
 /// settled.
 pub(super) fn visit<'js>(
@@ -81,7 +72,7 @@ fn run(
 ) -> impl Future<Output = std::result::Result<Ended, oneshot::error::RecvError>> {
     let input = &state.input;
     let stop = Stop::at(input.stop.deadline);
-    let cancel = Cancel(stop.clone());
+    let guard = stop.guard();
     let (reply, ended) = oneshot::channel();
     let (user, request) = (input.user.clone(), input.request.clone());
     let input = CallInput {
@@ -108,7 +99,7 @@ fn run(
     };
     state.input.pool.dispatch(Job { shared: Arc::clone(&state.shared), input, reply });
     async move {
-        let _cancel = cancel;
+        let _guard = guard;
         ended.await
     }
 }
