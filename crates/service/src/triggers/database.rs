@@ -106,7 +106,7 @@ impl Handling<'_> {
 
     fn begin(&mut self, event: Document, position: Option<Document>) {
         let number = self.window.begin(position);
-        let Some(argument) = argument(self.changes, event) else { return self.window.end(number) };
+        let argument = argument(self.changes, event);
         let (shared, trigger) = (Arc::clone(self.shared), Arc::clone(self.trigger));
         let task = self.tasks.spawn(handle(shared, trigger, argument));
         self.begun.insert(task.id(), number);

@@ -7,8 +7,8 @@ use portcullis::trigger::{DatabaseTrigger, Source};
 /// MongoDB's internal databases.
 const INTERNAL: [&str; 3] = ["admin", "config", "local"];
 
-/// The prefix of the databases in which App Services kept the history of Device Sync.
-const SYNC: &str = "__realm_sync";
+/// Matches the names of the databases in which App Services kept the history of Device Sync.
+const SYNC: &str = "^__realm_sync";
 
 /// The `operationType` of the last event of a stream.
 pub(super) const INVALIDATE: &str = "invalidate";
@@ -27,7 +27,7 @@ pub(super) fn request(trigger: &DatabaseTrigger, accounts: Option<&str>, after: 
         Source::Database(name) => FeedScope::Database(name.clone()),
         Source::Deployment => {
             let internal: Vec<&str> = INTERNAL.into_iter().chain(accounts).collect();
-            wanted.insert("ns.db", doc! { "$nin": internal });
+            wanted.insert("ns.db", doc! { "$nin": internal, "$not": { "$regex": SYNC } });
             FeedScope::Deployment
         }
     };
@@ -55,16 +55,12 @@ pub(super) fn request(trigger: &DatabaseTrigger, accounts: Option<&str>, after: 
     }
 }
 
-/// The argument of the function; `None` for an event for which no function is called.
-pub(super) fn argument(trigger: &DatabaseTrigger, mut event: Document) -> Option<Bson> {
-    let database = event.get_document("ns").ok().and_then(|ns| ns.get_str("db").ok());
-    if trigger.source == Source::Deployment && database.is_some_and(|name| name.starts_with(SYNC)) {
-        return None;
-    }
+/// The argument of the function.
+pub(super) fn argument(trigger: &DatabaseTrigger, mut event: Document) -> Bson {
     let is_off =
         |id: &Bson| matches!(id, Bson::Boolean(false) | Bson::Int32(0) | Bson::Int64(0)) || *id == Bson::Double(0.0);
     if trigger.project.as_ref().and_then(|project| project.get("_id")).is_some_and(is_off) {
         event.remove("_id");
     }
-    Some(Bson::Document(event))
+    Bson::Document(event)
 }

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
             matching_changes_are_delivered_in_order_with_their_projection
             an_update_event_has_the_document_before_and_after
             database_triggers_see_all_collections_except_internal_ones
+            no_trigger_sees_the_history_of_device_sync
             unordered_changes_are_handled_concurrently_and_none_is_lost
             changes_made_without_a_runner_are_delivered_later
             two_runners_handle_each_change_once_and_in_order

@@ -188,6 +188,26 @@ pub(crate) async fn database_triggers_see_all_collections_except_internal_ones(w
     }
 }
 
+pub(crate) async fn no_trigger_sees_the_history_of_device_sync(world: World) {
+    // Without `ns` in the argument, only the server can tell the databases apart.
+    let key = world.database.name().to_owned();
+    let everything = trigger(&format!(
+        r#""operation_types": ["INSERT"], "match": {{"documentKey._id": {{"$regex": "^{key}"}}}}, "project": {{"operationType": 1, "documentKey": 1}}"#
+    ));
+    let functions = Recorder::quiet();
+    let runner = start(&world, &everything, &functions);
+    open(&world).await;
+    let sync = world.client.database(&format!("__realm_sync_{key}"));
+    sync.collection("history").insert_one(doc! { "_id": format!("{key} 1") }).await.unwrap();
+    orders(&world).insert_one(doc! { "_id": format!("{key} 2") }).await.unwrap();
+    functions.wait(1).await;
+    runner.shut_down().await;
+    let told = functions.events();
+    let keys: Vec<_> = told.iter().map(|event| event.get_document("documentKey").unwrap().clone()).collect();
+    assert_eq!(keys, [doc! { "_id": format!("{key} 2") }]);
+    sync.drop().await.unwrap();
+}
+
 pub(crate) async fn unordered_changes_are_handled_concurrently_and_none_is_lost(world: World) {
     let app = on_orders(&world, r#""INSERT""#, r#", "unordered": true"#);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
