@@ -14,12 +14,14 @@ impl RunningTriggers {
     /// that it has started have ended.
     pub(super) async fn replace(&self, apis: &[ClientApi]) {
         let runners = apis.iter().map(|api| api.run_triggers(RunnerOptions::default())).collect();
-        shut_down(std::mem::replace(&mut *self.0.lock().await, runners)).await;
+        let replaced = std::mem::replace(&mut *self.0.lock().await, runners);
+        shut_down(replaced).await;
     }
 
     /// Starts no more functions, and waits some seconds for running ones to end.
     pub(super) async fn shut_down(&self) {
-        shut_down(std::mem::take(&mut *self.0.lock().await)).await;
+        let running = std::mem::take(&mut *self.0.lock().await);
+        shut_down(running).await;
     }
 }
 

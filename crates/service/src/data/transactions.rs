@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use portcullis::store::documents::DocumentsError;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::store::{DataStore, OpenTransaction};
 
@@ -16,6 +16,7 @@ const MAX_OPEN: usize = 1000;
 /// The open transactions, by number.
 pub(crate) struct Transactions {
     open: Arc<Lock<HashMap<u64, Held>>>,
+    places: Arc<Semaphore>,
     last: AtomicU64,
 }
 
@@ -27,11 +28,13 @@ pub(super) struct Standing {
     pub(super) transaction: OpenTransaction,
     /// Whether an operation in it failed or was refused halfway, so that it can only be aborted.
     pub(super) is_broken: bool,
+    /// Its place among the most that may be open.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Transactions {
     pub(crate) fn new() -> Self {
-        Self { open: Arc::default(), last: AtomicU64::new(0) }
+        Self { open: Arc::default(), places: Arc::new(Semaphore::new(MAX_OPEN)), last: AtomicU64::new(0) }
     }
 
     /// Begins a transaction; returns its number. It is aborted if it does not end within the store's time limit.
@@ -40,13 +43,12 @@ impl Transactions {
     }
 
     async fn begin_within(&self, store: &DataStore, time: Duration) -> Result<u64, DocumentsError> {
-        let too_many = || DocumentsError::Conflict("too many transactions are open".to_owned());
-        if self.lock().len() >= MAX_OPEN {
-            return Err(too_many());
-        }
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| DocumentsError::Conflict("too many transactions are open".to_owned()))?;
         let transaction = store.begin().await?;
         let number = self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        let held = Arc::new(Mutex::new(Some(Standing { transaction, is_broken: false })));
+        let held = Arc::new(Mutex::new(Some(Standing { transaction, is_broken: false, _place: place })));
         self.lock().insert(number, held);
         let open = Arc::downgrade(&self.open);
         tokio::spawn(async move {
