@@ -260,6 +260,19 @@ impl GuardedError {
         }
     }
 
+    /// The code that MongoDB has for this error, if it has one. It tells no more than the message.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        /// MongoDB's `BadValue`.
+        const BAD_VALUE: i32 = 2;
+        match self {
+            Self::Query(_) => Some(BAD_VALUE),
+            Self::Update(errors) => errors.first().and_then(|error| error.kind().code()),
+            Self::Store(error) | Self::Disclosed(error) => error.code(),
+            _ => None,
+        }
+    }
+
     /// The error for a failure of the store, with the database's message if nothing is hidden from the user.
     pub(super) fn of_store(error: DocumentsError, hides_nothing: bool) -> Self {
         match error {

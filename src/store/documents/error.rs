@@ -62,6 +62,18 @@ impl DocumentsError {
     /// The code of [`HistoryLost`](Self::HistoryLost) in MongoDB.
     pub const HISTORY_LOST: i32 = 286;
 
+    /// The code of the error in MongoDB, if it is known.
+    #[must_use]
+    pub const fn code(&self) -> Option<i32> {
+        match self {
+            Self::DuplicateKey => Some(11_000),
+            Self::Conflict(_) => Some(112),
+            Self::HistoryLost => Some(Self::HISTORY_LOST),
+            Self::Refused { code, .. } => *code,
+            _ => None,
+        }
+    }
+
     /// Whether the transaction may succeed if it is retried as a whole.
     #[must_use]
     pub const fn is_transient(&self) -> bool {

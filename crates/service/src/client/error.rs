@@ -12,6 +12,9 @@ pub struct ClientError {
     pub class: ErrorClass,
     /// The error code, if the error has one.
     pub code: Option<ErrorCode>,
+    /// The code of the error in MongoDB, if MongoDB or the embedded store reported one that may be told. Functions see
+    /// it; clients do not.
+    pub mongodb_code: Option<i32>,
     /// The message for the client. It contains no secrets.
     pub message: String,
     /// Details that only the log may contain.
@@ -72,12 +75,12 @@ codes! {
 impl ClientError {
     /// An error with a code.
     pub fn new(class: ErrorClass, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { class, code: Some(code), message: message.into(), private: None }
+        Self { class, code: Some(code), mongodb_code: None, message: message.into(), private: None }
     }
 
     /// An error without a code.
     pub fn plain(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into(), private: None }
+        Self { class, code: None, mongodb_code: None, message: message.into(), private: None }
     }
 
     /// The error for an invalid request.

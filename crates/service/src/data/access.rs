@@ -11,7 +11,7 @@ use portcullis::{App, Guard, GuardedCollection, User};
 
 use super::action::Action;
 use super::awaiting::Awaiting;
-use super::client_error::client_error;
+use super::client_error::{client_error, failed};
 use super::found::Outcome;
 use super::guarded::Guarded;
 use super::joined::JoinedStore;
@@ -212,7 +212,7 @@ impl Data {
         match target.transaction {
             None => self.answered(&**self.documents(), target, guard, asker, &guarded).await,
             Some(number) => {
-                let joined = self.transactions.held(number).await.map_err(refused)?;
+                let joined = self.transactions.held(number).await.map_err(failed)?;
                 let store = JoinedStore::new(&**self.documents(), joined);
                 self.answered(&store, target, guard, asker, &guarded).await
             }
@@ -257,10 +257,4 @@ pub(crate) fn log_unreadable(unreadable: Option<Unreadable>, namespace: &Namespa
     let Some(Unreadable { documents, errors, .. }) = unreadable else { return };
     let private = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     tracing::warn!(%namespace, documents, private, "documents are hidden because a rule failed on them");
-}
-
-/// The error for a transaction that cannot be continued.
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it an error")]
-pub(super) fn refused(error: portcullis::store::documents::DocumentsError) -> ClientError {
-    ClientError::bad(ErrorCode::MongoDBError, error.to_string())
 }

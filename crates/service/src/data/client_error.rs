@@ -45,8 +45,20 @@ pub(crate) fn client_error(error: &GuardedError, options: Option<&Node>) -> Clie
         ),
         _ => ClientError::internal(message),
     };
+    shown_error.mongodb_code = error.code();
     shown_error.private = private.or(shown_error.private);
     shown_error
+}
+
+/// The error that the application itself receives when the store fails.
+pub(super) fn failed(error: DocumentsError) -> ClientError {
+    let mongodb_code = error.code();
+    let error = match &error {
+        DocumentsError::DuplicateKey => ClientError::bad(ErrorCode::MongoDBError, "E11000 duplicate key error"),
+        DocumentsError::Store(_) => ClientError::internal(error),
+        _ => ClientError::bad(ErrorCode::MongoDBError, error.to_string()),
+    };
+    ClientError { mongodb_code, ..error }
 }
 
 /// Whether rules failed only because custom data was not looked up, as `fetch_custom_user_data` of the Data API says: that

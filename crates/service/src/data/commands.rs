@@ -10,10 +10,10 @@ use portcullis_store::mongodb::{MongoCommands, MongoTransaction};
 
 use super::action::Action;
 use super::bulk::EMPTY;
+use super::client_error::failed;
 use super::found::documents;
 use super::guarded::{MAX_FOUND, check_count, missing, mistyped, updated};
 use super::store::OpenTransaction;
-use super::system::failed;
 use super::transactions::Joined;
 use crate::client::{ClientError, ErrorCode};
 

@@ -4,11 +4,12 @@ use bson::{Bson, Document};
 use portcullis::Context;
 use portcullis::guarded::Limits;
 use portcullis::json::Node;
-use portcullis::store::documents::{DocumentStore, DocumentsError};
+use portcullis::store::documents::DocumentStore;
 use portcullis::{Guard, GuardedCollection, User};
 
-use super::access::{Data, Target, refused};
+use super::access::{Data, Target};
 use super::action::Action;
+use super::client_error::failed;
 use super::found::{Outcome, documents};
 use super::guarded::Guarded;
 use super::joined::JoinedStore;
@@ -39,7 +40,7 @@ impl Data {
             self.reserved.refuse_in(namespace.database(), stages)?;
         }
         let joined = match target.transaction {
-            Some(number) => Some(self.transactions.held(number).await.map_err(refused)?),
+            Some(number) => Some(self.transactions.held(number).await.map_err(failed)?),
             None => None,
         };
         match (&self.store.kind, joined) {
@@ -91,15 +92,6 @@ impl Data {
     /// Aborts a transaction unless it has already ended.
     pub(crate) async fn abort(&self, transaction: u64) {
         self.transactions.abort(transaction).await;
-    }
-}
-
-/// The error that the application itself receives when the store fails.
-pub(super) fn failed(error: DocumentsError) -> ClientError {
-    match &error {
-        DocumentsError::DuplicateKey => ClientError::bad(ErrorCode::MongoDBError, "E11000 duplicate key error"),
-        DocumentsError::Store(_) => ClientError::internal(error),
-        _ => ClientError::bad(ErrorCode::MongoDBError, error.to_string()),
     }
 }
 

@@ -26,9 +26,6 @@ pub(crate) enum Known {
     Given(Vec<User>),
 }
 
-/// MongoDB's code for duplicate keys.
-const DUPLICATE_KEY: i32 = 11000;
-
 impl Reach {
     pub(super) const fn new(data: Arc<Data>, users: Known) -> Self {
         Self { data, users }
@@ -125,7 +122,9 @@ fn seen(error: ClientError) -> BackendError {
             tracing::debug!(private, "{}", error.message);
         }
     }
-    let is_duplicate = error.message.contains("E11000");
     let seen = BackendError::new(error.message);
-    if is_duplicate { seen.with_code(DUPLICATE_KEY) } else { seen }
+    match error.mongodb_code {
+        Some(code) => seen.with_code(code),
+        None => seen,
+    }
 }

@@ -36,6 +36,7 @@ laws! {
     ordered_bulk_writes_stop_at_the_first_failure
     unordered_bulk_writes_continue_after_failures
     a_duplicate_key_error_has_its_code_and_omits_the_value
+    errors_have_the_codes_of_mongodb
     the_writes_of_a_transaction_are_atomic
     an_aborted_transaction_has_no_effect
     a_failed_transaction_can_only_be_aborted
@@ -376,6 +377,24 @@ async fn a_duplicate_key_error_has_its_code_and_omits_the_value(source: Source) 
     let error = source.act(ActionName::InsertOne, doc! { "document": { "_id": "hunter2" } }).await.unwrap_err();
     assert_eq!((error.name.as_str(), error.code), ("MongoError", Some(11000)));
     assert!(error.message.contains("E11000") && !error.message.contains("hunter2"), "{error}");
+}
+
+async fn errors_have_the_codes_of_mongodb(source: Source) {
+    source.insert(vec![doc! { "_id": 1, "name": "ada" }]).await;
+    // Bad value, type mismatch, failed to parse.
+    for (code, action, arguments) in [
+        (2, ActionName::Find, doc! { "filter": { "a": { "$E11000": 1 } } }),
+        (14, ActionName::UpdateOne, doc! { "filter": {}, "update": { "$inc": { "name": 1 } } }),
+        (9, ActionName::UpdateOne, doc! { "filter": {}, "update": { "$E11000": { "a": 1 } } }),
+    ] {
+        let error = source.act(action, arguments.clone()).await.unwrap_err();
+        assert_eq!(error.code, Some(code), "{arguments}: {error}");
+    }
+    // No such transaction.
+    let number = begun(&source).await;
+    source.backend.abort(number).await.unwrap();
+    let error = source.act_within(number, ActionName::Count, doc! { "filter": {} }).await.unwrap_err();
+    assert_eq!(error.code, Some(251));
 }
 
 async fn begun(source: &Source) -> u64 {
