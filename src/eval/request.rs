@@ -11,6 +11,7 @@ use thiserror::Error;
 #[derive(Clone)]
 pub struct Request {
     parts: Arc<LazyLock<Parts, Box<dyn FnOnce() -> Parts + Send>>>,
+    id: Option<Arc<str>>,
 }
 
 #[derive(Default, PartialEq)]
@@ -63,7 +64,20 @@ impl Request {
     }
 
     fn of(read: Box<dyn FnOnce() -> Parts + Send>) -> Self {
-        Self { parts: Arc::new(LazyLock::new(read)) }
+        Self { parts: Arc::new(LazyLock::new(read)), id: None }
+    }
+
+    /// Sets the ID under which logs mention the request. No expression sees it.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The ID under which logs mention the request.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// The fields as given.

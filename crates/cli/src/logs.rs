@@ -17,6 +17,7 @@ Examples:
   portcullis logs --app DIR
   portcullis logs --app DIR --errors --since 1h
   portcullis logs --app DIR --function onOrder --follow
+  portcullis logs --app DIR --request 65a0000000000000000000f7
   portcullis logs --user 65a0000000000000000000b2 --json | jq '.calls[].function'
 
 `serve` logs function calls in `logs` in its --state directory and keeps them for ten days (see its option --keep-logs). The log can be \
@@ -42,6 +43,9 @@ pub(super) struct Args {
     /// Print only calls by this user
     #[arg(long, value_name = "ID")]
     user: Option<String>,
+    /// Print only calls caused by the request with this ID: the last part of the `link` of an error, or `X-Request-Id`
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
     /// Print only calls that failed
     #[arg(long)]
     errors: bool,
@@ -115,6 +119,7 @@ impl Args {
         let time = || call.get("time").and_then(Value::as_str).and_then(|time| DateTime::parse_rfc3339_str(time).ok());
         is("function", &self.function)
             && is("user", &self.user)
+            && is("request", &self.request)
             && (!self.errors || call.get("error").is_some())
             && self.since.is_none_or(|since| time().is_some_and(|time| time >= since))
     }
@@ -132,6 +137,9 @@ fn to_text(application: &str, call: &Value) -> String {
     shown.push_str(&format!("  {}  {}  {word}  {milliseconds} ms", OneLine(text("function")), text("entry")));
     if !text("user").is_empty() {
         shown.push_str(&format!("  user {}", OneLine(text("user"))));
+    }
+    if !text("request").is_empty() {
+        shown.push_str(&format!("  request {}", OneLine(text("request"))));
     }
     if let Some(arguments) = call.get("arguments") {
         shown.push_str(&format!("  {}", OneLine(arguments.to_string())));

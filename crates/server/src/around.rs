@@ -19,7 +19,7 @@ use tower_http::timeout::TimeoutBody;
 use crate::access::EVALUATION;
 use crate::applications::State;
 use crate::data::{CALLS, application_called};
-use crate::observe::Route;
+use crate::observe::{RequestId, Route};
 use crate::peer::Client;
 use crate::reply::{is_compressed, panicked};
 use crate::request::{Received, has_small_body};
@@ -44,14 +44,18 @@ pub(crate) async fn answer(state: State, routes: Router, request: Request) -> Re
 /// Answers with the routes. The most frequent requests bypass them, since the router clones and boxes each of its
 /// layers for each request.
 async fn routed(state: &State, routes: Router, request: Request) -> Response {
-    let client = request.extensions().get::<Client>();
-    if let Some(client) = client.filter(|_| request.method() == Method::POST && has_small_body(&request)) {
-        let (client, path) = (client.clone(), request.uri().path());
+    let (client, id) = (request.extensions().get::<Client>(), request.extensions().get::<RequestId>());
+    if let (Some(client), Some(id)) = (client, id)
+        && request.method() == Method::POST
+        && has_small_body(&request)
+    {
+        let (client, id, path) = (client.clone(), id.clone(), request.uri().path());
         if let Some(app) = application_called(path) {
             let (state, app) = (state.clone(), app.to_owned());
             let call = async move {
                 let received = Received::from_request(request, &state).await.map_err(IntoResponse::into_response)?;
-                Ok(data::call(Extract(state), Extension(client), Path(app), received).await.into_response())
+                let call = data::call(Extract(state), Extension(client), Extension(id), Path(app), received);
+                Ok(call.await.into_response())
             };
             return noted(Box::pin(call).await, CALLS);
         }

@@ -13,6 +13,7 @@ use portcullis_service::heavy::{apart, in_place, weight};
 use tokio::sync::{mpsc, watch};
 
 use crate::applications::State;
+use crate::observe::RequestId;
 use crate::peer::Client;
 use crate::reply::{Compressible, Failure, Reply, empty, json_text};
 use crate::request::{Received, bearer, body, large_body, seen};
@@ -33,6 +34,7 @@ pub(crate) fn application_called(path: &str) -> Option<&str> {
 pub(crate) async fn call(
     Extract(state): Extract<State>,
     Extension(client): Extension<Client>,
+    Extension(RequestId(id)): Extension<RequestId>,
     Path(app): Path<String>,
     Received { method, uri, headers, bytes }: Received,
 ) -> Reply {
@@ -42,7 +44,7 @@ pub(crate) async fn call(
     let user = api.bearer(token).await?;
     let length = bytes.len();
     let call = large_body(bytes).await.map_err(not_a_call)?;
-    let request = seen(method, uri, headers, client.address);
+    let request = seen(method, uri, headers, client.address).with_id(id);
     let work = async move {
         let outcome = api.outcome_of(user, Some(request), call).await?;
         in_place(outcome_weight(&outcome), || text(&outcome))

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use portcullis_service::client::{Incoming, Tries};
 
+use crate::observe::RequestId;
 use crate::peer::Client;
 
 /// A request in the form that endpoints and the Data API take. `route` is the path after the application's address.
@@ -23,5 +26,6 @@ pub(crate) fn incoming<'b>(
         body,
         remote_address: Some(client.address),
         tries: Some(tries),
+        id: parts.extensions.get::<RequestId>().map(|RequestId(id)| Arc::clone(id)),
     }
 }

@@ -1,6 +1,7 @@
 //! The outermost middleware: assigns the request ID, determines the client, logs and counts the request, and writes
 //! error bodies.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
@@ -37,6 +38,10 @@ impl Route {
     }
 }
 
+/// The ID of a request, in logs, in the header `X-Request-Id` and in the link of an error.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
 /// Marks a response that an application wrote itself: its status says nothing about the server, and its body is sent
 /// unchanged.
 #[derive(Clone, Copy)]
@@ -56,11 +61,12 @@ pub(crate) async fn observe(
 ) -> Response {
     let begun = Instant::now();
     take_one_slash(&mut request);
-    let id = ObjectId::new().to_hex();
+    let id: Arc<str> = ObjectId::new().to_hex().into();
     let peer = request.extensions().get::<Peer>().copied();
     let client = Client::of(peer, request.headers(), &state.options().trusted_proxies);
     let (host, uri, method) = (host(request.headers()).cloned(), request.uri().clone(), request.method().clone());
     request.extensions_mut().insert(client.clone());
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let has_large_body = !has_small_body(&request);
     let mut response = match state.requests().try_acquire() {
         // A proxy might have decided by the other one.
@@ -87,9 +93,9 @@ pub(crate) async fn observe(
     let private = private.and_then(|failure| failure.error.private.as_deref());
     let (address, status_code, milliseconds) = (client.address, status.as_u16(), took.as_millis());
     if status.is_server_error() {
-        tracing::error!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");
+        tracing::error!(id = &*id, %address, %method, route, status = status_code, code, milliseconds, private, "request failed");
     } else {
-        tracing::info!(id, %address, %method, route, status = status_code, code, milliseconds, private, "request");
+        tracing::info!(id = &*id, %address, %method, route, status = status_code, code, milliseconds, private, "request");
     }
     let is_own = response.extensions_mut().remove::<AsIs>().is_some();
     if (status.is_client_error() || status.is_server_error()) && !is_own && !is_json(&response) {
@@ -156,5 +162,5 @@ fn link(base: &str, path: &str, id: &str) -> String {
 
 /// The page to which such a link leads.
 pub(crate) async fn log_of_request() -> &'static str {
-    "Look for the id at the end of this address in the log of the server.\n"
+    "Look for the ID at the end of this address in the log of the server, or pass it to `portcullis logs --request`.\n"
 }

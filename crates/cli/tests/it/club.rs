@@ -207,7 +207,7 @@ fn the_server_runs_all_functions_and_triggers_and_logs_them() {
     let by_card = server.log_in("custom-function", &json!({ "card": "7", "pin": "1234" }));
     assert_eq!(custom_data(&by_card)["level"], first["level"]);
 
-    the_log_tells(&state, ada["user_id"].as_str().unwrap());
+    the_log_tells(&state, ada["user_id"].as_str().unwrap(), failed["link"].as_str().unwrap());
 
     // What stands in it is all that standard error is told.
     let token = json!([{ "token": "t0ken-of-ada", "court": "D" }, "2031-05-04"]);
@@ -227,7 +227,7 @@ fn the_server_runs_all_functions_and_triggers_and_logs_them() {
 }
 
 /// Reads the log while the server runs.
-fn the_log_tells(state: &State, ada: &str) {
+fn the_log_tells(state: &State, ada: &str, link: &str) {
     let calls = wait_for("the log", || {
         let calls = state.json(&["logs", "--app", CLUB]);
         let count =
@@ -259,6 +259,11 @@ fn the_log_tells(state: &State, ada: &str) {
     assert_eq!(call["arguments"], json!(["C", "2031-05-04"]));
     assert_eq!(call["error"]["message"], "Error: there is no court C");
     assert!(call["error"]["place"].as_str().unwrap().starts_with("functions/book.js:4:"), "{call}");
+    // The link in the error leads to the call, and to those that rules made for it.
+    let request = link.rsplit('=').next().unwrap();
+    let caused = state.json(&["logs", "--app", CLUB, "--request", request]);
+    let caused = caused["calls"].as_array().unwrap();
+    assert!(caused.contains(call) && caused.iter().all(|call| call["request"] == request), "{caused:?}");
     let said = state.run(&["logs", "--app", CLUB, "--function", "book"]);
     assert!(
         said.stdout.contains("book  client  ok") && said.stdout.contains("\n    ada booked A\n"),

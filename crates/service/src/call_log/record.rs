@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
+use portcullis::eval::Request;
 use portcullis::text::excerpt;
 use portcullis::value::iso_8601;
 use portcullis::{App, json};
@@ -30,6 +31,7 @@ pub(crate) struct Begun {
     function: String,
     user: String,
     entry: &'static str,
+    request: Option<String>,
     arguments: Arguments,
     /// The passwords and tokens in the arguments and the request, which are removed wherever the function shows them.
     /// If `None`, there are too many, and neither console output nor errors are kept.
@@ -55,6 +57,7 @@ impl Begun {
             function: excerpt(&call.function, MAX_NAME),
             user: excerpt(&call.user.id, MAX_NAME),
             entry: name(call.entry),
+            request: call.request.as_ref().and_then(Request::id).map(str::to_owned),
             arguments,
             hidden: hidden(&call.arguments, call.http.as_ref()),
         }
@@ -67,6 +70,8 @@ pub(super) struct Record {
     function: String,
     user: String,
     entry: &'static str,
+    /// The ID of the request that caused the call.
+    request: Option<String>,
     milliseconds: u64,
     arguments: Option<Value>,
     /// Each line with its level.
@@ -98,7 +103,7 @@ impl Record {
         result: &Result<Returned, CallError>,
         redaction: &Redaction,
     ) -> Self {
-        let Begun { time, function, user, entry, arguments, hidden } = begun;
+        let Begun { time, function, user, entry, request, arguments, hidden } = begun;
         let clean = |text: &str| redaction.told(text, hidden.as_deref());
         let arguments = match arguments {
             Arguments::Hidden => None,
@@ -121,7 +126,7 @@ impl Record {
         let console = console.iter().map(|line| (level(line.level), clean(&line.text))).collect();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let function = redaction.text(&function, &[]);
-        Self { time, function, user, entry, milliseconds, arguments, console, error }
+        Self { time, function, user, entry, request, milliseconds, arguments, console, error }
     }
 
     pub(super) const fn time(&self) -> DateTime {
@@ -149,6 +154,7 @@ impl Record {
             function = self.function,
             user = self.user,
             entry = self.entry,
+            request = self.request,
             milliseconds = self.milliseconds,
             arguments = self.arguments.as_ref().map(ToString::to_string),
             error = self.error.as_ref().map(|error| error.message.as_str()),
@@ -167,6 +173,9 @@ impl Record {
         record.insert("entry".into(), json!(self.entry));
         if !self.user.is_empty() {
             record.insert("user".into(), json!(self.user));
+        }
+        if let Some(request) = &self.request {
+            record.insert("request".into(), json!(request));
         }
         record.insert("milliseconds".into(), json!(self.milliseconds));
         if let Some(arguments) = &self.arguments {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bson::{Bson, Document, doc};
 use portcullis::endpoint::header_name;
@@ -39,6 +40,8 @@ pub struct Incoming<'b> {
     pub remote_address: Option<IpAddr>,
     /// The limit on password attempts, if there is one.
     pub tries: Option<&'b dyn Tries>,
+    /// The ID under which logs mention the request.
+    pub id: Option<Arc<str>>,
 }
 
 /// Omits all values, which may be secrets.
@@ -93,6 +96,10 @@ impl Incoming<'_> {
         if let Some(address) = self.remote_address {
             fields.insert("remoteIPAddress", address.to_string());
         }
-        Request::from_document(fields).map_err(ClientError::internal)
+        let request = Request::from_document(fields).map_err(ClientError::internal)?;
+        Ok(match &self.id {
+            Some(id) => request.with_id(Arc::clone(id)),
+            None => request,
+        })
     }
 }
