@@ -138,10 +138,35 @@
   };
 
   // For objects from outside, which of their numbers were int32, or doubles without a fraction. The numbers themselves are recorded, too:
-  // a field keeps its BSON type only while its value is unchanged.
-  const remembered = new WeakMapType();
-  const remember = (object, ints, doubles) => { weakSet(remembered, object, [ints, doubles]); };
-  const recall = (object) => weakGet(remembered, object);
+  // a field keeps its BSON type only while its value is unchanged. The record is also a field of the object, which `{...object}` and
+  // `Object.assign` copy; what lists the symbols of an object leaves it out.
+  const remembered = new WeakMapType(), record = Symbol("BSON types of numbers");
+  const remember = (object, ints, doubles) => {
+    const types = [ints, doubles];
+    weakSet(remembered, object, types);
+    define(object, record, types);
+  };
+  const both = (own, copied) => own === undefined ? copied : copied === undefined ? own : { __proto__: null, ...own, ...copied };
+  const recall = (object) => {
+    const own = weakGet(remembered, object), copied = object[record];
+    if (own === undefined || copied === undefined || own === copied) return own === undefined ? copied : own;
+    return [both(own[0], copied[0]), both(own[1], copied[1])];
+  };
+  const without = (names) => {
+    const kept = [];
+    for (let at = 0; at < names.length; at++) if (names[at] !== record) append(kept, names[at]);
+    return kept;
+  };
+  const { getOwnPropertySymbols: symbolsOf, getOwnPropertyDescriptors: descriptorsOf } = Object;
+  hidden(Object, {
+    getOwnPropertySymbols(object) { return without(symbolsOf(object)); },
+    getOwnPropertyDescriptors(object) {
+      const descriptors = descriptorsOf(object);
+      delete descriptors[record];
+      return descriptors;
+    },
+  });
+  hidden(Reflect, { ownKeys(object) { return without(ownKeys(object)); } });
 
   // For the host: the kind and the parts of an object that represents a BSON value; `undefined` for any other object.
   const unwrap = (object) => {
