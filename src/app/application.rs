@@ -128,6 +128,7 @@ impl App {
         data_api.join(reader.object("https_endpoints/data_api_config.json"));
         let mut secrets = settings.secrets;
         secret_names::mentioned(&mut reader, &mut secrets, &providers, &endpoints, &data_api);
+        secrets.append(&mut services.secrets);
         let ignored = ignored_files::ignored_files(&mut reader);
         Ok(Self {
             name: name(directory, settings.root.present()),

@@ -34,8 +34,8 @@ pub(super) fn mentioned(
     }
 }
 
-/// Calls `visit` with every secret's name in `secret_config`, in which each key has a string or a list of strings.
-fn names<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Node)) {
+/// Calls `visit` with every secret's name in a `secret_config`, in which each key has a string or a list of strings.
+pub(super) fn names<'n>(node: &'n Node, visit: &mut dyn FnMut(&'n Node)) {
     match &node.kind {
         Kind::String(_) => visit(node),
         Kind::Array(elements) => elements.iter().for_each(|element| names(element, visit)),

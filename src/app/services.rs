@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::namespace::{Collections, Namespace};
 use super::problem::Problem;
 use super::reader::Reader;
-use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, SyncConfig};
+use super::{ConfigFile, ConfigPart, Endpoint, ProblemKind, SyncConfig, secret_names};
 use crate::json::Node;
 use crate::text::Span;
 
@@ -68,6 +68,8 @@ pub(super) struct Services {
     pub(super) sync: Vec<SyncConfig>,
     /// The services other than databases, by name.
     pub(super) others: BTreeMap<String, OtherService>,
+    /// The secrets that the services name.
+    pub(super) secrets: BTreeSet<String>,
     /// The directory of each name found so far.
     names: HashMap<String, String>,
 }
@@ -229,7 +231,7 @@ impl Services {
         }
     }
 
-    /// The name and type of a service, and the sync settings that older services contain.
+    /// The name and type of a service; collects its secrets, and the sync settings that older services contain.
     fn name(
         &mut self,
         reader: &mut Reader<'_>,
@@ -251,6 +253,9 @@ impl Services {
             }
         } else {
             self.names.insert(name.to_owned(), path.to_owned());
+        }
+        if let Some(secrets) = file.and_then(|file| file.node.get("secret_config")) {
+            secret_names::names(secrets, &mut |name| self.secrets.extend(name.as_str().map(str::to_owned)));
         }
         for key in ["sync", "flexible_sync"] {
             if let Some(config) = file.and_then(|file| file.part("config")).and_then(|config| config.part(key)) {

@@ -1,5 +1,6 @@
 //! Secrets become values of the application, and never appear in output.
 
+use portcullis::App;
 use portcullis::app::Secrets;
 use portcullis::eval::{Context, Documents, Errors, Evaluation, Truth, bind};
 use portcullis::expr;
@@ -74,4 +75,22 @@ fn an_unknown_secret_is_an_error_with_a_suggestion() {
     let error = app.verify_secrets(&secrets).unwrap_err();
     assert!(error.to_string().ends_with("did you mean `intranetSigningKey`?"), "{error}");
     assert_eq!(app.missing_secrets(&secrets).len(), 1);
+}
+
+#[test]
+fn the_secrets_of_services_are_known() {
+    let tree = Tree::new(&[
+        ("root_config.json", "{}"),
+        (
+            "services/texts/config.json",
+            r#"{"name": "texts", "type": "twilio", "secret_config": {"auth_token": "texts_token"}}"#,
+        ),
+        ("data_sources/old/config.json", r#"{"name": "old", "type": "mongodb", "secret_config": {"uri": "old_uri"}}"#),
+    ]);
+    let app = App::load(&tree.0).unwrap();
+    let mut secrets = Secrets::default();
+    secrets.insert("texts_token", "x");
+    secrets.insert("old_uri", "x");
+    app.verify_secrets(&secrets).unwrap();
+    assert!(app.findings.is_empty(), "{:?}", app.findings);
 }
