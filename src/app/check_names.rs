@@ -71,10 +71,8 @@ impl Check<'_> {
             true => ProblemKind::FunctionUnknown(name.to_owned()),
             false => ProblemKind::FunctionUnused(name.to_owned()),
         };
-        let help = closest(name, known.iter().map(String::as_str)).map_or_else(
-            || "list it in `functions/config.json`".to_owned(),
-            |known| format!("did you mean `{known}`?"),
-        );
+        let help = closest(name, known.iter().map(String::as_str))
+            .map_or_else(|| "define it in `functions/`".to_owned(), |known| format!("did you mean `{known}`?"));
         self.add_to(used.source, finding(Problem::new(kind, used.span).help(help)));
     }
 

@@ -54,7 +54,7 @@ fn function(name: &str, test: &Test, names: &Names, report: &mut Report) {
     let Some(known) = names.functions.as_ref().filter(|known| !known.contains(name)) else { return };
     let help = closest(name, known.iter().map(String::as_str));
     let help = help.map_or_else(
-        || "list it in `functions/config.json`; until then the condition ends in an error".to_owned(),
+        || "define it in `functions/`; until then the condition ends in an error".to_owned(),
         |known| format!("did you mean `{known}`?"),
     );
     report.add(FUNCTION_UNKNOWN, test.span, format!("there is no function `{name}`"), help);

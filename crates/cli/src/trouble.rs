@@ -164,7 +164,7 @@ impl From<ServiceError> for Trouble {
             ServiceError::NoKey(_) => "`portcullis login` creates it; --signing-key names another file",
             ServiceError::NoDocuments(_) => "`portcullis insert` creates it; --store names another file or a server",
             ServiceError::SharedCollection(_) => "name another database with --mongodb-database",
-            ServiceError::NoId(_) => "or pass --application ID",
+            ServiceError::NoId { .. } => "or pass --application ID",
             ServiceError::CustomDataPlace => {
                 "pass --custom-data with a file or directory of documents, or --mongodb-uri"
             }
@@ -172,7 +172,7 @@ impl From<ServiceError> for Trouble {
             _ => return Self::Usage(error.to_string()),
         };
         Self::Usage(match error {
-            ServiceError::NoId(_) => format!("{error}, {help}"),
+            ServiceError::NoId { .. } => format!("{error}, {help}"),
             error => format!("{error}; {help}"),
         })
     }
@@ -184,7 +184,7 @@ pub(super) fn without_application(error: ServiceError) -> Trouble {
         ServiceError::IdUnreadable(found) => {
             Trouble::Files { what: ServiceError::IdUnreadable(Vec::new()).to_string(), found }
         }
-        error @ ServiceError::NoId(_) => Trouble::Usage(error.to_string()),
+        error @ ServiceError::NoId { .. } => Trouble::Usage(error.to_string()),
         error => error.into(),
     }
 }

@@ -35,9 +35,14 @@ pub enum ServiceError {
     /// The application has no ID.
     #[error(
         "the application in `{}` has no ID, which keeps its users apart from those of other applications: write `app_id` or \
-         `name` into its own file (realm_config.json; in older exports config.json or stitch.json)", .0.display()
+         `name` into its file `{}`", .directory.display(), OneLine(.file)
     )]
-    NoId(PathBuf),
+    NoId {
+        /// The application's directory.
+        directory: PathBuf,
+        /// The file in it that should have the ID.
+        file: String,
+    },
     /// The file that contains the application's ID does not load.
     #[error("the application's own file, which has its id, does not load")]
     IdUnreadable(Vec<FileFinding>),

@@ -195,7 +195,8 @@ impl Places {
         let found = app.findings.iter().filter(|found| names.iter().any(|name| name == found.source.name()));
         let found: Vec<_> = found.filter(|found| found.finding.severity == Severity::Error).cloned().collect();
         if found.is_empty() {
-            return Err(ServiceError::NoId(app.directory.clone()));
+            let file = app.config.present().map_or("realm_config.json", |config| config.source.name());
+            return Err(ServiceError::NoId { directory: app.directory.clone(), file: file.to_owned() });
         }
         Err(ServiceError::IdUnreadable(found))
     }

@@ -243,7 +243,7 @@ fn commands_require_an_application_id() {
     CommandOutput::alike(commands.map(|arguments| state.run(&[arguments, &["--app", &app]].concat()))).is(&expect![[r#"
         exit: 2
         stderr:
-        error: the application in `<directory>/hr` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json; in older exports config.json or stitch.json), or pass --application ID
+        error: the application in `<directory>/hr` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its file `realm_config.json`, or pass --application ID
     "#]]);
     fs::write(&config, "{\n  \"name\": \"hr\",,\n}").unwrap();
     state.run(&["token", "verify", "ey.e.y", "--app", &app]).is(&expect![[r#"

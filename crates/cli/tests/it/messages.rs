@@ -444,17 +444,17 @@ fn an_application_without_an_id_gets_a_message_that_fits_the_command() {
     run(&tree.0, &["serve", "--app", "app", "--listen", "127.0.0.1:0"]).is(&expect![[r#"
         exit: 2
         stderr:
-        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json; in older exports config.json or stitch.json)
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its file `realm_config.json`
     "#]]);
     run(&tree.0, &["run", "f", "--app", "app", "--as-system"]).is(&expect![[r#"
         exit: 2
         stderr:
-        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json; in older exports config.json or stitch.json)
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its file `realm_config.json`
     "#]]);
     run(&tree.0, &["users", "list", "--app", "app"]).is(&expect![[r#"
         exit: 2
         stderr:
-        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its own file (realm_config.json; in older exports config.json or stitch.json), or pass --application ID
+        error: the application in `app` has no ID, which keeps its users apart from those of other applications: write `app_id` or `name` into its file `realm_config.json`, or pass --application ID
     "#]]);
 }
 

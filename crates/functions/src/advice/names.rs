@@ -32,7 +32,7 @@ pub(super) fn unknown(app: &App, library: &Library, script: &Script, found: &mut
             if !library.contains(call.name) {
                 let message = "there is no function `{}`, so this call throws".to_owned();
                 let near = closest(call.name, library.names());
-                let otherwise = "list it in functions/config.json";
+                let otherwise = "define it in `functions/`";
                 report("function-callee-unknown", call.name, script.line(call.begin), message, near, otherwise);
             }
         }
