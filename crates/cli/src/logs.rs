@@ -69,12 +69,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     }
     let application = args.application()?;
     let mut reader = LogReader::new(args.state.join("logs"), application.as_deref(), args.since);
-    let mut count = 0_u64;
+    let (mut found, mut count) = (0_u64, 0_u64);
     if !args.follow {
         output.begin_list("calls")?;
     }
     loop {
         reader.read(|application, mut call| {
+            found += 1;
             if !args.wants(&call) {
                 return Ok(());
             }
@@ -95,7 +96,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     }
     output.end_list()?;
     if count == 0 && !output.is_json() {
-        output.line("no matching calls")?;
+        output.line(match found {
+            0 => "the log has no calls: `serve` logs them in its --state directory, unless --keep-logs is 0",
+            _ => "no matching calls",
+        })?;
     }
     Ok(Answer::Yes)
 }

@@ -105,10 +105,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
                 .ok_or_else(|| Trouble::usage("the application cannot be opened"))?;
             let user = caller(args, &api, &looking_up).await?;
             let result = api.functions().call(Call::new(&args.function, arguments, Entry::Command, user)).await;
-            if let Err(error @ CallError::NotFound(name)) = &result
-                && let Some(known) = closest(name, api.functions().library().names())
-            {
-                return Err(Trouble::usage(format!("{error}; did you mean `{}`?", OneLine(known))));
+            if let Err(error @ CallError::NotFound(name)) = &result {
+                let known: Vec<&str> = api.functions().library().names().collect();
+                return Err(Trouble::usage(format!("{error}; {}", alternatives(name, &known))));
             }
             Ok::<_, Trouble>(result)
         }
@@ -117,6 +116,20 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
         result
     })?;
     report(result, output)
+}
+
+/// What to call instead of a function that does not exist.
+fn alternatives(name: &str, known: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    if let Some(known) = closest(name, known.iter().copied()) {
+        return format!("did you mean `{}`?", OneLine(known));
+    }
+    let names: Vec<String> = known.iter().take(SHOWN).map(|known| format!("`{}`", OneLine(known))).collect();
+    match known.len().saturating_sub(SHOWN) {
+        _ if names.is_empty() => "the application has no functions".to_owned(),
+        0 => format!("the application has {}", names.join(", ")),
+        more => format!("the application has {} and {more} more", names.join(", ")),
+    }
 }
 
 /// Prints the outcome of a call.

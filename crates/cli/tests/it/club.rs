@@ -270,7 +270,8 @@ fn the_log_tells(state: &State, ada: &str, link: &str) {
         "{}",
         said.stdout
     );
-    assert_eq!(state.run(&["logs", "--application", "another"]).stdout, "no matching calls\n");
+    assert_eq!(state.run(&["logs", "--app", CLUB, "--function", "another"]).stdout, "no matching calls\n");
+    assert!(state.run(&["logs", "--application", "another"]).stdout.starts_with("the log has no calls: "));
 }
 
 #[test]
