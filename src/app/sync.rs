@@ -12,6 +12,12 @@ pub struct SyncConfig {
 }
 
 impl SyncConfig {
+    /// Whether device sync is on: `"state": "enabled"`.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.config.node.get("state").and_then(Node::as_str) == Some("enabled")
+    }
+
     /// `permissions.rules` of flexible sync: roles by collection name
     #[must_use]
     pub fn rules(&self) -> Option<&Node> {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use portcullis::App;
-use portcullis::app::{ConfigFile, FileFinding, SyncConfig};
-use portcullis::json::Node;
+use portcullis::app::{ConfigFile, FileFinding};
 use portcullis::text::{Finding, OneLine, Severity};
 use portcullis_service::client::Providers;
 
@@ -23,8 +22,7 @@ pub(super) fn findings(app: &App) -> Vec<FileFinding> {
         let message = format!("logins with `{}` are rejected: OAuth2 is not served", OneLine(name));
         findings.push(found_in(&provider.config, Severity::Warning, "provider-not-served", message, help));
     }
-    let is_enabled = |sync: &&SyncConfig| sync.config.node.get("state").and_then(Node::as_str) == Some("enabled");
-    for sync in app.sync.iter().filter(is_enabled) {
+    for sync in app.sync.iter().filter(|sync| sync.is_enabled()) {
         let (message, help) = ("device sync is not served".to_owned(), "clients can use queries and `watch` instead");
         findings.push(found_in(&sync.config, Severity::Note, "sync-not-served", message, help));
     }

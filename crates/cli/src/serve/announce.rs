@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use portcullis::App;
+use portcullis::app::SyncConfig;
 use portcullis::text::OneLine;
 use portcullis_service::client::ClientApi;
 
@@ -42,12 +43,19 @@ pub(super) fn announce(apis: &[ClientApi], base: &str, output: &mut Output) -> R
         for (name, reason) in &plan.refused {
             output.line(format!("  not served: trigger {}: {}", OneLine(name), OneLine(reason)))?;
         }
-        for (count, what) in left_out(api.app()).into_iter().filter(|(count, _)| *count > 0) {
-            output.line(format!("  not served: {count} {what}"))?;
+        for what in left_out(api.app()) {
+            output.line(format!("  not served: {what}"))?;
         }
-        output.line(format!("  try: curl {base}/api/client/v2.0/app/{}/location", OneLine(api.id())))?;
+        let location = format!("{base}/api/client/v2.0/app/{}/location", OneLine(api.id()));
+        output.line(format!("  try: curl {}", in_shell(&location)))?;
     }
     output.flush()
+}
+
+/// A word in the syntax of a shell, quoted if necessary.
+fn in_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The URL at which a browser on this machine reaches the server.
@@ -63,12 +71,13 @@ fn collections(app: &App) -> Vec<String> {
     app.collections.iter().map(|collection| OneLine(&collection.namespace).to_string()).collect()
 }
 
-/// The features of an application that are not served, with their number.
-fn left_out(app: &App) -> [(usize, &'static str); 3] {
-    let folder = |name: &str| usize::from(app.directory.join(name).is_dir());
-    [
-        (app.sync.len(), "device sync configurations: device sync is not supported"),
-        (folder("graphql"), "GraphQL folder: GraphQL is not supported"),
-        (folder("hosting"), "static hosting folder: serve its files with another web server"),
-    ]
+/// The features of an application that are not served.
+fn left_out(app: &App) -> impl Iterator<Item = &'static str> {
+    let has = |folder: &str| app.directory.join(folder).is_dir();
+    let features = [
+        (app.sync.iter().any(SyncConfig::is_enabled), "device sync: clients can use queries and `watch` instead"),
+        (has("graphql"), "GraphQL"),
+        (has("hosting"), "static hosting: serve the files in `hosting` with another web server"),
+    ];
+    features.into_iter().filter_map(|(is_used, what)| is_used.then_some(what))
 }
