@@ -167,8 +167,11 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
             Resolution::Own(name) => Ok(format!("{OWN}{name}")),
             Resolution::Package(key) => Ok(key),
             other => {
+                // The code by which a package that catches the error recognizes it.
                 let message = unavailable(&name, &other);
-                Err(Exception::throw_message(&bridge.ctx, &message))
+                let made: Value<'js> =
+                    bridge.function("mongoError")?.call(("Error", message, "MODULE_NOT_FOUND"))?;
+                Err(bridge.ctx.throw(made))
             }
         }
     });
