@@ -332,7 +332,7 @@
   const requirer = (file) => function require(name) { return globals().loadKey(host.resolve(file, `${name}`)); };
 
   const core = {
-    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, lower, cut, matches, unitAt, ofUnit, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
+    host, Held, Rights, kindOf, dataOf, numberOf, unwrap, hidden, types, lower, cut, matches, unitAt, ofUnit, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
     define, append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
     asIntN, asUintN, DateType, RegExpType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
   };
