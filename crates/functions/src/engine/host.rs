@@ -174,8 +174,7 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
             other => {
                 // The code by which a package that catches the error recognizes it.
                 let message = unavailable(&name, &other);
-                let made: Value<'js> =
-                    bridge.function("mongoError")?.call(("Error", message, "MODULE_NOT_FOUND"))?;
+                let made: Value<'js> = bridge.function("mongoError")?.call(("Error", message, "MODULE_NOT_FOUND"))?;
                 Err(bridge.ctx.throw(made))
             }
         }
