@@ -27,11 +27,11 @@ pub(super) enum Undefined {
 }
 
 /// The memory charged for an array element.
-const ELEMENT_COST: usize = size_of::<Bson>();
+pub(super) const ELEMENT_COST: usize = size_of::<Bson>();
 
 /// The memory charged for a field in addition to the bytes of its name: its value, the name's `String`, and its entry
 /// in the document's index.
-const FIELD_COST: usize = ELEMENT_COST + size_of::<String>() + 4 * size_of::<usize>();
+pub(super) const FIELD_COST: usize = ELEMENT_COST + size_of::<String>() + 4 * size_of::<usize>();
 
 /// The deepest nesting of values, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
