@@ -125,7 +125,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             }
             self.refuse_stranger(object, place)?;
         }
-        self.document(object, place, depth).map(Bson::Document)
+        self.document(object, depth).map(Bson::Document)
     }
 
     /// Whether an object has the prototype of plain objects, or none. A proxy is examined in the prelude, because its
@@ -212,7 +212,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     /// A plain object, or any object that is treated as one.
-    pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
+    pub(super) fn document(&self, object: &Object<'js>, depth: usize) -> Result<Document> {
         let mut document = Document::new();
         if self.undefined == Undefined::Pass && object.is_error() {
             self.error(object, &mut document)?;
@@ -248,7 +248,6 @@ impl<'b, 'js> Encoder<'b, 'js> {
             };
             document.insert(key, made);
         }
-        let _ = place;
         Ok(document)
     }
 
@@ -341,7 +340,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
                 let scope: Object<'js> = parts.get(2)?;
                 Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
                     code: self.bridge.text(&parts.get(1)?)?,
-                    scope: self.document(&scope, place, depth + 1)?,
+                    scope: self.document(&scope, depth + 1)?,
                 })
             }
             "symbol" => Bson::Symbol(self.bridge.text(&parts.get(1)?)?),

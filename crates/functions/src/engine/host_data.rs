@@ -265,7 +265,7 @@ fn add_requests<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Res
         let state = at.state(&ctx)?;
         let bridge = state.bridge(&ctx)?;
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.arguments.saturating_mul(2))?;
-        let document = encoder.document(&request, "", 0)?;
+        let document = encoder.document(&request, 0)?;
         let failed = |message: String| Exception::throw_message(&ctx, &message);
         let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
         let service = match (service, rights) {

@@ -4,7 +4,7 @@ use bson::{Bson, DateTime, Document};
 use portcullis::text::excerpt;
 use portcullis::value::iso_8601;
 use portcullis::{App, json};
-use portcullis_functions::{Call, CallError, ConsoleLevel, Entry, Returned};
+use portcullis_functions::{Call, CallError, Entry, Returned};
 use serde_json::{Map, Value, json};
 
 use crate::functions::private;
@@ -54,7 +54,7 @@ impl Begun {
             time: DateTime::now(),
             function: excerpt(&call.function, MAX_NAME),
             user: excerpt(&call.user.id, MAX_NAME),
-            entry: name(call.entry),
+            entry: call.entry.name(),
             arguments,
             hidden: hidden(&call.arguments, call.http.as_ref()),
         }
@@ -118,7 +118,7 @@ impl Record {
             message: shortened(&error.to_string(), clean),
             place: private(error).map(|place| redaction.text(&place, &[])),
         });
-        let console = console.iter().map(|line| (level(line.level), clean(&line.text))).collect();
+        let console = console.iter().map(|line| (line.level.name(), clean(&line.text))).collect();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let function = redaction.text(&function, &[]);
         Self { time, function, user, entry, milliseconds, arguments, console, error }
@@ -224,27 +224,5 @@ fn take(value: &Bson, left: &mut usize) -> bool {
         Bson::Document(document) => fields(document, left),
         Bson::JavaScriptCodeWithScope(code) => fields(&code.scope, left),
         _ => true,
-    }
-}
-
-const fn name(entry: Entry) -> &'static str {
-    match entry {
-        Entry::Client => "client",
-        Entry::Endpoint => "endpoint",
-        Entry::Webhook => "webhook",
-        Entry::Trigger => "trigger",
-        Entry::UserCreation => "user creation",
-        Entry::Login => "login",
-        Entry::Rule => "rule",
-        Entry::Command => "command",
-        _ => "other",
-    }
-}
-
-const fn level(level: ConsoleLevel) -> &'static str {
-    match level {
-        ConsoleLevel::Warn => "warn",
-        ConsoleLevel::Error => "error",
-        _ => "log",
     }
 }
