@@ -228,19 +228,11 @@ fn tell(lines: &[ConsoleLine]) {
     for line in lines {
         match line.level {
             ConsoleLevel::Log => say(&format!("{}\n", line.text)),
-            level => note(&format!("console.{}: {}", word(level), line.text)),
+            level => note(&format!("console.{}: {}", level.name(), line.text)),
         }
     }
 }
 
 fn console(lines: &[ConsoleLine]) -> Value {
-    lines.iter().map(|line| json!({ "level": word(line.level), "text": line.text })).collect()
-}
-
-const fn word(level: ConsoleLevel) -> &'static str {
-    match level {
-        ConsoleLevel::Warn => "warn",
-        ConsoleLevel::Error => "error",
-        _ => "log",
-    }
+    lines.iter().map(|line| json!({ "level": line.level.name(), "text": line.text })).collect()
 }

@@ -91,6 +91,23 @@ pub enum Entry {
     Command,
 }
 
+impl Entry {
+    /// The name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Endpoint => "endpoint",
+            Self::Webhook => "webhook",
+            Self::Trigger => "trigger",
+            Self::UserCreation => "user creation",
+            Self::Login => "login",
+            Self::Rule => "rule",
+            Self::Command => "command",
+        }
+    }
+}
+
 /// The HTTP request of an endpoint or a webhook.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HttpRequest {
@@ -163,4 +180,16 @@ pub enum ConsoleLevel {
     Warn,
     /// Written by `console.error`.
     Error,
+}
+
+impl ConsoleLevel {
+    /// The name in logs, which is that of the method of `console`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }

@@ -2,13 +2,14 @@ use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::AesGcm;
 use aes_gcm::aead::generic_array::typenum::U12;
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
-use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::block_padding::{NoPadding, Pkcs7};
 use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 
 use super::{CryptoError, random};
 
 const NONCE: usize = 12;
 const TAG: usize = 16;
+const BLOCK: usize = 16;
 
 /// Whether to encrypt or decrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +32,18 @@ pub(crate) fn aes_gcm_decrypt(key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Cryp
     gcm(Direction::Decrypt, key, nonce, sealed, &[])
 }
 
+/// Whether texts in CBC are padded to whole blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Padding {
+    Pkcs7,
+    None,
+}
+
 /// The algorithms of `createCipheriv` and `createDecipheriv`. In GCM, the tag follows the ciphertext in the output and
 /// in the input.
 pub(crate) fn run_cipher(
     name: &str,
-    direction: Direction,
+    (direction, padding): (Direction, Padding),
     key: &[u8],
     iv: &[u8],
     input: &[u8],
@@ -50,7 +58,7 @@ pub(crate) fn run_cipher(
     }
     match mode {
         "gcm" => gcm(direction, key, iv, input, extra),
-        "cbc" => cbc(direction, key, iv, input),
+        "cbc" => cbc(direction, padding, key, iv, input),
         _ => Err(CryptoError::new(format!("the cipher `{name}` is not known: use aes-256-gcm or aes-256-cbc"))),
     }
 }
@@ -78,17 +86,31 @@ fn gcm(direction: Direction, key: &[u8], nonce: &[u8], text: &[u8], extra: &[u8]
     }
 }
 
-fn cbc(direction: Direction, key: &[u8], iv: &[u8], text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+fn cbc(direction: Direction, padding: Padding, key: &[u8], iv: &[u8], text: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    if padding == Padding::None && !text.len().is_multiple_of(BLOCK) {
+        return Err(CryptoError::new(
+            "wrong final block length: without padding, a text must have whole blocks of 16 bytes",
+        ));
+    }
+    let wrong_length = |_| CryptoError::new("invalid key or IV length");
     macro_rules! run {
         ($cipher:ty) => {
             match direction {
-                Direction::Encrypt => cbc::Encryptor::<$cipher>::new_from_slices(key, iv)
-                    .map(|cipher| cipher.encrypt_padded_vec_mut::<Pkcs7>(text))
-                    .map_err(|_| CryptoError::new("invalid key or IV length")),
-                Direction::Decrypt => cbc::Decryptor::<$cipher>::new_from_slices(key, iv)
-                    .map_err(|_| CryptoError::new("invalid key or IV length"))?
-                    .decrypt_padded_vec_mut::<Pkcs7>(text)
-                    .map_err(|_| undecipherable()),
+                Direction::Encrypt => {
+                    let cipher = cbc::Encryptor::<$cipher>::new_from_slices(key, iv).map_err(wrong_length)?;
+                    Ok(match padding {
+                        Padding::Pkcs7 => cipher.encrypt_padded_vec_mut::<Pkcs7>(text),
+                        Padding::None => cipher.encrypt_padded_vec_mut::<NoPadding>(text),
+                    })
+                }
+                Direction::Decrypt => {
+                    let cipher = cbc::Decryptor::<$cipher>::new_from_slices(key, iv).map_err(wrong_length)?;
+                    match padding {
+                        Padding::Pkcs7 => cipher.decrypt_padded_vec_mut::<Pkcs7>(text),
+                        Padding::None => cipher.decrypt_padded_vec_mut::<NoPadding>(text),
+                    }
+                    .map_err(|_| undecipherable())
+                }
             }
         };
     }

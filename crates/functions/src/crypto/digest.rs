@@ -29,6 +29,7 @@ pub(crate) fn hmac(name: &str, key: &[u8], input: &[u8]) -> Result<Vec<u8>, Cryp
     Ok(match plain(name).as_str() {
         "md5" => hmac!(Md5),
         "sha1" => hmac!(Sha1),
+        "sha224" => hmac!(Sha224),
         "sha256" => hmac!(Sha256),
         "sha384" => hmac!(Sha384),
         "sha512" => hmac!(Sha512),

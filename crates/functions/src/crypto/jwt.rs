@@ -8,6 +8,12 @@ use subtle::ConstantTimeEq;
 use super::rsa_signature::{Hash, Scheme, private_key, public_key, sign_with, verify_with};
 use super::{CryptoError, hmac};
 
+/// The most bytes of a token.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// The deepest nesting of a token's header and payload.
+const MAX_DEPTH: usize = 100;
+
 /// A signing algorithm of tokens.
 #[derive(Clone, Copy)]
 enum Algorithm {
@@ -39,6 +45,9 @@ fn algorithm(name: &str) -> Result<Algorithm, CryptoError> {
 /// Signs a token with this payload. `payload` and `headers` are JSON.
 pub(crate) fn encode(name: &str, payload: &str, key: &str, headers: &str) -> Result<String, CryptoError> {
     let algorithm = algorithm(name)?;
+    if payload.len().saturating_add(headers.len()) > MAX_TOKEN {
+        return Err(too_large());
+    }
     let mut header = Map::new();
     let extra: Value = serde_json::from_str(headers).map_err(|_| CryptoError::new("the headers must be an object"))?;
     header.insert("alg".into(), name.into());
@@ -48,12 +57,16 @@ pub(crate) fn encode(name: &str, payload: &str, key: &str, headers: &str) -> Res
     let header = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
     let signature = sign(algorithm, signed.as_bytes(), key)?;
-    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    if token.len() > MAX_TOKEN { Err(too_large()) } else { Ok(token) }
 }
 
 /// Verifies the signature and times of a token; returns its header and payload. If `accepted` is empty, all algorithms
 /// for this kind of key are accepted.
 pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> Result<(String, String), CryptoError> {
+    if token.len() > MAX_TOKEN {
+        return Err(too_large());
+    }
     let malformed = || CryptoError::new("the token is malformed");
     let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
     let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
@@ -61,7 +74,13 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
         URL_SAFE_NO_PAD.decode(part).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(malformed)
     };
     let (header, payload) = (text(header)?, text(payload)?);
-    let head: Value = serde_json::from_str(&header).map_err(|_| malformed())?;
+    let read = |text: &str| -> Result<Value, CryptoError> {
+        if depth(text) > MAX_DEPTH {
+            return Err(CryptoError::new(format!("the token is nested more than {MAX_DEPTH} levels deep")));
+        }
+        serde_json::from_str(text).map_err(|_| malformed())
+    };
+    let head = read(&header)?;
     let name = head.get("alg").and_then(Value::as_str).ok_or_else(malformed)?;
     let algorithm = algorithm(name)?;
     // Otherwise an attacker could use a public key as an HMAC secret.
@@ -76,7 +95,7 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
     if !verify(algorithm, signed.as_bytes(), key, &signature)? {
         return Err(CryptoError::new("the signature of the token is invalid"));
     }
-    let claims: Value = serde_json::from_str(&payload).map_err(|_| malformed())?;
+    let claims = read(&payload)?;
     let time = |name: &str| match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_f64().map(Some).ok_or_else(malformed),
@@ -90,6 +109,29 @@ pub(crate) fn decode(token: &str, key: &str, accepted: &[String], now: i64) -> R
         return Err(CryptoError::new("the token is not valid yet"));
     }
     Ok((header, payload))
+}
+
+fn too_large() -> CryptoError {
+    CryptoError::new(format!("the token has more than {MAX_TOKEN} bytes"))
+}
+
+/// The deepest nesting of arrays and objects in a JSON text.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth = depth.saturating_add(1);
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn sign(algorithm: Algorithm, input: &[u8], key: &str) -> Result<Vec<u8>, CryptoError> {

@@ -7,7 +7,7 @@ mod rsa_signature;
 
 use thiserror::Error;
 
-pub(crate) use cipher::{Direction, aes_gcm_decrypt, aes_gcm_encrypt, run_cipher};
+pub(crate) use cipher::{Direction, Padding, aes_gcm_decrypt, aes_gcm_encrypt, run_cipher};
 pub(crate) use digest::{hash, hmac};
 pub(crate) use jwt::{decode as jwt_decode, encode as jwt_encode};
 pub(crate) use rsa_signature::{sign, verify};

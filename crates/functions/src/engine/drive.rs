@@ -13,7 +13,7 @@ use super::failure::{caught, describe, thrown};
 use super::host::arguments;
 use super::host_text::Bytes;
 use super::numbers;
-use super::state::{CallState, Ended, Outcome, Set, Thrown};
+use super::state::{CallState, Ended, Finished, Outcome, Set, Thrown};
 use super::visit;
 use crate::{CallError, Failure, HttpRequest, Returned};
 
@@ -29,7 +29,7 @@ enum Turn {
 }
 
 enum Event {
-    Ended(u32, usize, Outcome),
+    Ended(Finished),
     Timer(u32),
     Idle,
     Over,
@@ -61,7 +61,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
             bridge.function("deliver")?.call::<_, ()>((number, true, ()))?;
             Ok(Turn::Delivered)
         }
-        Event::Ended(number, bytes, outcome) => {
+        Event::Ended((number, charge, outcome)) => {
             state.exclusive.forget(number);
             let deliver = bridge.function("deliver")?;
             match outcome {
@@ -73,6 +73,7 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
                 }
                 Outcome::Value(value) => {
                     let made = Decoder::new(bridge)?.value(&value)?;
+                    drop((value, charge));
                     deliver.call::<_, ()>((number, true, made))?;
                 }
                 Outcome::Failed(error) => {
@@ -81,7 +82,6 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
                     deliver.call::<_, ()>((number, false, made))?;
                 }
             }
-            state.release(bytes);
             Ok(Turn::Delivered)
         }
     }
@@ -89,8 +89,8 @@ fn turn<'js>(state: &CallState, bridge: &Bridge<'js>, with_timers: bool) -> Resu
 
 /// Waits for the next operation to end. The engine does not run meanwhile.
 fn next(state: &CallState, with_timers: bool) -> Event {
-    if let Some((number, bytes, outcome)) = state.ended.borrow_mut().pop_front() {
-        return Event::Ended(number, bytes, outcome);
+    if let Some(finished) = state.ended.borrow_mut().pop_front() {
+        return Event::Ended(finished);
     }
     let mut operations = state.operations.borrow_mut();
     let timer = with_timers.then(|| state.timers.borrow().first_key_value().map(|(key, ())| *key)).flatten();
@@ -110,9 +110,7 @@ fn next(state: &CallState, with_timers: bool) -> Event {
         tokio::select! {
             biased;
             () = state.input.stop.wait() => Event::Over,
-            Some((number, bytes, outcome)) = operations.next(), if !operations.is_empty() => {
-                Event::Ended(number, bytes, outcome)
-            }
+            Some(finished) = operations.next(), if !operations.is_empty() => Event::Ended(finished),
             () = due => timer.map_or(Event::Idle, |(_, number)| Event::Timer(number)),
         }
     });

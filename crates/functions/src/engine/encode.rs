@@ -27,11 +27,11 @@ pub(super) enum Undefined {
 }
 
 /// The memory charged for an array element.
-const ELEMENT_COST: usize = size_of::<Bson>();
+pub(super) const ELEMENT_COST: usize = size_of::<Bson>();
 
 /// The memory charged for a field in addition to the bytes of its name: its value, the name's `String`, and its entry
 /// in the document's index.
-const FIELD_COST: usize = ELEMENT_COST + size_of::<String>() + 4 * size_of::<usize>();
+pub(super) const FIELD_COST: usize = ELEMENT_COST + size_of::<String>() + 4 * size_of::<usize>();
 
 /// The deepest nesting of values, as in MongoDB.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -125,7 +125,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
             }
             self.refuse_stranger(object, place)?;
         }
-        self.document(object, place, depth).map(Bson::Document)
+        self.document(object, depth).map(Bson::Document)
     }
 
     /// Whether an object has the prototype of plain objects, or none. A proxy is examined in the prelude, because its
@@ -212,7 +212,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
     }
 
     /// A plain object, or any object that is treated as one.
-    pub(super) fn document(&self, object: &Object<'js>, place: &str, depth: usize) -> Result<Document> {
+    pub(super) fn document(&self, object: &Object<'js>, depth: usize) -> Result<Document> {
         let mut document = Document::new();
         if self.undefined == Undefined::Pass && object.is_error() {
             self.error(object, &mut document)?;
@@ -248,7 +248,6 @@ impl<'b, 'js> Encoder<'b, 'js> {
             };
             document.insert(key, made);
         }
-        let _ = place;
         Ok(document)
     }
 
@@ -341,7 +340,7 @@ impl<'b, 'js> Encoder<'b, 'js> {
                 let scope: Object<'js> = parts.get(2)?;
                 Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
                     code: self.bridge.text(&parts.get(1)?)?,
-                    scope: self.document(&scope, place, depth + 1)?,
+                    scope: self.document(&scope, depth + 1)?,
                 })
             }
             "symbol" => Bson::Symbol(self.bridge.text(&parts.get(1)?)?),

@@ -1,5 +1,6 @@
 //! Host functions that depend on the call: its user, its values, and the application's other functions.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bson::{Bson, Document, doc};
@@ -103,17 +104,21 @@ pub(super) fn add_comparison<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<
 
 /// Adds the functions that write and parse extended JSON.
 pub(super) fn add_extended_json<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<()> {
-    function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, indent: Option<usize>| {
+    function!(ctx, host, slot, "ejson", |state, bridge, value: Value<'js>, wanted: Option<Vec<String>>| {
         if value.is_undefined() {
             return Ok(None);
         }
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.memory() / 8)?;
-        let encoded = without_undefined(encoder.value(&value, "", 0)?).into_canonical_extjson();
-        let text = match indent {
-            Some(indent) if indent > 0 => pretty(&encoded, indent.min(10)),
-            _ => encoded.to_string(),
+        let encoded = without_undefined(encoder.value(&value, "", 0)?);
+        let encoded = match wanted {
+            Some(wanted) => {
+                // Of a name that repeats, the first place counts.
+                let ranks = wanted.iter().enumerate().rev().map(|(rank, name)| (name.as_str(), rank));
+                only(encoded, &ranks.collect())
+            }
+            None => encoded,
         };
-        Ok::<_, rquickjs::Error>(Some(text))
+        Ok::<_, rquickjs::Error>(Some(encoded.into_canonical_extjson().to_string()))
     });
     function!(ctx, host, slot, "parse", |state, bridge, text: String| {
         if text.len() > state.memory() / 8 || count_values(text.as_bytes()) > state.memory() / 2 / PARSED_VALUE {
@@ -167,8 +172,10 @@ fn add_functions<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Re
             Resolution::Own(name) => Ok(format!("{OWN}{name}")),
             Resolution::Package(key) => Ok(key),
             other => {
+                // The code by which a package that catches the error recognizes it.
                 let message = unavailable(&name, &other);
-                Err(Exception::throw_message(&bridge.ctx, &message))
+                let made: Value<'js> = bridge.function("mongoError")?.call(("Error", message, "MODULE_NOT_FOUND"))?;
+                Err(bridge.ctx.throw(made))
             }
         }
     });
@@ -295,14 +302,17 @@ fn without_undefined(value: Bson) -> Bson {
     }
 }
 
-fn pretty(value: &serde_json::Value, indent: usize) -> String {
-    use serde_json::ser::{PrettyFormatter, Serializer};
-    let spaces = " ".repeat(indent);
-    let mut text = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(spaces.as_bytes()));
-    match serde::Serialize::serialize(value, &mut serializer) {
-        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-        Err(_) => value.to_string(),
+/// Keeps only the fields with these names, in their order, as `JSON.stringify` does with a list of names.
+fn only(value: Bson, wanted: &HashMap<&str, usize>) -> Bson {
+    match value {
+        Bson::Document(document) => {
+            let rank = |(key, value): (String, Bson)| Some((*wanted.get(key.as_str())?, key, value));
+            let mut kept: Vec<_> = document.into_iter().filter_map(rank).collect();
+            kept.sort_by_key(|(rank, ..)| *rank);
+            Bson::Document(kept.into_iter().map(|(_, key, value)| (key, only(value, wanted))).collect())
+        }
+        Bson::Array(elements) => Bson::Array(elements.into_iter().map(|value| only(value, wanted)).collect()),
+        value => value,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bson::{Bson, Document};
+use bson::{Bson, Document, doc};
 use rquickjs::{Ctx, Exception, Function, Object, Result, Value};
+use tokio::sync::Semaphore;
 
 use super::bridge::Bridge;
 use super::encode::{Encoder, Undefined};
@@ -43,8 +44,10 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
             // The option skips validation, which only the system may do.
             arguments.remove("bypassDocumentValidation");
         }
-        if name == ActionName::Find {
-            bound(&mut arguments);
+        match name {
+            ActionName::Find => bound(&mut arguments),
+            ActionName::Aggregate => bound_pipeline(&mut arguments),
+            _ => {}
         }
         let (service, database) = (text(1)?, text(2)?);
         if let Some(collection) = collection.as_ref().filter(|_| name.writes()) {
@@ -68,7 +71,13 @@ fn add_data<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Result<
             DataAction { rights, service, database, collection, name, arguments, transaction, request, by_rule };
         let backend = Arc::clone(&state.shared.backend);
         let inside = state.inside();
+        // One that waits for another operation to end a transaction must not keep that one from starting.
+        let turns = if is_stuck { None } else { turns(&state, name, transaction.is_some()) };
         let outcome = async move {
+            let _turn = match turns {
+                Some(turns) => turns.acquire_owned().await.ok(),
+                None => None,
+            };
             match inside_call(inside, backend.data(action)).await {
                 Ok(Bson::Array(mut documents)) if name != ActionName::Distinct => {
                     documents.truncate(usize::try_from(MAX_DOCUMENTS).unwrap_or(usize::MAX));
@@ -99,6 +108,30 @@ fn bound(arguments: &mut Document) {
         _ => MAX_DOCUMENTS,
     };
     arguments.insert("limit", limit);
+}
+
+/// Limits an `aggregate` to [`MAX_DOCUMENTS`], unless it writes its result to a collection.
+fn bound_pipeline(arguments: &mut Document) {
+    let Some(Bson::Array(stages)) = arguments.get_mut("pipeline") else { return };
+    let writes = |stage: &Document| stage.contains_key("$out") || stage.contains_key("$merge");
+    if !stages.last().and_then(Bson::as_document).is_some_and(writes) {
+        stages.push(Bson::Document(doc! { "$limit": MAX_DOCUMENTS }));
+    }
+}
+
+/// What limits concurrent actions of this kind: those that return documents.
+fn turns(state: &CallState, name: ActionName, is_in_transaction: bool) -> Option<Arc<Semaphore>> {
+    use ActionName::{Aggregate, Distinct, Find, FindOne, FindOneAndDelete, FindOneAndReplace, FindOneAndUpdate};
+    let readers = &state.readers;
+    match name {
+        FindOneAndUpdate | FindOneAndReplace | FindOneAndDelete if !is_in_transaction => {
+            Some(Arc::clone(&readers.writing))
+        }
+        Find | FindOne | Aggregate | Distinct | FindOneAndUpdate | FindOneAndReplace | FindOneAndDelete => {
+            Some(Arc::clone(&readers.other))
+        }
+        _ => None,
+    }
 }
 
 /// The arguments of an action, and their size in bytes. `undefined` in conditions is an error: omitting it would match
@@ -232,7 +265,7 @@ fn add_requests<'js>(ctx: &Ctx<'js>, host: &Object<'js>, slot: &Rc<Slot>) -> Res
         let state = at.state(&ctx)?;
         let bridge = state.bridge(&ctx)?;
         let encoder = Encoder::new(&bridge, Undefined::Keep, state.shared.options.arguments.saturating_mul(2))?;
-        let document = encoder.document(&request, "", 0)?;
+        let document = encoder.document(&request, 0)?;
         let failed = |message: String| Exception::throw_message(&ctx, &message);
         let request = OutgoingRequest::read(&document).map_err(|error| failed(error.to_string()))?;
         let service = match (service, rights) {
@@ -281,4 +314,29 @@ impl Sender {
 
 fn bson_size(document: &Document) -> usize {
     document.to_vec().map_or(0, |bytes| bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aggregations_are_limited_by_the_store_unless_they_write() {
+        let limit = doc! { "$limit": MAX_DOCUMENTS };
+        for (pipeline, is_limited) in [
+            (vec![], true),
+            (vec![doc! { "$match": { "$out": 1 } }], true),
+            (vec![doc! { "$out": "c" }, doc! { "$sort": { "a": 1 } }], true),
+            (vec![doc! { "$sort": { "a": 1 } }, doc! { "$out": "c" }], false),
+            (vec![doc! { "$merge": { "into": "c" } }], false),
+        ] {
+            let mut arguments = doc! { "pipeline": pipeline.clone() };
+            bound_pipeline(&mut arguments);
+            let expected = pipeline.iter().cloned().chain(is_limited.then(|| limit.clone())).collect::<Vec<_>>();
+            assert_eq!(arguments, doc! { "pipeline": expected }, "{pipeline:?}");
+        }
+        let mut broken = doc! { "pipeline": 1 };
+        bound_pipeline(&mut broken);
+        assert_eq!(broken, doc! { "pipeline": 1 });
+    }
 }

@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bson::oid::ObjectId;
 use bson::{DateTime, Decimal128};
+use rquickjs::convert::List;
 use rquickjs::{Ctx, Exception, FromJs, Function, IntoJs, Object, Result, TypedArray, Value};
 
 use super::bridge::record;
-use crate::crypto::{self, CryptoError, Direction};
+use crate::crypto::{self, CryptoError, Direction, Padding};
 
 /// Bytes from the engine. The prelude passes them as base64, since reading them in place would require `unsafe`.
 pub(super) struct Bytes(pub(super) Vec<u8>);
@@ -130,11 +131,15 @@ pub(super) fn add_crypto<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> 
         bytes(&ctx, crypto::random(count).map_err(|error| failed(&ctx, &error))?)
     };
     host.set("random", Function::new(ctx.clone(), random)?)?;
-    let cipher = |ctx: Ctx<'js>, name: String, encrypts: bool, key: Bytes, iv: Bytes, input: Bytes, extra: Bytes| {
-        let direction = if encrypts { Direction::Encrypt } else { Direction::Decrypt };
-        let done = crypto::run_cipher(&name, direction, key.as_ref(), iv.as_ref(), input.as_ref(), extra.as_ref());
-        bytes(&ctx, done.map_err(|error| failed(&ctx, &error))?)
-    };
+    let cipher =
+        |ctx: Ctx<'js>, name: String, how: List<(bool, bool)>, key: Bytes, iv: Bytes, input: Bytes, extra: Bytes| {
+            let List((encrypts, pads)) = how;
+            let direction = if encrypts { Direction::Encrypt } else { Direction::Decrypt };
+            let padding = if pads { Padding::Pkcs7 } else { Padding::None };
+            let (key, iv, input, extra) = (key.as_ref(), iv.as_ref(), input.as_ref(), extra.as_ref());
+            let done = crypto::run_cipher(&name, (direction, padding), key, iv, input, extra);
+            bytes(&ctx, done.map_err(|error| failed(&ctx, &error))?)
+        };
     host.set("cipher", Function::new(ctx.clone(), cipher)?)
 }
 

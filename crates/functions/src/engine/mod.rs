@@ -11,6 +11,7 @@ mod drive;
 mod encode;
 mod exclusive;
 mod failure;
+mod held;
 mod host;
 mod host_data;
 mod host_text;

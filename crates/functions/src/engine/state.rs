@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::bridge::{Bridge, KeptBridge};
 use super::console::Console;
 use super::exclusive::{Exclusive, Open};
+use super::held::{Charge, Held, size};
 use super::rejections::Rejections;
 use super::stop::Stop;
 use crate::pool::Pool;
@@ -103,11 +104,25 @@ pub(super) enum Outcome {
     Failed(BackendError),
 }
 
-/// A running operation. It yields its number, the bytes that it holds, and its outcome.
-pub(super) type Operation = BoxFuture<'static, (u32, usize, Outcome)>;
+/// An operation that has ended: its number, the bytes that its outcome holds, and its outcome.
+pub(super) type Finished = (u32, Option<Charge>, Outcome);
+
+/// A running operation.
+pub(super) type Operation = BoxFuture<'static, Finished>;
 
 /// The most concurrent HTTP requests of one call; further ones wait.
 const MAX_REQUESTS: usize = 40;
+
+/// The most concurrent operations of one call that return documents, of each [kind](Readers); further ones wait. The
+/// store holds their results before anything can be charged for them.
+const MAX_READERS: usize = 8;
+
+/// Limits concurrent operations that return documents. Those that write outside a transaction may have to wait for one
+/// of the call's own transactions, so they must not keep its operations waiting.
+pub(super) struct Readers {
+    pub(super) writing: Arc<Semaphore>,
+    pub(super) other: Arc<Semaphore>,
+}
 
 /// The state of one call that host functions work with.
 pub(super) struct CallState {
@@ -121,7 +136,7 @@ pub(super) struct CallState {
     pub(super) is_informed: Cell<bool>,
     pub(super) operations: RefCell<FuturesUnordered<Operation>>,
     /// Operations that ended while the engine was suspended.
-    pub(super) ended: RefCell<VecDeque<(u32, usize, Outcome)>>,
+    pub(super) ended: RefCell<VecDeque<Finished>>,
     pub(super) timers: RefCell<BTreeMap<(Instant, u32), ()>>,
     pub(super) rejections: RefCell<Rejections>,
     pub(super) bridge: RefCell<Option<KeptBridge>>,
@@ -133,9 +148,10 @@ pub(super) struct CallState {
     pub(super) exclusive: Exclusive,
     /// Limits concurrent HTTP requests.
     pub(super) requests: Arc<Semaphore>,
+    pub(super) readers: Readers,
     next: Cell<u32>,
-    /// The number of bytes that operations hold.
-    held: Cell<usize>,
+    /// The bytes that operations hold.
+    held: Held,
 }
 
 impl CallState {
@@ -159,8 +175,12 @@ impl CallState {
             transactions: RefCell::default(),
             acting: RefCell::default(),
             exclusive: Exclusive::default(),
+            readers: Readers {
+                writing: Arc::new(Semaphore::new(MAX_READERS)),
+                other: Arc::new(Semaphore::new(MAX_READERS)),
+            },
             next: Cell::new(1),
-            held: Cell::new(0),
+            held: Held::new(memory),
         }
     }
 
@@ -259,7 +279,8 @@ impl CallState {
         Ok(number)
     }
 
-    /// Starts an operation that holds this many bytes until it ends.
+    /// Starts an operation that holds this many bytes until it ends. From then on, its outcome is charged in their
+    /// place until it is delivered.
     pub(super) fn begin(
         &self,
         ctx: &Ctx<'_>,
@@ -267,17 +288,23 @@ impl CallState {
         outcome: impl Future<Output = Outcome> + Send + 'static,
     ) -> Result<u32> {
         let number = self.number(ctx)?;
-        let held = self.held.get().saturating_add(bytes);
-        if held > self.memory() {
+        let Some(charge) = self.held.charge(bytes) else {
             return Err(Exception::throw_internal(ctx, "out of memory"));
-        }
-        self.held.set(held);
+        };
         self.is_informed.set(true);
         // A panic of the host must end only the operation: the engine could not be unwound safely.
         let outcome = AssertUnwindSafe(outcome).catch_unwind();
         self.operations.borrow_mut().push(Box::pin(async move {
             let internal = |_| Outcome::Failed(BackendError::new("internal error"));
-            (number, bytes, outcome.await.unwrap_or_else(internal))
+            let outcome = outcome.await.unwrap_or_else(internal);
+            let bytes = match &outcome {
+                Outcome::Value(value) => size(value),
+                _ => 0,
+            };
+            match charge.replace(bytes) {
+                Some(charge) => (number, Some(charge), outcome),
+                None => (number, None, Outcome::Failed(out_of_memory())),
+            }
         }));
         Ok(number)
     }
@@ -301,11 +328,6 @@ impl CallState {
         })
     }
 
-    /// Releases the bytes of an operation that has ended.
-    pub(super) fn release(&self, bytes: usize) {
-        self.held.set(self.held.get().saturating_sub(bytes));
-    }
-
     pub(super) fn add_timer(&self, ctx: &Ctx<'_>, milliseconds: f64) -> Result<u32> {
         let number = self.number(ctx)?;
         let pause = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX);
@@ -322,6 +344,13 @@ impl CallState {
     pub(super) fn console(&self) -> Vec<ConsoleLine> {
         self.console.borrow_mut().take()
     }
+}
+
+/// The error of an operation whose result does not fit into the memory of the call.
+fn out_of_memory() -> BackendError {
+    let mut error = BackendError::new("out of memory");
+    error.name = "InternalError".into();
+    error
 }
 
 /// The response as the function set it, in the form in which the prelude passes it.

@@ -1,7 +1,7 @@
 // Rarely used globals, and `require`.
 (function (core) {
   "use strict";
-  const { host, packing, unitAt, ofUnit, kindOf, dataOf, binary, part, asked, waiting, then, shown, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
+  const { host, packing, unitAt, ofUnit, kindOf, dataOf, binary, part, asked, waiting, then, shown, unwrap, isArray, append, apply, stringify, parse, textOf, resolved, mapGet, mapSet, mapDelete, MapType, TypeErrorType, RangeErrorType, Bytes, requirer } = core;
   part("bson");
   packing("hash", 1); packing("hmacBytes", 1, 2); packing("hmac", 0, 1); packing("encrypt", 1, 2); packing("decrypt", 1, 2);
   packing("sign", 1); packing("verify", 1, 3); packing("cipher", 2, 3, 4, 5);
@@ -29,10 +29,40 @@
     if (typeof mapGet(waiting, inner) === "function") { mapDelete(waiting, inner); host.clearTimer(inner); }
   };
 
+  // A replacer sees extended JSON, but what it returns may be a BSON value, whose extended JSON it does not see again.
+  const isTyped = (value) => typeof value === "number" || typeof value === "bigint" || ((typeof value === "object" ? value !== null : typeof value === "function") && unwrap(value) !== undefined);
+  // The keys under which extended JSON has plain numbers.
+  const isPart = (key) => key === "t" || key === "i" || key === "$minKey" || key === "$maxKey";
+  const replacing = (replacer) => {
+    const written = new MapType();
+    return function (key, value) {
+      if (mapGet(written, this) === true) {
+        if (typeof value === "object" && value !== null) mapSet(written, value, true);
+        return value;
+      }
+      // What a replacer returned may hold BSON values, of which `value` is what their `toJSON` gives.
+      const kept = isTyped(this[key]) ? this[key] : value;
+      const given = apply(replacer, this, [key, kept]);
+      if (!isTyped(given) || (given === kept && isPart(key))) return given;
+      const made = parse(host.ejson(given, undefined));
+      if (typeof made === "object" && made !== null) mapSet(written, made, true);
+      return made;
+    };
+  };
+  const namesIn = (list) => {
+    const names = [];
+    for (let at = 0; at < list.length; at++) {
+      const name = list[at];
+      if (typeof name === "string" || typeof name === "number" || name instanceof String || name instanceof Number) append(names, textOf(name));
+    }
+    return names;
+  };
   const EJSON = {
     stringify(value, replacer, space) {
-      const kept = typeof replacer === "function" || isArray(replacer) ? parse(stringify(value, replacer)) : value;
-      return host.ejson(kept, typeof space === "number" ? space : typeof space === "string" ? space.length : undefined);
+      const isFunction = typeof replacer === "function";
+      const text = host.ejson(value, isArray(replacer) ? namesIn(replacer) : undefined);
+      if (!isFunction && space === undefined) return text;
+      return stringify(text === undefined ? undefined : parse(text), isFunction ? replacing(replacer) : undefined, space);
     },
     parse: (text) => host.parse(`${text}`),
   };

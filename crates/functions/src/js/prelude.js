@@ -3,7 +3,7 @@
 // are kept in private fields and closures, so that code can neither create nor change them.
 (function (host, limits) {
   "use strict";
-  const { defineProperty, defineProperties, setPrototypeOf, getPrototypeOf, keys, freeze, is, create, prototype: objectPrototype } = Object;
+  const { defineProperty, setPrototypeOf, getPrototypeOf, keys, freeze, is, create, prototype: objectPrototype } = Object;
   const { isArray } = Array;
   const { apply, ownKeys, getOwnPropertyDescriptor } = Reflect;
   const { isSafeInteger, isInteger } = Number;
@@ -225,7 +225,6 @@
   });
   let shared;
   const share = () => {
-    const made = {};
     const user = () => {
       const { user, isShown } = host.user();
       if (!isShown) defineProperty(user, "custom_data", { __proto__: null, get() { throw new ErrorType("the custom data of the user was not looked up"); }, enumerable: true, configurable: true });
@@ -234,7 +233,7 @@
     const known = create(null);
     const once = (name, read) => () => (name in known ? known[name] : (known[name] = read()));
     return {
-      user: once("user", user), environment: once("environment", () => host.environment()), request: once("request", () => host.request()), app: once("app", () => host.app()), made,
+      user: once("user", user), environment: once("environment", () => host.environment()), request: once("request", () => host.request()), app: once("app", () => host.app()),
     };
   };
   const contextOf = (rights, depth) => {
@@ -357,8 +356,8 @@
   const requirer = (file) => function require(name) { return globals().loadKey(host.resolve(file, `${name}`)); };
 
   const core = {
-    host, Held, Rights, kindOf, dataOf, numberOf, hidden, types, lower, cut, matches, unitAt, ofUnit, part, hold, binary, numeric, bsonFlags, unbound, pack, packing, asked, waiting, then, resolved, shown,
-    define, append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
+    host, Held, kindOf, dataOf, numberOf, unwrap, hidden, types, lower, cut, matches, unitAt, ofUnit, part, binary, numeric, bsonFlags, packing, asked, waiting, then, resolved, shown,
+    append, create, freeze, getPrototypeOf, objectPrototype, defineProperty, setPrototypeOf, keys, isArray, apply, isSafeInteger, isInteger, stringify, parse, textOf, sourceOf, flagsOf, mapGet, mapSet, mapDelete,
     asIntN, asUintN, DateType, RegExpType, MapType, ErrorType, TypeErrorType, RangeErrorType, BigIntOf, Bytes, requirer,
   };
 
@@ -370,8 +369,6 @@
     isPromised: () => isPromised,
     promise: (good, value) => new PromiseType((resolve, reject) => { (good ? resolve : reject)(value); }),
     response: () => response && [response.status, response.headers, response.body && pack(response.body)],
-    isHeld: (value) => kindOf(value) !== undefined,
-    json: (value) => stringify(value),
     bigText: (value) => `${value}`,
     wellFormed,
   };

@@ -1,6 +1,7 @@
 //! The functions of an application: their sources, settings and packages, read and checked once.
 
 mod entry;
+mod guards;
 mod node_modules;
 mod nul;
 mod packages;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::guards::guarded;
 use super::node_modules::{Resolution, unavailable};
 use super::packages::Packages;
 use super::tokens::{Token, tokens};
@@ -16,7 +17,9 @@ pub(super) struct Found {
 /// The most package files that one function may require, directly or indirectly.
 const MAX_REACHED: usize = 5000;
 
-/// Finds all missing modules that a function's source requires, directly or through packages.
+/// Finds all missing modules that a function's source requires, directly or through packages. A source that catches the
+/// errors of a `require` runs without the module: what is missing there, or in what is required there, throws only when
+/// it is required.
 pub(super) fn search(file: &str, source: &str, packages: &Packages) -> Vec<Found> {
     let mut found = Vec::new();
     let mut reached = HashSet::new();
@@ -72,6 +75,7 @@ enum Dependency {
 
 fn asked(source: &str) -> Vec<Dependency> {
     let tokens = tokens(source);
+    let guarded = guarded(&tokens);
     let mut asked = Vec::new();
     let at = |index: usize| tokens.get(index).map(|(token, _)| token);
     for (index, (token, line)) in tokens.iter().enumerate() {
@@ -81,7 +85,9 @@ fn asked(source: &str) -> Vec<Dependency> {
             continue;
         }
         match (word.as_str(), at(index + 1), at(index + 2), at(index + 3)) {
-            ("require", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {
+            ("require", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ',')))
+                if !guarded.get(index).copied().unwrap_or(false) =>
+            {
                 asked.push(Dependency::Require(*line, name.clone()));
             }
             ("import", Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')' | ','))) => {

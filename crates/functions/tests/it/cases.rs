@@ -59,6 +59,17 @@ const KEYS: [&str; 19] = [
 
 const MORE_KEYS: [&str; 5] = ["log", "reason", "refused", "users", "now"];
 
+const ENTRIES: [Entry; 8] = [
+    Entry::Client,
+    Entry::Endpoint,
+    Entry::Webhook,
+    Entry::Trigger,
+    Entry::UserCreation,
+    Entry::Login,
+    Entry::Rule,
+    Entry::Command,
+];
+
 fn lines(value: &Value) -> String {
     match value {
         Value::Array(lines) => lines.iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n"),
@@ -101,17 +112,8 @@ fn draft(case: &Value) -> Draft {
 fn call(case: &Value) -> Call {
     let arguments = case.get("arguments").and_then(Value::as_array).cloned().unwrap_or_default();
     let arguments = arguments.into_iter().map(bson).collect();
-    let entry = match case.get("entry").and_then(Value::as_str).unwrap_or("client") {
-        "client" => Entry::Client,
-        "endpoint" => Entry::Endpoint,
-        "webhook" => Entry::Webhook,
-        "trigger" => Entry::Trigger,
-        "userCreation" => Entry::UserCreation,
-        "login" => Entry::Login,
-        "rule" => Entry::Rule,
-        "command" => Entry::Command,
-        entry => panic!("no entry {entry}"),
-    };
+    let wanted = case.get("entry").and_then(Value::as_str).unwrap_or("client");
+    let entry = ENTRIES.into_iter().find(|entry| entry.name() == wanted).unwrap_or_else(|| panic!("no entry {wanted}"));
     let user = match case.get("user") {
         None => ada(),
         Some(Value::String(name)) if name == "system" => User::system(),

@@ -268,3 +268,54 @@ async fn the_size_of_an_array_is_measured_outside_the_engine() {
         assert_eq!(world.fails(function, vec![Bson::Int64(length)]).await, "InternalError: out of memory", "{length}");
     }
 }
+
+#[tokio::test]
+async fn a_call_has_few_reads_of_the_store_in_flight() {
+    let source = "exports = async () => { const gate = context.services.get('mongodb-atlas').db('db').collection('gate'); \
+                  const reads = []; for (let i = 0; i < 25; i++) reads.push(gate.findOne({}), gate.findOneAndDelete({})); \
+                  await gate.updateOne({}, {}); return (await Promise.all(reads)).length; };";
+    let world = Arc::new(Draft::new().function("f", source, json!({})).build());
+    let count = |name: &str| world.backend.log.lock().unwrap().iter().filter(|line| line.contains(name)).count();
+    let calls = begin(&world, &ada(), 1, "ada: findOne gate", 8).await;
+    assert_eq!((count("findOneAndDelete"), count("updateOne")), (8, 1));
+    while !calls.iter().all(JoinHandle::is_finished) {
+        world.backend.gate.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count("gate"), 51);
+    end(&world, calls).await;
+}
+
+#[tokio::test]
+async fn results_of_the_store_are_charged_until_they_are_delivered() {
+    // While the callee runs, the results of the caller arrive but cannot be delivered.
+    let source = "exports = async (reads, waits) => { const big = context.services.get('mongodb-atlas').db('db').collection('big'); \
+                  const all = []; for (let i = 0; i < reads; i++) all.push(big.findOne({}).then((found) => found.text.length)); \
+                  if (waits) context.functions.execute('g'); return (await Promise.all(all)).length; };";
+    let callee = "exports = async () => { await new Promise((done) => setTimeout(done, 1000)); };";
+    let world = Draft::new()
+        .function("f", source, json!({}))
+        .function("g", callee, json!({ "run_as_system": true }))
+        .options(|options| options.memory = 48 * 1024 * 1024)
+        .build();
+    let text = "x".repeat(1024 * 1024);
+    let document = bson::doc! { "_id": 1, "owner": "ada", "text": text };
+    world.backend.insert("big", vec![document]).await;
+    for (reads, waits) in [(100, false), (20, true)] {
+        let returned = world.value("f", vec![Bson::Int64(reads), Bson::Boolean(waits)]).await;
+        assert_eq!(returned, json!({ "$numberLong": reads.to_string() }));
+    }
+    let reads = vec![Bson::Int64(100), Bson::Boolean(true)];
+    assert_eq!(world.fails("f", reads).await, "InternalError: out of memory");
+}
+
+#[tokio::test]
+async fn results_that_a_call_keeps_end_it_when_they_fill_its_memory() {
+    let source = "exports = async () => { const big = context.services.get('mongodb-atlas').db('db').collection('big'); \
+                  return (await Promise.all(Array.from({ length: 100 }, () => big.find({}).toArray()))).length; };";
+    let world =
+        Draft::new().function("f", source, json!({})).options(|options| options.memory = 48 * 1024 * 1024).build();
+    let document = bson::doc! { "_id": 1, "owner": "ada", "text": "x".repeat(1024 * 1024) };
+    world.backend.insert("big", vec![document]).await;
+    assert_eq!(world.fails("f", vec![]).await, "InternalError: out of memory");
+}

@@ -18,8 +18,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
 use bson::Bson;
 use portcullis::App;
@@ -35,6 +35,12 @@ use self::writing::{Line, Message, Writer};
 
 /// The most calls that wait to be written. Each has a bounded size.
 const QUEUE_SIZE: usize = 1024;
+
+/// The longest time to wait for the queue to be written.
+const FLUSH_TIME: Duration = Duration::from_secs(5);
+
+/// How often to look for room in a queue that is full.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The call log of all applications that are served together.
 #[derive(Clone, Debug)]
@@ -64,10 +70,23 @@ impl CallLog {
 
     /// Waits until the queue has been written, for a few seconds at most.
     pub fn flush(&self) {
+        self.flush_within(FLUSH_TIME);
+    }
+
+    /// Waits for this long at most, also for room in the queue, which a writer that hangs never makes.
+    fn flush_within(&self, time: Duration) {
+        let start = Instant::now();
         let (done, written) = sync_channel(1);
-        if self.sender.send(Message::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(Duration::from_secs(5));
+        let mut message = Message::Flush(done);
+        loop {
+            message = match self.sender.try_send(message) {
+                Ok(()) => break,
+                Err(TrySendError::Full(message)) if start.elapsed() < time => message,
+                Err(_) => return,
+            };
+            std::thread::sleep(FLUSH_INTERVAL);
         }
+        let _ = written.recv_timeout(time.saturating_sub(start.elapsed()));
     }
 }
 
@@ -120,6 +139,26 @@ impl CallRecorder {
         record.tell();
         if let Some(kept) = &self.kept {
             kept.keep(&record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flushing_ends_even_if_the_writer_hangs() {
+        for room in [0, 1] {
+            let (sender, receiver) = sync_channel(room);
+            let log = CallLog { sender, dropped: Arc::default() };
+            let (done, flushed) = sync_channel(1);
+            std::thread::spawn(move || {
+                log.flush_within(Duration::from_millis(50));
+                let _ = done.send(());
+            });
+            flushed.recv_timeout(Duration::from_secs(60)).unwrap();
+            drop(receiver);
         }
     }
 }

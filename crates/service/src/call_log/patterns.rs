@@ -223,11 +223,4 @@ mod tests {
             assert_eq!(shown(text), expected, "{text}");
         }
     }
-
-    #[test]
-    fn matching_patterns_takes_linear_time() {
-        for part in ["\"password\":{", "password=\\", "\\\"token\\\":\\\"", "Bearer ", "eyJ.", "'secret':["] {
-            assert!(marked(&part.repeat(20_000)).len() <= 20_000);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use portcullis::eval::Request;
 use portcullis::text::excerpt;
 use portcullis::value::iso_8601;
 use portcullis::{App, json};
-use portcullis_functions::{Call, CallError, ConsoleLevel, Entry, Returned};
+use portcullis_functions::{Call, CallError, Entry, Returned};
 use serde_json::{Map, Value, json};
 
 use crate::functions::private;
@@ -56,7 +56,7 @@ impl Begun {
             time: DateTime::now(),
             function: excerpt(&call.function, MAX_NAME),
             user: excerpt(&call.user.id, MAX_NAME),
-            entry: name(call.entry),
+            entry: call.entry.name(),
             request: call.request.as_ref().and_then(Request::id).map(str::to_owned),
             arguments,
             hidden: hidden(&call.arguments, call.http.as_ref()),
@@ -123,7 +123,7 @@ impl Record {
             message: shortened(&error.to_string(), clean),
             place: private(error).map(|place| redaction.text(&place, &[])),
         });
-        let console = console.iter().map(|line| (level(line.level), clean(&line.text))).collect();
+        let console = console.iter().map(|line| (line.level.name(), clean(&line.text))).collect();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let function = redaction.text(&function, &[]);
         Self { time, function, user, entry, request, milliseconds, arguments, console, error }
@@ -233,27 +233,5 @@ fn take(value: &Bson, left: &mut usize) -> bool {
         Bson::Document(document) => fields(document, left),
         Bson::JavaScriptCodeWithScope(code) => fields(&code.scope, left),
         _ => true,
-    }
-}
-
-const fn name(entry: Entry) -> &'static str {
-    match entry {
-        Entry::Client => "client",
-        Entry::Endpoint => "endpoint",
-        Entry::Webhook => "webhook",
-        Entry::Trigger => "trigger",
-        Entry::UserCreation => "user creation",
-        Entry::Login => "login",
-        Entry::Rule => "rule",
-        Entry::Command => "command",
-        _ => "other",
-    }
-}
-
-const fn level(level: ConsoleLevel) -> &'static str {
-    match level {
-        ConsoleLevel::Warn => "warn",
-        ConsoleLevel::Error => "error",
-        _ => "log",
     }
 }

@@ -13,12 +13,12 @@ class Hash {
 exports.createHash = (name) => { internal.hash(name, new Uint8Array(0)); return new Hash((input) => internal.hash(name, input)); };
 exports.createHmac = (name, key) => { const secret = bytes(key); return new Hash((input) => internal.hmac(name, secret, input)); };
 class Cipher {
-  #name; #encrypts; #key; #iv; #parts = []; #extra = new Uint8Array(0); #tag;
+  #name; #encrypts; #key; #iv; #parts = []; #extra = new Uint8Array(0); #tag; #pads = true;
   constructor(name, encrypts, key, iv) { this.#name = `${name}`.toLowerCase(); this.#encrypts = encrypts; this.#key = bytes(key); this.#iv = bytes(iv); }
   setAAD(value) { this.#extra = bytes(value); return this; }
   setAuthTag(tag) { if (tag.length !== 16) throw new TypeError("the tag must have 16 bytes"); this.#tag = bytes(tag); return this; }
   getAuthTag() { return Buffer.from(this.#tag); }
-  setAutoPadding() { return this; }
+  setAutoPadding(pads = true) { this.#pads = Boolean(pads); return this; }
   update(value, from, encoding) { this.#parts.push(Buffer.from(bytes(value, from))); return encoding ? "" : Buffer.alloc(0); }
   final(encoding) {
     const gcm = this.#name.endsWith("-gcm");
@@ -26,7 +26,7 @@ class Cipher {
       if (!this.#tag) throw new Error("setAuthTag is needed before final");
       this.#parts.push(this.#tag);
     }
-    let made = internal.cipher(this.#name, this.#encrypts, this.#key, this.#iv, Buffer.concat(this.#parts), this.#extra);
+    let made = internal.cipher(this.#name, [this.#encrypts, this.#pads], this.#key, this.#iv, Buffer.concat(this.#parts), this.#extra);
     if (gcm && this.#encrypts) { this.#tag = made.slice(made.length - 16); made = made.slice(0, made.length - 16); }
     return out(made, encoding);
   }
