@@ -208,7 +208,7 @@ impl Data {
         options: &Node,
     ) -> Result<Outcome, ClientError> {
         let guard = self.guard(asker, &target.service, &target.namespace)?;
-        let guarded = Guarded { action, options };
+        let guarded = Guarded { action, options, is_own: false };
         match target.transaction {
             None => self.answered(&**self.documents(), target, guard, asker, &guarded).await,
             Some(number) => {

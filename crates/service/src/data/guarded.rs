@@ -5,6 +5,7 @@ use portcullis::GuardedCollection;
 use portcullis::guarded::{FindRequest, GuardedError, LimitExceeded, Pipeline, RedactedCursor, Written, parse_writes};
 use portcullis::json::{self, Kind, Node};
 use portcullis::store::documents::{DocumentsError, MAX_FOUND_BYTES};
+use portcullis::text::{OneLine, excerpt};
 use portcullis::value::ValueRef;
 
 use super::action::Action;
@@ -17,6 +18,9 @@ use crate::client::{ClientError, ErrorCode};
 /// The most documents that one `find` returns.
 pub(crate) const MAX_FOUND: u64 = 50_000;
 
+/// The most characters of a request that a message quotes.
+const MAX_SHOWN: usize = 128;
+
 /// The most documents that one request replaces. Each replacement is a separate write with a copy of the new document.
 const MAX_REPLACED: usize = 1000;
 
@@ -26,6 +30,8 @@ const MAX_REPLACED: usize = 1000;
 pub(crate) struct Guarded<'a> {
     pub(crate) action: Action,
     pub(crate) options: &'a Node,
+    /// Whether the application itself acts, on the embedded store.
+    pub(crate) is_own: bool,
 }
 
 impl Guarded<'_> {
@@ -181,7 +187,7 @@ impl Guarded<'_> {
             if !upsert {
                 return Ok(doc! { "matchedCount": 0, "modifiedCount": 0 }.into());
             }
-            let one = Guarded { action: Action::UpdateOne, options: self.options };
+            let one = Guarded { action: Action::UpdateOne, ..*self };
             return Box::pin(one.carry_out(collection)).await;
         }
         let query = self.options.get("filter").cloned().unwrap_or_else(|| object(Vec::new()));
@@ -218,7 +224,17 @@ impl Guarded<'_> {
     }
 
     fn client_error(&self, error: &GuardedError) -> ClientError {
-        client_error(error, Some(self.options))
+        match error {
+            // The reasons are about users, whom rules restrict.
+            GuardedError::Unsupported { what, place: Some(place), .. } if self.is_own => {
+                let message = format!(
+                    "`{}` is not supported in {place} on the embedded store",
+                    OneLine(excerpt(what, MAX_SHOWN))
+                );
+                ClientError::bad(ErrorCode::MongoDBError, message)
+            }
+            error => client_error(error, Some(self.options)),
+        }
     }
 }
 

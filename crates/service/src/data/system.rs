@@ -113,7 +113,7 @@ async fn act_on(
         GuardedCollection::new(store, target.namespace.clone(), &guard).with_limits(limits).with_heavy_work(carry_out);
     let node = of_bson(&Bson::Document(options.clone()))
         .map_err(|error| ClientError::bad(ErrorCode::InvalidParameter, error.to_string()))?;
-    let done = Guarded { action, options: &node }.carry_out(&collection).await;
+    let done = Guarded { action, options: &node, is_own: true }.carry_out(&collection).await;
     match (done, parts(action, &node)) {
         // Like MongoDB, write them one by one: if ordered, up to the first failure; otherwise all that succeed.
         (Err(_), Some(parts)) if target.transaction.is_none() && parts.len() > 1 => {
@@ -151,7 +151,7 @@ async fn one_by_one(
     let mut inserted = Vec::new();
     let mut failure = None;
     for (one, part) in parts {
-        match (Guarded { action: one, options: &part }).carry_out(collection).await {
+        match (Guarded { action: one, options: &part, is_own: true }).carry_out(collection).await {
             Ok(Outcome::Value(Bson::Document(mut result))) => inserted.extend(result.remove("insertedId")),
             Ok(_) => {}
             Err(error) => {

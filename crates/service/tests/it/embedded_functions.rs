@@ -98,6 +98,31 @@ async fn an_operation_blocked_by_the_functions_own_transaction_fails_immediately
     assert_eq!(ids, [1, 4, 5]);
 }
 
+const UNSUPPORTED: &str = r#"
+exports = async () => {
+  const c = context.services.get("mongodb-atlas").db("db").collection("c"), told = [];
+  const pipelines = [[{ $facet: { a: [] } }], [{ $out: "d" }], [{ $project: { a: { $rand: {} } } }]];
+  for (const pipeline of pipelines) try { await c.aggregate(pipeline).toArray(); } catch (e) { told.push(e.message); }
+  return told;
+};"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_system_is_told_what_the_embedded_store_does_not_support() {
+    let functions = [("own", json!({ "run_as_system": true }), UNSUPPORTED), ("users", json!({}), UNSUPPORTED)];
+    let place = Place::new("unsupported", &functions, &json!({}));
+    let trial = place.open().await;
+    assert_eq!(
+        call(&trial, "own").await,
+        bson!([
+            "`$facet` is not supported in a pipeline on the embedded store",
+            "`$out` is not supported in a pipeline on the embedded store",
+            "`$rand` is not supported in an expression on the embedded store"
+        ])
+    );
+    let told = call(&trial, "users").await;
+    assert!(told.as_array().unwrap().iter().all(|told| !told.to_string().contains("embedded store")), "{told}");
+}
+
 const BEGINS: &str = r#"
 exports = async () => {
   const atlas = context.services.get("mongodb-atlas"), c = atlas.db("db").collection("c");
