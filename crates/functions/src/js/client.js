@@ -43,6 +43,13 @@
     if (!plain(parts[0])) throw new TypeErrorType(parts.length === 0 ? "a filter is needed" : "the filter must be an object");
     return parts[0];
   };
+  // The projection is an argument of its own or, as in MongoDB's drivers, an option. Ignoring one of two would return fields that the
+  // function leaves out.
+  const projectionOf = (given, { projection }) => {
+    if (projection === undefined || projection === null) return given;
+    if (given === undefined || given === null || (plain(given) && keys(given).length === 0)) return projection;
+    throw new TypeErrorType("the projection is given twice: as the second argument and among the options");
+  };
 
   class Session {
     #service; #rights; #begun; #ended = false;
@@ -170,12 +177,12 @@
     get name() { return this.#place.collection; }
     find(...parts) {
       const place = this.#place, filter = filterOf(parts, true), options = optionsOf(parts[2], OPTIONS.find);
-      const { sort, limit, skip } = options, projection = parts[1] ?? options.projection;
+      const { sort, limit, skip } = options, projection = projectionOf(parts[1], options);
       return new Cursor((settings) => act(place, "find", { filter, projection, ...settings }, options), { sort, limit, skip });
     }
     async findOne(...parts) {
       const options = optionsOf(parts[2], OPTIONS.findOne);
-      return act(this.#place, "findOne", { filter: filterOf(parts, true), projection: parts[1] ?? options.projection }, options);
+      return act(this.#place, "findOne", { filter: filterOf(parts, true), projection: projectionOf(parts[1], options) }, options);
     }
     aggregate(pipeline, given) {
       if (!isArray(pipeline)) throw new TypeErrorType("the pipeline must be an array");
