@@ -26,6 +26,12 @@ pub struct Function {
 }
 
 impl Function {
+    /// The path at which its source is expected, relative to the application directory.
+    #[must_use]
+    pub fn expected_script(&self) -> String {
+        expected_script(&self.name, &self.config)
+    }
+
     /// A key in the settings that is probably a misspelling of `private` or `can_evaluate`, and the intended key. As
     /// written, it would not restrict access, which is why the function is treated as private.
     #[must_use]
@@ -185,6 +191,14 @@ fn scripts(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     scripts
 }
 
+/// The path at which the source of a function is expected, next to its settings in older applications.
+fn expected_script(name: &str, config: &ConfigFile) -> String {
+    match config.source.name().strip_suffix("config.json") {
+        Some(folder) if folder != "functions/" => format!("{folder}source.js"),
+        _ => format!("functions/{name}.js"),
+    }
+}
+
 /// The only code file with this base name, in any folder.
 ///
 /// This supports an export as found in a public application.
@@ -201,7 +215,8 @@ fn script_elsewhere(
     let name = name.to_owned();
     match found.as_slice() {
         [] => {
-            reader.problem_in(config, Problem::new(ProblemKind::ScriptMissing(name), span));
+            let help = format!("write it to `{}`", expected_script(&name, config));
+            reader.problem_in(config, Problem::new(ProblemKind::ScriptMissing(name), span).help(help));
             None
         }
         [path] => {

@@ -101,7 +101,7 @@ const STUB: [&str; 4] = ["returns", "fails", "cases", "otherwise"];
 
 pub(super) fn read_functions(node: &Node, errors: &mut Vec<FormatError>) -> HashMap<String, Stub> {
     let Some(members) = node.as_object() else {
-        errors.push(format_error("`functions` must be an object", node));
+        errors.push(format_error("`functions` must be an object of stubs, or \"run\"", node));
         return HashMap::new();
     };
     members.iter().filter_map(|m| Some((m.key.clone(), Stub::read(&m.value, &STUB, errors)?))).collect()

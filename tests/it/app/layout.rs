@@ -185,3 +185,16 @@ fn an_application_is_recognized_by_its_configuration_file() {
     assert_eq!(id(r#"{"name": ""}"#), None);
     assert_eq!(id(r#"{"name": "hr""#), None);
 }
+
+#[test]
+fn a_missing_source_has_its_path_in_each_layout() {
+    for (file, text, expected) in [
+        ("functions/config.json", r#"[{"name": "a/f"}]"#, "write it to `functions/a/f.js`"),
+        ("functions/f/config.json", r#"{"name": "f"}"#, "write it to `functions/f/source.js`"),
+    ] {
+        let tree = Tree::new(&[("realm_config.json", "{}"), (file, text)]);
+        let app = App::load(&tree.0).unwrap();
+        let help = app.findings.iter().find(|found| found.finding.code == "function-script-missing");
+        assert_eq!(help.and_then(|found| found.finding.help.as_deref()), Some(expected));
+    }
+}

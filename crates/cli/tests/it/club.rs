@@ -153,6 +153,7 @@ fn invalid_combinations_of_keys_in_a_test_file_are_errors() {
     let stubs = format!(r#"{{"app": ".", "functions": {{"f": {{"returns": 1}}}}, "cases": [{case}]}}"#);
     state.fails(&["test", &stubs], 2, "a case with `call` needs `\"functions\": \"run\"`");
     state.fails(&["test", r#"{"functions": "run", "cases": []}"#], 2, "needs `app`");
+    state.fails(&["test", r#"{"app": ".", "functions": "rum", "cases": []}"#], 2, "an object of stubs, or \"run\"");
     state.fails(&["test", r#"{"app": ".", "http": [], "cases": []}"#], 2, "`http` is for");
     let both = r#"{"app": ".", "functions": "run", "cases": [{"name": "a", "call": "f", "expect": {"returns": 1, "fails": "x"}}]}"#;
     state.fails(&["test", both], 2, "exactly one of `returns`, `fails`");
@@ -385,10 +386,7 @@ fn reasons_why_functions_cannot_run_are_reported_once_with_their_position() {
         .filter(|found| found["file"].as_str().unwrap().contains("/functions/"))
         .map(|found| {
             let file = found["file"].as_str().unwrap().rsplit('/').next().unwrap();
-            assert!(
-                !found["help"].as_str().unwrap_or_default().is_empty() || found["code"] == "function-script-missing",
-                "{found}"
-            );
+            assert!(!found["help"].as_str().unwrap_or_default().is_empty(), "{found}");
             format!(
                 "{} {} {file}:{}",
                 found["severity"].as_str().unwrap(),

@@ -265,7 +265,7 @@
     if (compiled === undefined) { compiled = host.compile(name, isScript); mapSet(known, name, compiled); }
     const { factory, file } = compiled;
     const exported = factory(contextOf(rights, depth), requirer(file), undefined)();
-    if (typeof exported !== "function") throw new TypeErrorType(`${file}: \`exports\` is no function`);
+    if (typeof exported !== "function") throw new TypeErrorType(`${file}: \`exports\` is not a function`);
     return exported;
   };
   const execute = (rights, depth, name, parts) => {

@@ -235,7 +235,7 @@ fn webhook(endpoint: &Endpoint) -> Option<Function> {
 /// The path of a function's source, relative to the application directory.
 fn file_name(directory: &Path, function: &Function) -> String {
     let script = function.script.as_deref().and_then(|path| path.strip_prefix(directory).ok());
-    script.map_or_else(|| format!("functions/{}.js", function.name), |path| path.to_string_lossy().replace('\\', "/"))
+    script.map_or_else(|| function.expected_script(), |path| path.to_string_lossy().replace('\\', "/"))
 }
 
 fn source(function: &Function, room: &mut u64) -> Result<Arc<str>, String> {

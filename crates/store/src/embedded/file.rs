@@ -187,7 +187,7 @@ enum Origin {
 /// Why a file cannot be opened.
 #[derive(Debug, Error)]
 enum OpenError {
-    #[error("another process has had it open for more than 5 seconds")]
+    #[error("another process has had it open for more than 5 seconds: stop that process, or share a MongoDB server")]
     Taken,
     /// Treating it as a new file would mean that there are no users.
     #[error("it is empty: its contents are lost; restore a backup, or remove it to start afresh")]

@@ -30,7 +30,7 @@ async fn users_and_sessions_in_a_file_outlive_the_process() {
     let later = open();
     let refused = Embedded::open(&path, "app").unwrap_err().to_string();
     expect![
-        "cannot open the file of users, sessions and documents: another process has had it open for more than 5 seconds"
+        "cannot open the file of users, sessions and documents: another process has had it open for more than 5 seconds: stop that process, or share a MongoDB server"
     ]
     .assert_eq(&refused.replace(path.to_str().unwrap(), "<file>"));
     assert_eq!(later.log_in("intranet", &token, None).await.unwrap().user.id, login.user.id);
