@@ -97,7 +97,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Answer, Trouble> {
     output.end_list()?;
     if count == 0 && !output.is_json() {
         output.line(match found {
-            0 => "the log has no calls: `serve` logs them in its --state directory, unless --keep-logs is 0",
+            0 if args.since.is_none() => {
+                "the log has no calls: `serve` logs them in its --state directory, unless --keep-logs is 0"
+            }
             _ => "no matching calls",
         })?;
     }
